@@ -1,0 +1,44 @@
+{#- vars.as_of as 'YYYY-MM-DD', or none when it is left to the data. -#}
+{% macro given_as_of() %}
+    {% set as_of = var('as_of') %}
+    {% if as_of is none %}
+        {% do return(none) %}
+    {% endif %}
+    {% set text = (as_of | string)[:10] %}
+    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', as_of | string | trim) %}
+        {% do stop("vars.as_of must be a date as YYYY-MM-DD (UTC midnight), found: " ~ as_of ~ ".") %}
+    {% endif %}
+    {% set year, month, day = text[0:4] | int, text[5:7] | int, text[8:10] | int %}
+    {% set month_days = [31, 29 if (year % 4 == 0 and year % 100 != 0) or year % 400 == 0 else 28,
+        31, 30, 31, 30, 31, 31, 30, 31, 30, 31] %}
+    {% if month < 1 or month > 12 or day < 1 or day > month_days[month - 1] %}
+        {% do stop("vars.as_of is no date of the calendar: " ~ as_of ~ ".") %}
+    {% endif %}
+    {% do return(text) %}
+{% endmacro %}
+
+{#- The moment scores speak from, as a SQL expression: the given date, or the day after the last event day. -#}
+{% macro as_of_date(user_days) %}
+    {%- set as_of = given_as_of() -%}
+    {%- if as_of is not none -%}
+        cast('{{ as_of }}' as date)
+    {%- else -%}
+        (select cast({{ dbt.dateadd('day', 1, 'max(event_date)') }} as date) from {{ user_days }})
+    {%- endif -%}
+{% endmacro %}
+
+{#- Stops when nothing lies before as_of: there would be nobody to score, and the table would be empty in silence. -#}
+{% macro check_as_of(user_days) %}
+    {% if execute and load_relation(user_days) is not none %}
+        {% set first_day = run_query("select min(event_date) from " ~ user_days).columns[0].values()[0] %}
+        {% set as_of = given_as_of() %}
+        {% if first_day is none %}
+            {% do stop("silver.events is empty: no line of '" ~ events_path()
+                ~ "' became an event. silver.quarantined_events and bronze.rejected_lines give the reason per line;"
+                ~ " is vars.event_mapping ('" ~ var('event_mapping') ~ "') the right one?") %}
+        {% elif as_of is not none and as_of <= first_day | string %}
+            {% do stop("as_of " ~ as_of ~ " is not after the first event day (" ~ first_day
+                ~ "): nobody is known by then. Give a later date: --vars '{as_of: YYYY-MM-DD}'.") %}
+        {% endif %}
+    {% endif %}
+{% endmacro %}

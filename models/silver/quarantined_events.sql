@@ -1,0 +1,33 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="append",
+        pre_hook="{{ begin_loads('raw_events') }}",
+        post_hook="{{ finish_loads('raw_events') }}",
+    )
+}}
+
+with event_lines as (
+    {{ event_lines(pending_loads('raw_events')) }}
+),
+
+quarantined_events as (
+    select
+        source_file,
+        trim(
+            {%- for name, condition in contract_violations().items() %}
+            case when {{ condition }} then '{{ name }} ' else '' end
+            {{- " ||" if not loop.last }}
+            {%- endfor %}
+        ) as reasons,
+        source_event_time as event_time,
+        source_event_type as event_type,
+        user_id,
+        source_price as price,
+        source_quantity as quantity,
+        line
+    from event_lines
+    where not ({{ keeps_contract() }})
+)
+
+select * from quarantined_events

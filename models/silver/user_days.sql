@@ -1,0 +1,78 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="delete+insert",
+        unique_key=["user_id", "event_date"],
+        pre_hook="{{ begin_loads('events', always_start_over=not event_key_is_whole_line()) }}",
+        post_hook="{{ finish_loads('events') }}",
+    )
+}}
+
+{#- an event told by an id alone may move to another day when an earlier version of it arrives: start over -#}
+{%- set starts_over = not is_incremental() or not event_key_is_whole_line() %}
+
+with events as (
+    select * from {{ ref('events') }}
+),
+
+{%- if not starts_over %}
+
+touched_user_days as (
+    select distinct
+        user_id,
+        cast(event_time as date) as event_date
+    from ({{ event_lines(pending_loads('events')) }}) as lines
+    where {{ keeps_contract() }}
+),
+
+events_of_touched_user_days as (
+    select events.*
+    from events
+    inner join touched_user_days
+        on
+            events.event_date = touched_user_days.event_date
+            and events.user_id = touched_user_days.user_id
+),
+
+{%- endif %}
+
+user_days as (
+    select
+        user_id,
+        event_date,
+        count(*) as events,
+        count(distinct session_id) as sessions,
+        count(case when event_type = 'view' then 1 end) as views,
+        count(case when event_type = 'cart' then 1 end) as carts,
+        count(case when event_type = 'remove_from_cart' then 1 end) as removals,
+        count(case when event_type = 'purchase' then 1 end) as purchases,
+        count(case when event_type = 'refund' then 1 end) as refunds,
+        count(distinct product_id) as products,
+        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
+        coalesce(sum(case when event_type = 'purchase' then quantity end), 0) as purchased_quantity,
+        coalesce(sum(case when event_type = 'purchase' then price * quantity end), 0) as revenue,
+        coalesce(sum(case when event_type = 'refund' then price * quantity end), 0) as refunded
+    from {{ 'events' if starts_over else 'events_of_touched_user_days' }}
+    group by user_id, event_date
+),
+
+typed_user_days as (
+    select
+        user_id,
+        event_date,
+        events,
+        sessions,
+        views,
+        carts,
+        removals,
+        purchases,
+        refunds,
+        products,
+        purchased_products,
+        cast(purchased_quantity as decimal(18, 3)) as purchased_quantity,
+        cast(revenue as decimal(18, 4)) as revenue,
+        cast(refunded as decimal(18, 4)) as refunded
+    from user_days
+)
+
+select * from typed_user_days

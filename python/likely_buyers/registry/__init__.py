@@ -1,0 +1,63 @@
+"""Registry: versions of trained models, safely stored, safely loaded, and who was champion when.
+
+The registry is MLflow's, in a SQLite file of the state folder or on the server that
+MLFLOW_TRACKING_URI names. Models are skops files in a canonical form, so that a digest identifies
+them; nothing here ever unpickles. `Registry` is the door; MLflow itself is imported only when
+something is written or a server is asked.
+"""
+
+from .errors import (
+    AlreadyChampion,
+    ArtifactMissing,
+    ArtifactUnreadable,
+    DigestMismatch,
+    ForeignVersion,
+    InvalidRegistration,
+    LedgerDamaged,
+    LibraryMismatch,
+    NoChampion,
+    NoEarlierChampion,
+    NoVersions,
+    PromotionRefused,
+    RegistryError,
+    RegistryLocked,
+    RegistryOutdated,
+    RegistryUnreachable,
+    SignatureMismatch,
+    UnknownVersion,
+    UnsafeModel,
+    UntrustedType,
+)
+from .records import LoadedModel, ModelVersion, Promotion
+from .registry import MODEL_NAME, Registry
+from .skops_bytes import model_bytes, model_digest
+
+__all__ = [
+    "MODEL_NAME",
+    "AlreadyChampion",
+    "ArtifactMissing",
+    "ArtifactUnreadable",
+    "DigestMismatch",
+    "ForeignVersion",
+    "InvalidRegistration",
+    "LedgerDamaged",
+    "LibraryMismatch",
+    "LoadedModel",
+    "ModelVersion",
+    "NoChampion",
+    "NoEarlierChampion",
+    "NoVersions",
+    "Promotion",
+    "PromotionRefused",
+    "Registry",
+    "RegistryError",
+    "RegistryLocked",
+    "RegistryOutdated",
+    "RegistryUnreachable",
+    "SignatureMismatch",
+    "UnknownVersion",
+    "UnsafeModel",
+    "UntrustedType",
+    "model_bytes",
+    "model_digest",
+]

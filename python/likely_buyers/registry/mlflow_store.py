@@ -1,0 +1,336 @@
+"""The registry through MLflow's client: all writes, and reads that `sqlite_file` leaves to it.
+
+MLflow is imported on first use only. Its telemetry is off, it logs nothing, and a server that does
+not answer is given up after seconds instead of the minutes that MLflow's defaults take. All of
+these are defaults: a variable that is set in the environment wins.
+"""
+# ruff: noqa: PLC0415 - importing MLflow takes a second or two, so only what needs it imports it.
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    ArtifactMissing,
+    RegistryError,
+    RegistryLocked,
+    RegistryOutdated,
+    RegistryUnreachable,
+    UnknownVersion,
+)
+from .records import StoredModel, StoredVersion
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion as MlflowVersion
+    from mlflow.tracking import MlflowClient
+
+MODEL_FOLDER = "model"
+MODEL_FILE = "model.skops"
+MLMODEL_FILE = "MLmodel"
+
+_ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_NOISY_LOGGERS = ("mlflow", "alembic", "urllib3.connectionpool")
+
+
+class MlflowStore:
+    """The few calls that the registry needs, with MLflow's errors turned into ours.
+
+    `artifacts` is where models are stored, for a registry in a database; None leaves it to the
+    server.
+    """
+
+    def __init__(self, tracking_uri: str, artifacts: Path | None) -> None:
+        """Opens nothing yet."""
+        self._uri = tracking_uri
+        self._artifacts = artifacts
+        self._client: MlflowClient | None = None
+
+    def model(self, name: str) -> StoredModel | None:
+        """The registered model, or None."""
+        with self._calling() as client, _none_if_missing():
+            model = client.get_registered_model(name)
+            return StoredModel(
+                aliases={alias: int(version) for alias, version in model.aliases.items()},
+                tags=dict(model.tags),
+            )
+        return None
+
+    def versions(self, name: str, version: int | None = None) -> list[StoredVersion]:
+        """All versions, oldest first, or the one asked for."""
+        with self._calling() as client:
+            if version is not None:
+                with _none_if_missing():
+                    return [_stored(client.get_model_version(name, str(version)))]
+                return []
+            found: list[MlflowVersion] = []
+            token = None
+            while True:
+                page = client.search_model_versions(
+                    f"name = '{name}'", max_results=1000, page_token=token
+                )
+                found.extend(page)
+                token = page.token
+                if not token:
+                    return sorted(map(_stored, found), key=lambda stored: stored.version)
+
+    def artifact(self, stored: StoredVersion, file_name: str) -> bytes:
+        """A file of the version's model folder.
+
+        Raises:
+            ArtifactMissing
+        """
+        where = f"{MODEL_FOLDER}/{file_name}"
+        with self._calling() as client, tempfile.TemporaryDirectory() as folder:
+            from mlflow.exceptions import MlflowException
+
+            try:
+                path = client.download_artifacts(stored.run_id, where, folder)
+                return Path(path).read_bytes()
+            except (MlflowException, OSError) as error:
+                if not _is_missing(error):
+                    raise
+                raise ArtifactMissing(
+                    f"{file_name} of version {stored.version} is missing: expected it at "
+                    f"{stored.source} of the registry "
+                    f"{self._uri}. Restore the artifacts from a backup, or promote another "
+                    "version: "
+                    "likely-buyers models."
+                ) from error
+
+    def register(
+        self,
+        name: str,
+        *,
+        model_file: bytes,
+        feature_names: Sequence[str],
+        feature_types: Sequence[str],
+        tags: Mapping[str, str],
+        metadata: Mapping[str, Any],
+        metrics: Mapping[str, float],
+        parameters: Mapping[str, str],
+        at: datetime,
+    ) -> StoredVersion:
+        """A run with metrics, parameters and the model's folder, then a version with its tags.
+
+        The version comes last and in one call, so that a failure leaves a run marked FAILED and no
+        half version.
+        """
+        millis = int(at.timestamp() * 1000)
+        with self._calling() as client:
+            from mlflow.entities import Metric, Param
+
+            run = client.create_run(
+                self._experiment(client, name),
+                start_time=millis,
+                run_name=f"{name} {metadata['as_of']}",
+            )
+            run_id = run.info.run_id
+            try:
+                client.log_batch(
+                    run_id,
+                    metrics=[
+                        Metric(key, float(value), millis, 0) for key, value in metrics.items()
+                    ],
+                    params=[Param(key, value) for key, value in parameters.items()],
+                )
+                with tempfile.TemporaryDirectory() as folder:
+                    (Path(folder) / MODEL_FILE).write_bytes(model_file)
+                    _describe_model(Path(folder), run_id, feature_names, feature_types, metadata)
+                    client.log_artifacts(run_id, folder, MODEL_FOLDER)
+                if self._missing_model(client, name):
+                    client.create_registered_model(name)
+                created = client.create_model_version(
+                    name,
+                    source=f"{run.info.artifact_uri}/{MODEL_FOLDER}",
+                    run_id=run_id,
+                    tags=dict(tags),
+                    await_creation_for=0,
+                )
+            except Exception:
+                # The first error is the one to show; a registry that is gone cannot note it.
+                with contextlib.suppress(Exception):
+                    client.set_terminated(run_id, status="FAILED", end_time=millis)
+                raise
+            client.set_terminated(run_id, status="FINISHED", end_time=millis)
+            return StoredVersion(int(created.version), run_id, str(created.source), dict(tags))
+
+    def set_model_tag(self, name: str, key: str, value: str) -> None:
+        """A tag of the registered model."""
+        with self._calling() as client:
+            client.set_registered_model_tag(name, key, value)
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Points an alias at a version."""
+        with self._calling() as client:
+            client.set_registered_model_alias(name, alias, str(version))
+
+    def _experiment(self, client: MlflowClient, name: str) -> str:
+        location = None if self._artifacts is None else self._artifacts.as_uri()
+        experiment = client.get_experiment_by_name(name)
+        if experiment and location and experiment.artifact_location != location:
+            # The state folder was moved or copied: new models belong beside this registry.
+            name = f"{name} {location}"
+            experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        return str(client.create_experiment(name, artifact_location=location))
+
+    def _missing_model(self, client: MlflowClient, name: str) -> bool:
+        with _none_if_missing():
+            client.get_registered_model(name)
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _calling(self) -> Iterator[MlflowClient]:
+        for variable, value in _ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
+        import mlflow.exceptions
+        import requests
+        import sqlalchemy.exc
+        from mlflow.tracking import MlflowClient
+
+        with _quiet():
+            try:
+                if self._client is None:
+                    self._client = MlflowClient(self._uri, self._uri)
+                yield self._client
+            except RegistryError:
+                raise
+            except (requests.RequestException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
+                raise self._unreachable(error) from error
+            except mlflow.exceptions.MlflowException as error:
+                raise self._translated(error) from error
+
+    def _translated(self, error: Any) -> RegistryError:
+        text = str(error)
+        if "database is locked" in text:
+            return RegistryLocked(
+                f"The model registry {self._uri} is held by another process. Wait until the "
+                "training or promotion that "
+                "runs there is done, then try again."
+            )
+        if "schema" in text and ("out-of-date" in text or "Can't locate revision" in text):
+            return RegistryOutdated(
+                f"The model registry {self._uri} was laid out by another release of MLflow: {text} "
+                "Back it up, then: "
+                f"mlflow db upgrade {self._uri}"
+            )
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return UnknownVersion(
+                f"Not in the model registry {self._uri}: {text}. See: likely-buyers models"
+            )
+        unanswered = ("API request to", "failed with exception", "TEMPORARILY_UNAVAILABLE")
+        if (
+            any(part in text for part in unanswered)
+            or error.error_code == "TEMPORARILY_UNAVAILABLE"
+        ):
+            return self._unreachable(error)
+        return RegistryError(f"The model registry {self._uri} refused: {text}")
+
+    def _unreachable(self, error: Exception) -> RegistryUnreachable:
+        return RegistryUnreachable(
+            f"The model registry {self._uri} cannot be reached: {_first_line(error)}. Expected an "
+            "MLflow server or database "
+            "there; check MLFLOW_TRACKING_URI, or unset it for the registry in the state folder."
+        )
+
+
+def _describe_model(
+    folder: Path,
+    run_id: str,
+    feature_names: Sequence[str],
+    feature_types: Sequence[str],
+    metadata: Mapping[str, Any],
+) -> None:
+    """Makes the folder an MLflow model of the `sklearn` flavor, format skops: the `MLmodel`.
+
+    Not `mlflow.sklearn.save_model`: it would write bytes of its own, infer requirements in a
+    subprocess, and note a trust list in the model's own file. No `python_function` flavor either:
+    there is one way to load this model, and it checks.
+    """
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema
+
+    description = Model(
+        artifact_path=MODEL_FOLDER,
+        run_id=run_id,
+        signature=ModelSignature(
+            inputs=Schema(
+                [
+                    ColSpec(DataType[kind], name)
+                    for name, kind in zip(feature_names, feature_types, strict=True)
+                ]
+            ),
+            outputs=Schema([ColSpec(DataType.double, "probability")]),
+        ),
+        metadata=dict(metadata),
+        model_size_bytes=(folder / MODEL_FILE).stat().st_size,
+    )
+    description.add_flavor(
+        "sklearn",
+        pickled_model=MODEL_FILE,
+        sklearn_version=installed_version("scikit-learn"),
+        serialization_format="skops",
+        code=None,
+    )
+    description.save(str(folder / MLMODEL_FILE))
+
+
+def _stored(version: MlflowVersion) -> StoredVersion:
+    return StoredVersion(
+        int(version.version), version.run_id or "", version.source or "", dict(version.tags)
+    )
+
+
+@contextlib.contextmanager
+def _none_if_missing() -> Iterator[None]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        if not _is_missing(error):
+            raise
+
+
+def _is_missing(error: Exception) -> bool:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return True
+    code = getattr(error, "error_code", None)
+    return code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") or any(
+        part in str(error) for part in ("No such file", "No such artifact", "404", "not exist")
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n", 1)[0][:300]
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps what MLflow logs off stderr: its errors are raised, the rest is noise here."""
+    before = {name: logging.getLogger(name).level for name in _NOISY_LOGGERS}
+    try:
+        for name in _NOISY_LOGGERS:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

@@ -1,0 +1,38 @@
+"""Training: examples at past cutoffs in, a chosen, calibrated and evaluated model out.
+
+Knows arrays and Arrow tables, neither dbt nor the registry. Everything is decided out of time: a model is compared,
+calibrated and evaluated only at cutoffs later than the examples it was fitted on.
+"""
+
+from likely_buyers.training.cutoffs import choose_cutoffs
+from likely_buyers.training.errors import (
+    ConstantFeaturesError,
+    ExamplesSchemaError,
+    FeatureMismatchError,
+    HistoryTooShortError,
+    NoCutoffsError,
+    OneClassError,
+    TooFewBuyersError,
+    TrainingError,
+)
+from likely_buyers.training.estimator import TRUSTED_TYPES, PurchaseModel
+from likely_buyers.training.fitting import TrainedModel, Windows, fit
+from likely_buyers.training.settings import TrainingSettings
+
+__all__ = [
+    "TRUSTED_TYPES",
+    "ConstantFeaturesError",
+    "ExamplesSchemaError",
+    "FeatureMismatchError",
+    "HistoryTooShortError",
+    "NoCutoffsError",
+    "OneClassError",
+    "PurchaseModel",
+    "TooFewBuyersError",
+    "TrainedModel",
+    "TrainingError",
+    "TrainingSettings",
+    "Windows",
+    "choose_cutoffs",
+    "fit",
+]

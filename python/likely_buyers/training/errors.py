@@ -1,0 +1,35 @@
+"""What can make training impossible, each with what was expected, what was found and what to do."""
+
+from __future__ import annotations
+
+
+class TrainingError(ValueError):
+    """Training cannot give a model that could be trusted."""
+
+
+class TooFewBuyersError(TrainingError):
+    """Fewer buyers or non-buyers among the examples than a model can learn from."""
+
+
+class OneClassError(TooFewBuyersError):
+    """Every example bought, or none did."""
+
+
+class ConstantFeaturesError(TrainingError):
+    """No feature differs between examples."""
+
+
+class HistoryTooShortError(TrainingError):
+    """The event log does not span the horizon plus one window of history."""
+
+
+class NoCutoffsError(TrainingError):
+    """There is no past cutoff, or there are too few to evaluate later than fitted."""
+
+
+class ExamplesSchemaError(TrainingError):
+    """The table of examples lacks a column, holds a column of another type, or repeats a key."""
+
+
+class FeatureMismatchError(TrainingError):
+    """A feature matrix does not have the columns that the model was trained on."""

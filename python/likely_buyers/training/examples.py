@@ -1,0 +1,150 @@
+"""The table of examples, checked and in one order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from likely_buyers.training.errors import (
+    ExamplesSchemaError,
+    NoCutoffsError,
+    OneClassError,
+    TooFewBuyersError,
+)
+
+KEYS = ("user_id", "cutoff_date")
+LABEL = "label"
+
+Floats = NDArray[np.float64]
+Days = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples sorted by user and cutoff.
+
+    Attributes:
+        features: (n, f), NaN where undefined.
+        labels: (n,) 1 where the user bought within the horizon.
+        cutoffs: (n,) dates, unit day.
+        feature_names: f names, in the order of the columns.
+        customers: (n,) whether the user had bought before the cutoff.
+    """
+
+    features: Floats
+    labels: NDArray[np.int8]
+    cutoffs: Days
+    feature_names: tuple[str, ...]
+    customers: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return int(self.labels.size)
+
+    def distinct_cutoffs(self) -> list[np.datetime64]:
+        """Cutoffs in the examples, oldest first."""
+        return list(np.unique(self.cutoffs))
+
+    def rows_at(self, cutoffs: list[np.datetime64]) -> NDArray[np.int64]:
+        """Row numbers of the examples at the given cutoffs, in order."""
+        return np.flatnonzero(np.isin(self.cutoffs, np.array(cutoffs, dtype="datetime64[D]")))
+
+
+def read_examples(table: pa.Table, minimum_per_class: int) -> Examples:
+    """Check a table of examples and sort it by user and cutoff, so that its order does not matter.
+
+    Args:
+        table: `user_id`, `cutoff_date` (date), `label` (bool) and one numeric column per feature.
+        minimum_per_class: fewest buyers and fewest non-buyers.
+
+    Raises:
+        ExamplesSchemaError: a column is missing, of another type, null where it may not be, or a key repeats.
+        NoCutoffsError: there are no examples at all.
+        OneClassError: every example bought, or none.
+        TooFewBuyersError: fewer than `minimum_per_class` of either.
+    """
+    missing = [name for name in (*KEYS, LABEL) if name not in table.column_names]
+    if missing:
+        raise ExamplesSchemaError(
+            f"the examples lack {', '.join(missing)}; they have {', '.join(table.column_names)}"
+        )
+    names = tuple(name for name in table.column_names if name not in (*KEYS, LABEL))
+    _check_types(table, names)
+    if table.num_rows == 0:
+        raise NoCutoffsError(
+            "there are no examples: no user has an event before any past cutoff. "
+            "Check as_of and horizon_days against the days of the events."
+        )
+    order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in KEYS])
+    table = table.take(order)
+    _check_keys_differ(table)
+    labels = table[LABEL].to_numpy().astype(np.int8)
+    _check_classes(labels, minimum_per_class)
+    features = np.empty((table.num_rows, len(names)), dtype=np.float64)
+    for position, name in enumerate(names):
+        features[:, position] = table[name].cast(pa.float64()).to_numpy()
+    bought = names.index("purchase_days") if "purchase_days" in names else None
+    return Examples(
+        features=features,
+        labels=labels,
+        cutoffs=table["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
+        feature_names=names,
+        customers=np.ones(len(labels), bool) if bought is None else features[:, bought] > 0,
+    )
+
+
+def _check_types(table: pa.Table, names: tuple[str, ...]) -> None:
+    schema = table.schema
+    wrong = [
+        f"{name} is {schema.field(name).type}"
+        for name in names
+        if not (
+            pa.types.is_floating(schema.field(name).type)
+            or pa.types.is_integer(schema.field(name).type)
+        )
+    ]
+    if not pa.types.is_boolean(schema.field(LABEL).type):
+        wrong.append(f"{LABEL} is {schema.field(LABEL).type}, not bool")
+    if not pa.types.is_temporal(schema.field("cutoff_date").type):
+        wrong.append(f"cutoff_date is {schema.field('cutoff_date').type}, not date")
+    if not names:
+        wrong.append("there is no feature column")
+    wrong += [f"{name} holds nulls" for name in (*KEYS, LABEL) if table[name].null_count]
+    if wrong:
+        raise ExamplesSchemaError(
+            f"the examples do not fit: {'; '.join(wrong)}. Features must be integer or floating point."
+        )
+
+
+def _check_keys_differ(sorted_table: pa.Table) -> None:
+    if sorted_table.num_rows < 2:
+        return
+    same = [
+        pc.equal(sorted_table[key].slice(1), sorted_table[key].slice(0, sorted_table.num_rows - 1))
+        for key in KEYS
+    ]
+    repeats = int(pc.sum(pc.and_(*same)).as_py())
+    if repeats:
+        raise ExamplesSchemaError(
+            f"the examples must hold one row per user and cutoff: {repeats} rows repeat a key"
+        )
+
+
+def _check_classes(labels: NDArray[np.int8], minimum: int) -> None:
+    buyers = int(labels.sum())
+    others = int(labels.size - buyers)
+    advice = (
+        "Take a longer horizon_days, load more history, or sample more users (training_users)."
+    )
+    if 0 in (buyers, others):
+        raise OneClassError(
+            f"training needs buyers and non-buyers: {buyers} of {labels.size} examples bought. {advice}"
+        )
+    if min(buyers, others) < minimum:
+        raise TooFewBuyersError(
+            f"training needs at least {minimum} buyers and {minimum} non-buyers among the examples: "
+            f"found {buyers} buyers and {others} non-buyers. {advice}"
+        )
