@@ -9,7 +9,8 @@
         {% do check_number('min_lift', 0, none, optional=true) %}
         {% do check_number('training_users', 100, none, whole=true) %}
         {% do check_number('training_cutoffs', 1, 60, whole=true) %}
-        {% do check_number('training_step_days', 1, 365, whole=true) %}
+        {% do check_number('training_step_days', 1, 365, whole=true, optional=true) %}
+        {% do check_number('training_history_days', 1, 3650, whole=true) %}
         {% do check_number('training_seed', 0, 4294967295, whole=true) %}
     {% endif %}
 {% endmacro %}

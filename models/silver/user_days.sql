@@ -7,6 +7,9 @@
         post_hook="{{ finish_loads('events') }}",
     )
 }}
+-- depends_on: {{ ref('raw_events') }}
+-- depends_on: {{ ref('loaded_files') }}
+-- depends_on: {{ ref('event_types') }}
 
 {#- an event told by an id alone may move to another day when an earlier version of it arrives: start over -#}
 {%- set starts_over = not is_incremental() or not event_key_is_whole_line() %}

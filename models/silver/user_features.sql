@@ -12,7 +12,7 @@ user_features as (
     select
         user_id,
         cutoff_date as as_of_date,
-        features.* exclude (user_id, cutoff_date)
+        {{ user_feature_columns() }}
     from features
 )
 

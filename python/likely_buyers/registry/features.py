@@ -47,8 +47,8 @@ def normalized_types(feature_names: Sequence[str], feature_types: Sequence[str])
     """
     if not feature_names:
         raise InvalidRegistration(
-            "A model needs at least one feature, found none. Pass the feature table's columns less "
-            "its keys."
+            "A model needs at least one feature, found none. Pass the feature table's columns "
+            "less its keys."
         )
     if len(feature_names) != len(feature_types):
         raise InvalidRegistration(
@@ -69,8 +69,7 @@ def normalized_types(feature_names: Sequence[str], feature_types: Sequence[str])
     if unknown:
         raise InvalidRegistration(
             f"Features of a type that no model takes: {unknown}. Expected one of "
-            f"{sorted(_TYPE_NAMES)}: "
-            "cast the columns in silver.user_features."
+            f"{sorted(_TYPE_NAMES)}: cast the columns in silver.user_features."
         )
     return tuple(_TYPE_NAMES[str(kind).lower()] for kind in feature_types)
 

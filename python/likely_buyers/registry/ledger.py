@@ -91,8 +91,8 @@ def read_ledger(
     if missing or orphans:
         raise LedgerDamaged(
             f"The promotion ledger misses entries {sorted(missing) or orphans}: tags named "
-            f"'{_PREFIX}…' of the "
-            "registered model were deleted. Restore them from a backup of the registry."
+            f"'{_PREFIX}…' of the registered model were deleted. Restore them from a backup of "
+            "the registry."
         )
     last = entries[-1] if entries else None
     effective = [
@@ -143,6 +143,6 @@ def _entry(key: str, value: str) -> Promotion:
     except (ValueError, KeyError, TypeError) as error:
         raise LedgerDamaged(
             f"The promotion ledger's entry {key!r} cannot be read: {error!r}, found "
-            f"{value[:200]!r}. Restore the tags of "
-            "the registered model from a backup of the registry."
+            f"{value[:200]!r}. Restore the tags of the registered model from a backup of the "
+            "registry."
         ) from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -58,6 +59,7 @@ class MlflowStore:
     def __init__(self, tracking_uri: str, artifacts: Path | None) -> None:
         """Opens nothing yet."""
         self._uri = tracking_uri
+        self._shown = without_password(tracking_uri)
         self._artifacts = artifacts
         self._client: MlflowClient | None = None
 
@@ -107,10 +109,8 @@ class MlflowStore:
                     raise
                 raise ArtifactMissing(
                     f"{file_name} of version {stored.version} is missing: expected it at "
-                    f"{stored.source} of the registry "
-                    f"{self._uri}. Restore the artifacts from a backup, or promote another "
-                    "version: "
-                    "likely-buyers models."
+                    f"{stored.source} of the registry {self._shown}. Restore the artifacts from a "
+                    "backup, or promote another version: likely-buyers models."
                 ) from error
 
     def register(
@@ -219,36 +219,30 @@ class MlflowStore:
                 raise self._translated(error) from error
 
     def _translated(self, error: Any) -> RegistryError:
-        text = str(error)
+        text = without_password(str(error))
         if "database is locked" in text:
             return RegistryLocked(
-                f"The model registry {self._uri} is held by another process. Wait until the "
-                "training or promotion that "
-                "runs there is done, then try again."
+                f"The model registry {self._shown} is held by another process. Wait until the "
+                "training or promotion that runs there is done, then try again."
             )
         if "schema" in text and ("out-of-date" in text or "Can't locate revision" in text):
             return RegistryOutdated(
-                f"The model registry {self._uri} was laid out by another release of MLflow: {text} "
-                "Back it up, then: "
-                f"mlflow db upgrade {self._uri}"
+                f"The model registry {self._shown} was laid out by another release of MLflow: "
+                f"{text} Back it up, then: mlflow db upgrade {self._shown}"
             )
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return UnknownVersion(
-                f"Not in the model registry {self._uri}: {text}. See: likely-buyers models"
+                f"Not in the model registry {self._shown}: {text}. See: likely-buyers models"
             )
-        unanswered = ("API request to", "failed with exception", "TEMPORARILY_UNAVAILABLE")
-        if (
-            any(part in text for part in unanswered)
-            or error.error_code == "TEMPORARILY_UNAVAILABLE"
-        ):
+        if "failed with exception" in text or error.error_code == "TEMPORARILY_UNAVAILABLE":
             return self._unreachable(error)
-        return RegistryError(f"The model registry {self._uri} refused: {text}")
+        return RegistryError(f"The model registry {self._shown} refused: {text}")
 
     def _unreachable(self, error: Exception) -> RegistryUnreachable:
         return RegistryUnreachable(
-            f"The model registry {self._uri} cannot be reached: {_first_line(error)}. Expected an "
-            "MLflow server or database "
-            "there; check MLFLOW_TRACKING_URI, or unset it for the registry in the state folder."
+            f"The model registry {self._shown} cannot be reached: {_first_line(error)}. Expected "
+            "an MLflow server or database there; check MLFLOW_TRACKING_URI, or unset it for the "
+            "registry in the state folder."
         )
 
 
@@ -311,16 +305,21 @@ def _none_if_missing() -> Iterator[None]:
 
 
 def _is_missing(error: Exception) -> bool:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return True
-    code = getattr(error, "error_code", None)
-    return code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND") or any(
-        part in str(error) for part in ("No such file", "No such artifact", "404", "not exist")
+    # MLflow's own store of local files raises a plain OSError, told by its words only.
+    return (
+        isinstance(error, FileNotFoundError | NotADirectoryError)
+        or (isinstance(error, OSError) and "No such artifact" in str(error))
+        or getattr(error, "error_code", None) in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
     )
 
 
+def without_password(address: str) -> str:
+    """An address fit to be shown: `//user:password@` is left out."""
+    return re.sub(r"//[^/@]*@", "//", address)
+
+
 def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0][:300]
+    return without_password(str(error)).strip().split("\n", 1)[0][:300]
 
 
 @contextlib.contextmanager

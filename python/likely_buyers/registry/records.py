@@ -157,7 +157,6 @@ def model_version(model_name: str, stored: StoredVersion, champion: int | None) 
     except (KeyError, ValueError) as error:
         raise ForeignVersion(
             f"Version {stored.version} of model {model_name!r} was not registered by "
-            "likely_buyers, or its tags were "
-            f"changed since: {error!r}. Delete that version in MLflow, or keep other models under "
-            "another name."
+            f"likely_buyers, or its tags were changed since: {error!r}. Delete that version in "
+            "MLflow, or keep other models under another name."
         ) from error

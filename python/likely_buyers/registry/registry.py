@@ -31,7 +31,7 @@ from .errors import (
     UnknownVersion,
 )
 from .features import features_of_mlmodel, normalized_types, signature_digest
-from .mlflow_store import MLMODEL_FILE, MODEL_FILE, MlflowStore
+from .mlflow_store import MLMODEL_FILE, MODEL_FILE, MlflowStore, without_password
 from .records import (
     LoadedModel,
     ModelVersion,
@@ -59,8 +59,6 @@ class _Reader(Protocol):
 
     def versions(self, name: str, version: int | None = None) -> list[StoredVersion]: ...
 
-    def artifact(self, stored: StoredVersion, file_name: str) -> bytes: ...
-
 
 class Registry:
     """Versions of one model.
@@ -74,7 +72,7 @@ class Registry:
     def __init__(
         self, state_folder: Path, tracking_uri: str | None = None, *, model_name: str = MODEL_NAME
     ) -> None:
-        """Opens nothing yet; RegistryError if MLflow cannot take the model name or the folder."""
+        """Opens nothing yet; RegistryError if MLflow cannot take the name or the folder."""
         if not _PLAIN_NAME.fullmatch(model_name):
             raise RegistryError(
                 f"Expected a model name of letters, digits, '_', '.' and '-', found {model_name!r}."
@@ -84,8 +82,8 @@ class Registry:
         if not tracking_uri and {"?", "%"} & set(str(local)):
             # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
             raise RegistryError(
-                f"The model registry cannot be kept at {local}: expected a state folder without '?' "
-                f"and '%' in its path. Point {_STATE_VARIABLE} at another."
+                f"The model registry cannot be kept at {local}: expected a state folder without "
+                f"'?' and '%' in its path. Point {_STATE_VARIABLE} at another."
             )
         uri = tracking_uri or f"sqlite:///{local}"
         self._file: SqliteFile | None = None
@@ -98,7 +96,7 @@ class Registry:
         elif "://" in uri and not uri.startswith(("http", "file", "databricks")):
             # Another database: it has no place for files of its own.
             artifacts = state_folder.resolve() / "artifacts"
-        self.location = uri
+        self.location = without_password(uri)
         self._mlflow = MlflowStore(uri, artifacts)
 
     @classmethod
@@ -162,8 +160,8 @@ class Registry:
             )
         except TypeError as error:
             raise InvalidRegistration(
-                f"Windows and parameters must be what JSON can hold: {error}. Turn dates into text "
-                "first."
+                f"Windows and parameters must be what JSON can hold: {error}. Turn dates into "
+                "text first."
             ) from error
         self._check_writable()
         stored = self._mlflow.register(
@@ -231,23 +229,22 @@ class Registry:
         if described.scikit_learn_version != installed:
             raise LibraryMismatch(
                 f"{label} was trained with scikit-learn {described.scikit_learn_version}, found "
-                f"{installed}. Install "
-                f"scikit-learn=={described.scikit_learn_version}, or train a new version: "
-                "likely-buyers train"
+                f"{installed}. Install scikit-learn=={described.scikit_learn_version}, or train a "
+                "new version: likely-buyers train"
             )
-        reader = self._reader()
+        # Files lie where they lie, whatever the layout of the database.
+        files = self._file or self._mlflow
         names, types = self._checked_features(
-            reader.artifact(stored, MLMODEL_FILE), described, label
+            files.artifact(stored, MLMODEL_FILE), described, label
         )
-        model_file = reader.artifact(stored, MODEL_FILE)
+        model_file = files.artifact(stored, MODEL_FILE)
         digest = model_digest(model_file)
         if digest != described.model_digest:
             raise DigestMismatch(
                 f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256 "
                 f"{described.model_digest}, found {digest} (in {described.source}). It was not "
-                "loaded. Restore the file "
-                "from a backup, roll back (likely-buyers rollback) or train a new version, and "
-                "find out who changed it."
+                "loaded. Restore the file from a backup, roll back (likely-buyers rollback) or "
+                "train a new version, and find out who changed it."
             )
         estimator = estimator_from_bytes(
             model_file, trusted_types=trusted_types(), where=f"{MODEL_FILE} of {label}"
@@ -301,9 +298,9 @@ class Registry:
         target = ledger.champion_before(past)
         if target is None:
             raise NoEarlierChampion(
-                f"Version {champion} of model {self.model_name!r} has no champion before it in the "
-                "ledger. Choose one "
-                "yourself: likely-buyers models, then likely-buyers promote VERSION"
+                f"Version {champion} of model {self.model_name!r} has no champion before it in "
+                "the ledger. Choose one yourself: likely-buyers models, then likely-buyers "
+                "promote VERSION"
             )
         return self._enthrone(target, "rollback", reason, by, at)
 
@@ -326,8 +323,8 @@ class Registry:
         if not by.strip() or not reason.strip() or len(reason) > ledger.LONGEST_REASON:
             raise PromotionRefused(
                 f"A promotion needs a name and a reason of at most {ledger.LONGEST_REASON} "
-                "characters, found "
-                f"by={by!r} and a reason of {len(reason)} characters. Say who and why."
+                f"characters, found by={by!r} and a reason of {len(reason)} characters. Say who "
+                "and why."
             )
         self.load(version)
         self._check_writable()
@@ -338,8 +335,8 @@ class Registry:
         if entries and at < entries[-1].at:
             raise PromotionRefused(
                 f"The promotion is dated {at.isoformat()}, before the last one of "
-                f"{entries[-1].at.isoformat()}. The ledger "
-                "only grows at its end: check the clock of this machine."
+                f"{entries[-1].at.isoformat()}. The ledger only grows at its end: check the clock "
+                "of this machine."
             )
         if effective and ledger.mark_key(effective[-1]) not in tags:
             self._mark(effective[-1])
@@ -417,8 +414,7 @@ class Registry:
         known_numbers = [stored.version for stored in reader.versions(self.model_name)]
         raise UnknownVersion(
             f"No version {which!r} of model {self.model_name!r} in {self.location}; expected "
-            "'latest' or one of "
-            f"{known_numbers or 'none yet'}. See: likely-buyers models"
+            f"'latest' or one of {known_numbers or 'none yet'}. See: likely-buyers models"
         )
 
     def _checked_features(
@@ -429,17 +425,15 @@ class Registry:
         except ValueError as error:
             raise ArtifactUnreadable(
                 f"{MLMODEL_FILE} of {label} cannot be read: {error} (in {described.source}). "
-                "Restore it from a backup, or "
-                "train a new version."
+                "Restore it from a backup, or train a new version."
             ) from error
         digest = signature_digest(names, types)
         if digest != described.feature_signature:
             raise SignatureMismatch(
                 f"The features named in {MLMODEL_FILE} of {label} are not the ones registered: "
-                "expected a signature with "
-                f"SHA-256 {described.feature_signature}, found {digest} for {list(names)} (in "
-                f"{described.source}). "
-                "Restore the file from a backup, or train a new version."
+                f"expected a signature with SHA-256 {described.feature_signature}, found {digest} "
+                f"for {list(names)} (in {described.source}). Restore the file from a backup, or "
+                "train a new version."
             )
         return names, types
 

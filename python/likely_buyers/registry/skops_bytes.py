@@ -31,9 +31,8 @@ def model_bytes(estimator: object) -> bytes:
     """The canonical skops file of a fitted estimator.
 
     The same estimator, or another one fitted by the same code on the same data with the same seed,
-    gives the same bytes in every process of a machine with the same libraries. An estimator that
-    draws its seed from the system (HGB with `random_state=None` and early stopping) differs, since
-    its state does.
+    gives the same bytes in every process with the same libraries, on one core or many. An estimator
+    that draws its seed from the system (`random_state=None`) may differ, since its state does.
 
     Raises:
         skops.io.exceptions.UnsupportedTypeException: the estimator holds something skops cannot
@@ -45,6 +44,7 @@ def model_bytes(estimator: object) -> bytes:
         members = {name: dumped.read(name) for name in dumped.namelist()}
     schema = json.loads(members.pop(_SCHEMA))
     _sort_sets(schema)
+    _forget_threads(schema)
     names: dict[str, str] = {}
     _renumber(schema, {}, names, members.keys())
     return _zip(
@@ -93,8 +93,7 @@ def estimator_from_bytes(model_file: bytes, *, trusted_types: Sequence[str], whe
     ) as error:
         raise ArtifactUnreadable(
             f"{where} is not a model that this release of skops can read ({error!r}). Train a new "
-            "version, or "
-            "install the libraries of requirements.txt."
+            "version, or install the libraries of requirements.txt."
         ) from error
 
 
@@ -103,6 +102,15 @@ def _sort_sets(node: Any) -> None:
         _sort_sets(child)
     if isinstance(node, dict) and node.get("__loader__") == "SetNode":
         node["content"].sort(key=lambda item: json.dumps(_without_ids(item), sort_keys=True))
+
+
+def _forget_threads(node: Any) -> None:
+    # HGB's bin mapper remembers how many cores fitted it, and nothing else of the model depends
+    # on them. Prediction does not bin, so one thread is as good as any.
+    if isinstance(node, dict) and node.get("__class__") == "_BinMapper":
+        node["content"]["content"]["n_threads"]["content"] = "1"
+    for child in _children(node):
+        _forget_threads(child)
 
 
 def _renumber(

@@ -1,0 +1,143 @@
+{{ config(post_hook="{{ announce_top_buyers() }}") }}
+
+with predictions as (
+    select * from {{ ref('predictions') }}
+),
+
+user_features as (
+    select * from {{ ref('user_features') }}
+),
+
+user_days as (
+    select * from {{ ref('user_days') }}
+),
+
+events as (
+    select * from {{ ref('events') }}
+),
+
+-- sums over decimals: a sum of floating-point numbers would depend on the order of rows
+scored_users as (
+    select
+        count(*) as user_count,
+        cast(sum(cast(probability as decimal(18, 12))) as {{ type_double() }}) / count(*) as mean_probability,
+        min(as_of_date) as as_of_date,
+        min(horizon_days) as horizon_days
+    from predictions
+),
+
+-- what buyers did in the last whole horizon: how often they come back within it, and what a visit is worth
+last_horizon as (
+    select
+        {{ ratio('count(*)', 'count(distinct user_days.user_id)') }} as purchase_days_per_buyer,
+        {{ ratio('sum(user_days.revenue)', 'count(*)') }} as revenue_per_purchase_day
+    from user_days
+    cross join scored_users
+    where
+        user_days.purchases > 0
+        and user_days.event_date < scored_users.as_of_date
+        and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= scored_users.horizon_days
+),
+
+ranked_users as (
+    select
+        predictions.user_id,
+        predictions.as_of_date,
+        predictions.horizon_days,
+        predictions.probability,
+        predictions.model_name,
+        predictions.model_version,
+        scored_users.user_count,
+        predictions.probability / nullif(scored_users.mean_probability, 0) as lift,
+        row_number() over (order by predictions.probability desc nulls last, predictions.user_id asc) as buyer_rank
+    from predictions
+    cross join scored_users
+),
+
+selected_users as (
+    select * from ranked_users
+    where
+        buyer_rank <= ceil(user_count * {{ var('top_fraction') }})
+        {%- if var('min_probability') is not none %}
+        and probability >= {{ var('min_probability') }}
+        {%- endif %}
+        {%- if var('min_lift') is not none %}
+        and lift >= {{ var('min_lift') }}
+        {%- endif %}
+),
+
+liked_categories as (
+    select
+        events.user_id,
+        events.category,
+        row_number() over (
+            partition by events.user_id
+            order by
+                count(*) desc,
+                count(case when events.event_type = 'purchase' then 1 end) desc,
+                max(events.event_time) desc,
+                events.category asc
+        ) as liking_rank
+    from events
+    inner join selected_users on events.user_id = selected_users.user_id
+    where
+        events.category is not null
+        and events.event_date < selected_users.as_of_date
+    group by events.user_id, events.category
+),
+
+favourite_categories as (
+    select
+        user_id,
+        category
+    from liked_categories
+    where liking_rank = 1
+),
+
+top_buyers as (
+    select
+        selected_users.user_id,
+        selected_users.as_of_date,
+        selected_users.horizon_days,
+        selected_users.model_name,
+        selected_users.model_version,
+        selected_users.buyer_rank as rank,
+        100.0 * (selected_users.user_count - selected_users.buyer_rank + 1) / selected_users.user_count as percentile,
+        cast(ceil(10.0 * selected_users.buyer_rank / selected_users.user_count) as {{ dbt.type_int() }}) as decile,
+        selected_users.probability,
+        selected_users.lift,
+        -- the user's own mean, drawn towards the shop's as if by one more purchase day at the shop's mean
+        cast(
+            selected_users.probability
+            * coalesce(last_horizon.purchase_days_per_buyer, 1)
+            * (user_features.revenue + coalesce(last_horizon.revenue_per_purchase_day, 0))
+            / (user_features.purchase_days + case when last_horizon.revenue_per_purchase_day is null then 0 else 1 end)
+            as decimal(18, 2)
+        ) as expected_revenue,
+        user_features.days_since_last_purchase,
+        favourite_categories.category as favourite_category
+    from selected_users
+    inner join user_features on selected_users.user_id = user_features.user_id
+    cross join last_horizon
+    left join favourite_categories on selected_users.user_id = favourite_categories.user_id
+),
+
+typed_top_buyers as (
+    select
+        user_id,
+        as_of_date,
+        horizon_days,
+        rank,
+        cast(percentile as {{ type_double() }}) as percentile,
+        decile,
+        probability,
+        lift,
+        expected_revenue,
+        cast(days_since_last_purchase as {{ dbt.type_int() }}) as days_since_last_purchase,
+        favourite_category,
+        model_name,
+        model_version
+    from top_buyers
+)
+
+select * from typed_top_buyers

@@ -1,0 +1,5 @@
+"""The command line: `likely-buyers simulate / train / promote / rollback / models / top`."""
+
+from likely_buyers.cli.commands import app, main
+
+__all__ = ["app", "main"]

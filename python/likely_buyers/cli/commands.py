@@ -1,0 +1,228 @@
+"""The commands. Each is thin: it opens the project and calls a room."""
+
+import getpass
+import json
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from likely_buyers.cli.project import Project
+from likely_buyers.errors import expected_errors
+from likely_buyers.registry import ModelVersion, Promotion
+
+app = typer.Typer(
+    help="From a shop's raw events to a ranked list of likely buyers. The daily job is `dbt build`.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ProjectDir = Annotated[
+    Path | None, typer.Option("--project-dir", help="Folder of dbt_project.yml; default: here.")
+]
+ProfilesDir = Annotated[
+    Path | None, typer.Option("--profiles-dir", help="Folder of profiles.yml; default: the project's.")
+]
+Target = Annotated[str | None, typer.Option("--target", help="Target of the dbt profile.")]
+Vars = Annotated[
+    str, typer.Option("--vars", help="dbt variables, as YAML: '{as_of: 2011-11-09}'.")
+]
+
+
+def main() -> None:
+    """Run a command; an expected error becomes one message and exit code 1."""
+    try:
+        app()
+    except expected_errors() as error:
+        Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder to write to.")],
+    users: Annotated[int, typer.Option("--users", help="Distinct users in the log.")] = 12_000,
+    days: Annotated[int, typer.Option("--days", help="Days of events.")] = 120,
+    seed: Annotated[int, typer.Option("--seed", help="Same seed, same files.")] = 0,
+    file_format: Annotated[
+        Literal["csv", "parquet", "jsonl"], typer.Option("--format", help="Format of the files.")
+    ] = "csv",
+    start: Annotated[str, typer.Option("--start", help="First day, YYYY-MM-DD.")] = "2019-10-01",
+    events_per_user: Annotated[
+        float, typer.Option("--events-per-user", help="Mean events per user.")
+    ] = 20.0,
+    dirt: Annotated[
+        bool, typer.Option("--dirt/--no-dirt", help="Plant broken, doubled and late lines.")
+    ] = True,
+) -> None:
+    """Write the events of a demo shop, and in _truth/ what lies behind them."""
+    from likely_buyers.simulate import SimulationSettings, simulate_shop
+    from likely_buyers.terminal import progress_bar
+
+    try:
+        first_day = date.fromisoformat(start)
+    except ValueError as error:
+        raise typer.BadParameter(f"--start must be a date as YYYY-MM-DD, found: {start}") from error
+    settings = SimulationSettings(
+        users=users,
+        days=days,
+        seed=seed,
+        start=first_day,
+        events_per_user=events_per_user,
+        dirt=dirt,
+    )
+    bar = progress_bar("simulating", total=days, unit="days")
+    summary = simulate_shop(
+        settings, out, file_format, progress=(lambda done, _: bar(done)) if bar else None
+    )
+    Console().print(
+        f"{summary.lines:,} lines of {summary.users:,} users in {summary.files} files in"
+        f" {summary.folder}; the truth behind them in {summary.truth}",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+@app.command()
+def train(
+    promote: Annotated[
+        bool, typer.Option("--promote", help="Make the new version champion.")
+    ] = False,
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Build examples at past cutoffs, fit a model, evaluate it out of time, register a version."""
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    before = [version.version for version in project.registry().versions()]
+    if not project.dbt("build", "--selector", "training"):
+        Console(stderr=True).print("[red]Error:[/red] training failed: see what dbt says above.")
+        raise typer.Exit(1)
+    registry = project.registry()
+    new = [version for version in registry.versions() if version.version not in before]
+    if promote and new:
+        promotion = registry.promote(
+            new[-1].version, reason="train --promote", by=_user(), at=datetime.now(UTC)
+        )
+        _print_promotion(promotion, registry.model_name)
+    _print_versions(registry.versions())
+
+
+@app.command()
+def promote(
+    version: Annotated[str, typer.Argument(help="Number of a version, or `latest`.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "promoted",
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Make a version champion: the next `dbt build` scores with it."""
+    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
+    promotion = registry.promote(version, reason=reason, by=_user(), at=datetime.now(UTC))
+    _print_promotion(promotion, registry.model_name)
+
+
+@app.command()
+def rollback(
+    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "rolled back",
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Return to the champion before the current one."""
+    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
+    promotion = registry.rollback(reason=reason, by=_user(), at=datetime.now(UTC))
+    _print_promotion(promotion, registry.model_name)
+
+
+@app.command()
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """List the trained versions."""
+    versions = Project.open(project_dir, profiles_dir, target, vars_text).registry().versions()
+    if as_json:
+        typer.echo(json.dumps([_as_dict(version) for version in versions], indent=2))
+    elif versions:
+        _print_versions(versions)
+    else:
+        Console().print("No version yet; train one: likely-buyers train --promote")
+
+
+@app.command()
+def top(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Rows to print.")] = 10,
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Print the head of gold.top_buyers."""
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    columns = (
+        "rank, user_id, round(probability, 4) as probability, round(lift, 2) as lift,"
+        " expected_revenue, days_since_last_purchase, favourite_category"
+    )
+    query = f"select {columns} from {{{{ ref('top_buyers') }}}} order by rank"  # noqa: S608
+    if not project.dbt("--quiet", "show", "--inline", query, "--limit", str(limit)):
+        raise typer.Exit(1)
+
+
+def _user() -> str:
+    return os.environ.get("LIKELY_BUYERS_USER") or getpass.getuser()
+
+
+def _print_promotion(promotion: Promotion, model_name: str) -> None:
+    before = f" (before: version {promotion.replaces})" if promotion.replaces else ""
+    Console().print(
+        f"Version {promotion.version} of {model_name} is champion{before}. The next dbt build scores"
+        " with it.",
+        highlight=False,
+    )
+
+
+def _print_versions(versions: list[ModelVersion]) -> None:
+    table = Table(title="Trained versions, metrics out of time")
+    for heading in ("version", "as of", "horizon", "AUC", "avg precision", "family", "digest", ""):
+        table.add_column(heading)
+    for version in versions:
+        table.add_row(
+            str(version.version),
+            version.as_of.isoformat(),
+            f"{version.horizon_days} days",
+            _number(version.metrics.get("roc_auc")),
+            _number(version.metrics.get("average_precision")),
+            str(version.parameters.get("chosen", "")),
+            version.model_digest[:12],
+            "champion" if version.is_champion else "",
+        )
+    Console().print(table)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _as_dict(version: ModelVersion) -> dict[str, object]:
+    return {
+        "version": version.version,
+        "as_of": version.as_of.isoformat(),
+        "horizon_days": version.horizon_days,
+        "created_at": version.created_at.isoformat(),
+        "metrics": dict(version.metrics),
+        "windows": dict(version.windows),
+        "model_digest": version.model_digest,
+        "is_champion": version.is_champion,
+    }

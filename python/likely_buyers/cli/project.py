@@ -1,0 +1,80 @@
+"""The dbt project a command works on, and dbt itself."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from likely_buyers.registry import Registry
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the project is and how dbt is to be called; the fields are dbt's options of the same names."""
+
+    project_dir: Path
+    profiles_dir: Path | None
+    target: str | None
+    vars_text: str
+
+    @classmethod
+    def open(
+        cls,
+        project_dir: Path | None,
+        profiles_dir: Path | None,
+        target: str | None,
+        vars_text: str,
+    ) -> "Project":
+        """Check the options and change into the project's folder, as dbt does.
+
+        Raises:
+            typer.BadParameter: no project there, or `--vars` is no YAML dictionary.
+        """
+        folder = (project_dir or Path(os.environ.get("DBT_PROJECT_DIR", "."))).resolve()
+        if not (folder / "dbt_project.yml").is_file():
+            raise typer.BadParameter(
+                f"no dbt_project.yml in {folder}. Run the command in the checkout of likely_buyers,"
+                " or pass --project-dir."
+            )
+        try:
+            parsed = yaml.safe_load(vars_text)
+        except yaml.YAMLError as error:
+            raise typer.BadParameter(f"--vars is no YAML: {error}") from error
+        if parsed is not None and not isinstance(parsed, dict):
+            raise typer.BadParameter(
+                f"--vars must be a YAML dictionary such as '{{as_of: 2011-11-09}}', found: {vars_text}"
+            )
+        if profiles_dir:
+            profiles_dir = profiles_dir.resolve()
+        os.chdir(folder)
+        return cls(folder, profiles_dir, target, vars_text)
+
+    def var(self, name: str) -> Any:
+        """The value of a dbt variable: from `--vars`, else from dbt_project.yml."""
+        given = yaml.safe_load(self.vars_text) or {}
+        if name in given:
+            return given[name]
+        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
+        return project["vars"][name]
+
+    def registry(self) -> Registry:
+        """The model registry of the project."""
+        return Registry.from_environment(
+            self.project_dir, os.environ, model_name=str(self.var("model_name"))
+        )
+
+    def dbt(self, *arguments: str) -> bool:
+        """Run dbt on the project; whether it succeeded."""
+        from dbt.cli.main import dbtRunner
+
+        options = ["--project-dir", str(self.project_dir)]
+        if self.profiles_dir:
+            options += ["--profiles-dir", str(self.profiles_dir)]
+        if self.target:
+            options += ["--target", self.target]
+        if yaml.safe_load(self.vars_text):
+            options += ["--vars", self.vars_text]
+        return bool(dbtRunner().invoke([*arguments, *options]).success)

@@ -1,0 +1,31 @@
+"""Errors that say what to do are shown without a traceback."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def expected_errors() -> tuple[type[Exception], ...]:
+    """The base classes of our rooms' errors."""
+    from likely_buyers.registry import RegistryError
+    from likely_buyers.scoring import ScoringError
+    from likely_buyers.simulate import SimulationError
+    from likely_buyers.training import TrainingError
+
+    return (RegistryError, ScoringError, SimulationError, TrainingError)
+
+
+def without_traceback(function: Callable[P, R]) -> Callable[P, R]:
+    """Let an expected error through without the frames that led to it: dbt prints every frame it gets."""
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except expected_errors() as error:
+            raise error.with_traceback(None) from None
+
+    return call

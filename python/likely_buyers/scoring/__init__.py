@@ -1,0 +1,14 @@
+"""Scoring: batches of features in, batches of predictions out. Memory does not grow with the users."""
+
+from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch, ScoringError
+from likely_buyers.scoring.stream import BATCH_ROWS, PREDICTIONS_SCHEMA, Scoring, score_batches
+
+__all__ = [
+    "BATCH_ROWS",
+    "PREDICTIONS_SCHEMA",
+    "FeatureTableMismatch",
+    "HorizonMismatch",
+    "Scoring",
+    "ScoringError",
+    "score_batches",
+]

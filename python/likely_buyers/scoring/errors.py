@@ -1,0 +1,13 @@
+"""Why users cannot be scored."""
+
+
+class ScoringError(Exception):
+    """Users cannot be scored; the message says why and what to do."""
+
+
+class FeatureTableMismatch(ScoringError):
+    """The feature table is not the one the model was trained on."""
+
+
+class HorizonMismatch(ScoringError):
+    """The model looks ahead another number of days than was asked for."""

@@ -1,0 +1,159 @@
+"""The stream from features to predictions."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch
+
+# Large enough that a call costs nothing beside its rows, small enough for a few tens of megabytes.
+BATCH_ROWS = 131_072
+KEYS = ("user_id", "as_of_date")
+PREDICTIONS_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("horizon_days", pa.int32()),
+        ("probability", pa.float64()),
+        ("model_name", pa.string()),
+        ("model_version", pa.int32()),
+        ("model_digest", pa.string()),
+        ("scored_at", pa.timestamp("us")),
+        ("run_id", pa.string()),
+    ]
+)
+# MLflow's names of the types a feature may have.
+_ARROW_TYPES = {"double": "double", "float": "float", "long": "int64", "integer": "int32"}
+
+
+class Classifier(Protocol):
+    """What scikit-learn calls a binary classifier."""
+
+    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities (n, 2); the second column is that of a purchase."""
+        ...
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Who scores, how far ahead, and how the run is signed.
+
+    `scored_at` is UTC without a zone.
+    """
+
+    model: LoadedModel
+    horizon_days: int
+    scored_at: datetime
+    run_id: str
+
+
+def score_batches(
+    features: pa.RecordBatchReader,
+    scoring: Scoring,
+    progress: Callable[[int], None] | None = None,
+) -> pa.RecordBatchReader:
+    """One prediction per row of `features`, batch by batch, in `PREDICTIONS_SCHEMA`.
+
+    Args:
+        features: `user_id`, `as_of_date` and exactly the model's features in the model's order.
+        scoring: the model and the run.
+        progress: called with the rows scored so far.
+
+    Raises:
+        FeatureTableMismatch: names, order or types of the columns differ from the model's signature.
+        HorizonMismatch: the model was trained for another horizon.
+    """
+    model = scoring.model
+    if model.horizon_days != scoring.horizon_days:
+        raise HorizonMismatch(
+            f"the champion, version {model.version} of {model.model_name}, looks {model.horizon_days}"
+            f" days ahead, and vars.horizon_days is {scoring.horizon_days}. Set it to"
+            f" {model.horizon_days}, or train for it: likely-buyers train --promote"
+            f" --vars '{{horizon_days: {scoring.horizon_days}}}'."
+        )
+    _check_signature(features.schema, model)
+    return pa.RecordBatchReader.from_batches(
+        PREDICTIONS_SCHEMA, _predictions(features, scoring, progress)
+    )
+
+
+def _check_signature(schema: pa.Schema, model: LoadedModel) -> None:
+    found = [(field.name, str(field.type)) for field in schema if field.name not in KEYS]
+    expected = [
+        (name, _ARROW_TYPES.get(kind, kind))
+        for name, kind in zip(model.feature_names, model.feature_types, strict=True)
+    ]
+    if found == expected:
+        return
+    found_names, expected_names = [name for name, _ in found], [name for name, _ in expected]
+    differences = [
+        *_listed("missing", [name for name in expected_names if name not in found_names]),
+        *_listed("not known to it", [name for name in found_names if name not in expected_names]),
+    ]
+    if not differences:
+        kinds = dict(found)
+        differences = _listed(
+            "of another type",
+            [f"{name} ({kinds[name]} for {kind})" for name, kind in expected if kinds[name] != kind],
+        ) or ["the same columns in another order"]
+    raise FeatureTableMismatch(
+        f"silver.user_features does not fit the champion, version {model.version} of"
+        f" {model.model_name}: {'; '.join(differences)}. It was trained on {len(expected)} features,"
+        f" and the table has {len(found)}. Train on the table as it is: likely-buyers train --promote;"
+        " or go back to the SQL of the features that the champion knows."
+    )
+
+
+def _listed(what: str, names: Sequence[str], most: int = 10) -> list[str]:
+    if not names:
+        return []
+    rest = f" and {len(names) - most} more" if len(names) > most else ""
+    return [f"{what}: {', '.join(names[:most])}{rest}"]
+
+
+def _predictions(
+    features: pa.RecordBatchReader,
+    scoring: Scoring,
+    progress: Callable[[int], None] | None,
+) -> Iterator[pa.RecordBatch]:
+    model = scoring.model
+    done = 0
+    for batch in features:
+        if batch.num_rows == 0:
+            continue
+        probability = model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1]
+        rows = batch.num_rows
+        constants = {
+            "horizon_days": scoring.horizon_days,
+            "model_name": model.model_name,
+            "model_version": model.version,
+            "model_digest": model.model_digest,
+            "scored_at": scoring.scored_at,
+            "run_id": scoring.run_id,
+        }
+        columns = [
+            pa.repeat(pa.scalar(constants[field.name], field.type), rows)
+            if field.name in constants
+            else pa.array(probability)
+            if field.name == "probability"
+            else batch.column(field.name).cast(field.type)
+            for field in PREDICTIONS_SCHEMA
+        ]
+        yield pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
+        done += rows
+        if progress:
+            progress(done)
+
+
+def _matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
+    """Features as (rows, features) in C order, NaN for null."""
+    matrix = np.empty((batch.num_rows, len(feature_names)))
+    for position, name in enumerate(feature_names):
+        matrix[:, position] = batch.column(name).to_numpy(zero_copy_only=False)
+    return matrix
