@@ -22,6 +22,6 @@
             only=('' if repeated else 'not ') ~ 'exists (select 1 from repeated_keys where repeated_keys.key_hash = '
                 ~ event_key_hash() ~ ')'
         ) }}
-    ) as lines
+    ) as mapped_lines
     where {{ keeps_contract() }}
 {% endmacro %}

@@ -24,7 +24,7 @@ touched_user_days as (
     select distinct
         user_id,
         cast(event_time as date) as event_date
-    from ({{ event_lines(pending_loads('events')) }}) as lines
+    from ({{ event_lines(pending_loads('events')) }}) as mapped_lines
     where {{ keeps_contract() }}
 ),
 

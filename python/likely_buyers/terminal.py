@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 def say(text: str) -> None:
     """One line of progress for who reads the console or the log of a job."""
-    print(f"likely_buyers: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"likely_buyers: {text}", file=sys.stderr, flush=True)
 
 
 def progress_bar(label: str, *, total: int, unit: str) -> Callable[[int], None] | None:

@@ -1,0 +1,70 @@
+# Everything runs in a virtual environment of its own, made by the first call and reused by the next.
+VENV := .venv
+BIN := $(VENV)/bin
+PYTHON ?= python3
+
+export DBT_SEND_ANONYMOUS_USAGE_STATS := false
+export MLFLOW_DISABLE_TELEMETRY := true
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: help demo test lint bench lock clean
+
+help:
+	@echo "make demo    set up, make a demo shop, train, score, print the top buyers"
+	@echo "make test    set up, lint, run every test"
+	@echo "make bench   set up, run the benchmarks"
+	@echo "make lock    compile the pins of requirements.txt anew"
+	@echo "make clean   remove the environment and what dbt wrote (warehouse/ stays)"
+
+# --- set-up -----------------------------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "likely_buyers needs Python 3.11 or later; found: $$($(PYTHON) --version). Set PYTHON=python3.x"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements/dev.txt
+	@touch $@
+
+# --- what users type --------------------------------------------------------
+
+DEMO_SHOP := $(or $(LIKELY_BUYERS_STATE),warehouse)/demo_shop
+
+demo: $(VENV)/.installed
+	likely-buyers simulate --users 12000 --days 120 --seed 1 --out $(DEMO_SHOP)
+	likely-buyers train --promote
+	dbt build
+	likely-buyers top
+
+test: lint
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.installed-dev
+	ruff check .
+	ruff format --check .
+	mypy
+	dbt --quiet --warn-error parse
+	sqlfluff lint --processes 2 models tests
+	dbt-bouncer run --config-file pyproject.toml
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/python python/benchmarks/run.py
+
+# --- upkeep -----------------------------------------------------------------
+
+UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+lock: $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(UV_COMPILE) pyproject.toml --extra build --output-file requirements.txt
+	$(UV_COMPILE) pyproject.toml --extra dev --constraints requirements.txt --output-file python/requirements/dev.txt
+
+clean:
+	rm -rf $(VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
