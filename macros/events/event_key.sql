@@ -1,28 +1,19 @@
 {#-
-    What makes two lines the same event. The mapping's dedupe_on: a list of expressions; left out, the
-    event id when the mapping gives one, else all columns of the line; `none`: equal lines are separate events.
+    What makes two lines the same event, as expressions over raw_events. The mapping's dedupe_on: a list of
+    expressions; left out, the event id when the mapping gives one, else all columns of the line; `none`: equal
+    lines are separate events.
 -#}
-{% macro event_key_expressions(event_id_expression, source_columns) %}
-    {% set mapping = event_mapping() %}
+{% macro event_key_expressions(given, source_columns) %}
     {% set keys = [] %}
-    {% if mapping.get('dedupe_on') and mapping.dedupe_on != 'none' %}
-        {% for expression in mapping.dedupe_on %}
-            {% do keys.append(try_expression(expression)) %}
-        {% endfor %}
-    {% elif event_id_expression and not event_key_is_whole_line() %}
-        {% do keys.append(event_id_expression) %}
-    {% else %}
+    {% if event_key_is_whole_line() %}
         {% for column in source_columns %}{% do keys.append(sql_name(column)) %}{% endfor %}
+    {% elif event_mapping().get('dedupe_on') %}
+        {% for expression in event_mapping().dedupe_on %}{% do keys.append(try_expression(expression)) %}{% endfor %}
+    {% else %}
+        {% do keys.append(given.event_id) %}
     {% endif %}
     {% do return(keys or ['1']) %}
 {% endmacro %}
-
-{#- The fast hash of an event's key over the columns of raw_events. -#}
-{% macro event_key_hash() -%}
-    {%- set source_columns = source_column_names() -%}
-    {%- set event_id = mapped_expression(event_mapping().get('event_id'), source_columns) -%}
-    {{ line_hash(event_key_expressions(event_id, source_columns)) }}
-{%- endmacro %}
 
 {#- True when equal lines are recognised by all their columns, which pins them to one day. -#}
 {% macro event_key_is_whole_line() %}
@@ -34,24 +25,32 @@
     {% do return(event_mapping().get('dedupe_on') == 'none') %}
 {% endmacro %}
 
-{#- MD5 over name=value of the columns that are not null: a column added later changes no digest of earlier lines. -#}
-{% macro line_digest(source_columns) -%}
-    md5(
-        {%- for column in source_columns %}
-        {{ "|| " if not loop.first -}}
-        coalesce({{ sql_text(column ~ '=') }} || cast({{ sql_name(column) }} as {{ dbt.type_string() }}) || chr(31), '')
-        {%- else %}''{% endfor %}
-    )
+{#- The fast hash of an event's key, over raw_events. -#}
+{% macro event_key_hash() -%}
+    {%- set source_columns = source_column_names() -%}
+    {{ line_hash(event_key_expressions(mapped_expressions(source_columns), source_columns)) }}
 {%- endmacro %}
 
-{#- MD5 over expressions by position, nulls kept apart from empty text. -#}
-{% macro expressions_digest(expressions) -%}
-    md5(
-        {%- for expression in expressions %}
-        {{ "|| " if not loop.first -}}
-        coalesce(cast({{ expression }} as {{ dbt.type_string() }}), chr(30)) || chr(31)
-        {%- endfor %}
-    )
+{#-
+    The event's id, over event_lines: the source's own, or the MD5 of what makes it the event it is. name=value of
+    the columns that are not null, so that a column added later changes no id of earlier lines.
+-#}
+{% macro event_id() -%}
+    {%- if event_key_is_whole_line() -%}
+    md5(concat_ws(
+        chr(31)
+        {%- for column in source_column_names() -%}
+        , {{ sql_text(column ~ '=') }} || cast({{ sql_name('source.' ~ column) }} as {{ dbt.type_string() }})
+        {%- endfor -%}
+    ))
+    {%- else -%}
+    coalesce(source_event_id, md5(concat_ws(
+        chr(31)
+        {%- for _ in event_mapping().get('dedupe_on') or ['event_id'] -%}
+        , coalesce(cast(event_key_{{ loop.index }} as {{ dbt.type_string() }}), chr(30))
+        {%- endfor -%}
+    )))
+    {%- endif -%}
 {%- endmacro %}
 
 {#- The total order by which one of several lines of the same event is kept: by content, never by arrival. -#}

@@ -33,6 +33,7 @@ purchase_days as (
         event_date,
         purchases,
         revenue,
+        purchased_quantity,
         purchased_products,
         lead(event_date) over (partition by user_id order by event_date) as next_purchase_date
 
@@ -82,6 +83,9 @@ activity as (
         sum(carts) as carts,
         sum(products) as product_days,
         sum(refunded) as refunded,
+        {%- for events in ['views', 'carts', 'products'] %}
+        {{ value_at_latest(events, 'event_date') }} as last_day_{{ events }},
+        {%- endfor %}
         {%- for kind, events in event_kinds.items() %}
         max(case when {{ events }} > 0 then days_ago end) as first_{{ kind }}_days_ago,
         min(case when {{ events }} > 0 then days_ago end) as last_{{ kind }}_days_ago,
@@ -119,6 +123,9 @@ buying as (
         max(gap_days) as longest_gap,
         sum(revenue) as revenue,
         max(revenue) as largest_order,
+        max(case when gap_days is null then revenue end) as last_revenue,
+        max(case when gap_days is null then purchases end) as last_lines,
+        sum(purchased_quantity) as purchased_quantity,
         sum(purchases) as purchase_lines,
         sum(purchased_products) as purchased_product_days,
         {%- for window in purchase_windows %}
@@ -166,7 +173,11 @@ select
     {%- endfor %}
     {{ ratio('buying.revenue', 'buying.purchase_days') }} as revenue_per_purchase_day,
     {{ as_double('buying.largest_order') }} as largest_purchase_day_revenue,
+    {{ as_double('buying.last_revenue') }} as last_purchase_day_revenue,
+    {{ ratio('buying.last_revenue * buying.purchase_days', 'buying.revenue') }} as last_purchase_day_revenue_in_means,
     {{ ratio('buying.purchase_lines', 'buying.purchase_days') }} as lines_per_purchase_day,
+    {{ as_double('buying.last_lines') }} as last_purchase_day_lines,
+    {{ ratio('buying.purchased_quantity', 'buying.purchase_days') }} as quantity_per_purchase_day,
     {{ ratio('buying.purchased_product_days', 'buying.purchase_days') }} as products_per_purchase_day,
 
     {{ as_double('activity.active_days') }} as active_days,
@@ -177,6 +188,9 @@ select
     {{ as_double('activity.active_days_' ~ window ~ 'd') }} as active_days_{{ window }}d,
     {{ as_double('activity.views_' ~ window ~ 'd') }} as views_{{ window }}d,
     {{ as_double('activity.carts_' ~ window ~ 'd') }} as carts_{{ window }}d,
+    {%- endfor %}
+    {%- for events in ['views', 'carts', 'products'] %}
+    {{ as_double('activity.last_day_' ~ events) }} as {{ events }}_on_last_active_day,
     {%- endfor %}
     {{ as_double('activity.sessions_30d') }} as sessions_30d,
     {{ as_double('activity.carts_not_bought_7d') }} as carts_not_bought_7d,

@@ -4,7 +4,7 @@
 {% endmacro %}
 
 {% macro default__type_double() %}
-    {{- exceptions.raise_compiler_error("type_double is not written for " ~ target.type) -}}
+    {%- do stop("type_double is not written for " ~ target.type ~ ".") -%}
 {% endmacro %}
 
 {% macro duckdb__type_double() %}

@@ -45,14 +45,14 @@ numbered_lines as (
 known_lines as (
     {%- if is_incremental() %}
     select
-        {{ dbt.left('event_id', 32) }} as line_digest,
+        {{ dbt.left('event_id', 32) }} as equal_lines_id,
         count(*) as line_count
     from {{ this }}
     where event_date in (select event_date from numbered_lines)
     group by 1
     {%- else %}
     select
-        line_digest,
+        event_id as equal_lines_id,
         0 as line_count
     from numbered_lines
     where false
@@ -62,7 +62,7 @@ known_lines as (
 -- equal lines are told apart by counting them, so their ids do not depend on who came first
 events as (
     select
-        numbered_lines.line_digest || '-' || cast(
+        numbered_lines.event_id || '-' || cast(
             numbered_lines.line_number + coalesce(known_lines.line_count, 0) as {{ dbt.type_string() }}
         ) as event_id,
         numbered_lines.event_time,
@@ -77,7 +77,7 @@ events as (
         numbered_lines.quantity,
         1 as line_count
     from numbered_lines
-    left join known_lines on numbered_lines.line_digest = known_lines.line_digest
+    left join known_lines on numbered_lines.event_id = known_lines.equal_lines_id
 ),
 
 {%- else %}

@@ -7,8 +7,10 @@
     )
 }}
 
-with event_lines as (
-    {{ event_lines(pending_loads('raw_events')) }}
+with broken_lines as (
+    select *
+    from ({{ event_lines(pending_loads('raw_events')) }}) as mapped_lines
+    where not ({{ keeps_contract() }})
 ),
 
 quarantined_events as (
@@ -25,9 +27,8 @@ quarantined_events as (
         user_id,
         source_price as price,
         source_quantity as quantity,
-        line
-    from event_lines
-    where not ({{ keeps_contract() }})
+        {{ columns_as_json(source_column_names(), prefix='source.') }} as line
+    from broken_lines
 )
 
 select * from quarantined_events

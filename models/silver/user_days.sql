@@ -13,13 +13,10 @@
 
 {#- an event told by an id alone may move to another day when an earlier version of it arrives: start over -#}
 {%- set starts_over = not is_incremental() or not event_key_is_whole_line() %}
+{%- set events = ref('events') if starts_over else 'touched_events' %}
 
-with events as (
-    select * from {{ ref('events') }}
-),
-
+with
 {%- if not starts_over %}
-
 touched_user_days as (
     select distinct
         user_id,
@@ -28,18 +25,28 @@ touched_user_days as (
     where {{ keeps_contract() }}
 ),
 
-events_of_touched_user_days as (
+touched_events as (
     select events.*
-    from events
+    from {{ ref('events') }} as events
     inner join touched_user_days
         on
             events.event_date = touched_user_days.event_date
             and events.user_id = touched_user_days.user_id
 ),
-
 {%- endif %}
 
-user_days as (
+-- few events are purchases: telling their products apart costs little on its own
+purchased_products as (
+    select
+        user_id,
+        event_date,
+        count(distinct product_id) as purchased_products
+    from {{ events }}
+    where event_type = 'purchase'
+    group by user_id, event_date
+),
+
+event_counts as (
     select
         user_id,
         event_date,
@@ -51,31 +58,34 @@ user_days as (
         count(case when event_type = 'purchase' then 1 end) as purchases,
         count(case when event_type = 'refund' then 1 end) as refunds,
         count(distinct product_id) as products,
-        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
         coalesce(sum(case when event_type = 'purchase' then quantity end), 0) as purchased_quantity,
         coalesce(sum(case when event_type = 'purchase' then price * quantity end), 0) as revenue,
         coalesce(sum(case when event_type = 'refund' then price * quantity end), 0) as refunded
-    from {{ 'events' if starts_over else 'events_of_touched_user_days' }}
+    from {{ events }}
     group by user_id, event_date
 ),
 
-typed_user_days as (
+user_days as (
     select
-        user_id,
-        event_date,
-        events,
-        sessions,
-        views,
-        carts,
-        removals,
-        purchases,
-        refunds,
-        products,
-        purchased_products,
-        cast(purchased_quantity as decimal(18, 3)) as purchased_quantity,
-        cast(revenue as decimal(18, 4)) as revenue,
-        cast(refunded as decimal(18, 4)) as refunded
-    from user_days
+        event_counts.user_id,
+        event_counts.event_date,
+        event_counts.events,
+        event_counts.sessions,
+        event_counts.views,
+        event_counts.carts,
+        event_counts.removals,
+        event_counts.purchases,
+        event_counts.refunds,
+        event_counts.products,
+        coalesce(purchased_products.purchased_products, 0) as purchased_products,
+        cast(event_counts.purchased_quantity as decimal(18, 3)) as purchased_quantity,
+        cast(event_counts.revenue as decimal(18, 4)) as revenue,
+        cast(event_counts.refunded as decimal(18, 4)) as refunded
+    from event_counts
+    left join purchased_products
+        on
+            event_counts.user_id = purchased_products.user_id
+            and event_counts.event_date = purchased_products.event_date
 )
 
-select * from typed_user_days
+select * from user_days

@@ -1,20 +1,27 @@
--- An event id occurs once. Equal ids lie on the days of the last load or not at all, so only those are looked at:
--- the days before were tested by the builds that changed them.
-with last_load as (
-    select max(load_id) as load_id
-    from {{ ref('loaded_files') }}
-),
-
-touched_days as (
+-- An event id occurs once. Only days that the last load touched are looked at: the builds before tested the others.
+with touched_days as (
     select distinct cast(event_time as date) as event_date
     from (
-        {{ event_lines('select load_id from last_load') }}
+        {{ event_lines("select max(load_id) from " ~ ref('loaded_files')) }}
     ) as mapped_lines
-    where {{ keeps_contract() }}
+),
+
+touched_events as (
+    select events.event_id
+    from {{ ref('events') }} as events
+    inner join touched_days on events.event_date = touched_days.event_date
+),
+
+-- a cheap hash finds the few ids that may be equal
+repeated_hashes as (
+    select {{ line_hash(['event_id']) }} as id_hash
+    from touched_events
+    group by 1
+    having count(*) > 1
 )
 
 select event_id
-from {{ ref('events') }}
-where event_date in (select event_date from touched_days)
+from touched_events
+where {{ line_hash(['event_id']) }} in (select id_hash from repeated_hashes)
 group by event_id
 having count(*) > 1

@@ -1,0 +1,24 @@
+{#-
+    Name -> condition, over event_lines, that breaks the event contract. An absent price and an absent quantity
+    break nothing.
+-#}
+{% macro contract_violations() %}
+    {% do return({
+        'invalid_event_time': 'event_time is null',
+        'future_event_time': "coalesce(event_time > " ~ dbt.dateadd('day', 1, 'file_modified_at') | trim ~ ", false)",
+        'unknown_event_type': 'event_type is null',
+        'missing_user_id': 'user_id is null',
+        'invalid_price': 'price is null and source_price is not null',
+        'negative_price': 'coalesce(price < 0, false)',
+        'invalid_quantity': 'quantity is null and source_quantity is not null',
+        'non_positive_quantity': 'coalesce(quantity <= 0, false)',
+    }) %}
+{% endmacro %}
+
+{% macro keeps_contract() -%}
+    not (
+        {%- for condition in contract_violations().values() %}
+        ({{ condition }}){{ ' or' if not loop.last }}
+        {%- endfor %}
+    )
+{%- endmacro %}
