@@ -5,11 +5,12 @@
     cutoffs    relation or CTE with `cutoff_date`
     user_days  relation or CTE with one row per user and day
     users      relation or CTE with `user_id` to restrict to; every user when none
+    cutoff_name  name of the cutoff's column in the result
 
     Sums are over whole numbers and decimals and become floating point at the very end, so the result does not
     depend on the order of rows. Days are counted back from the cutoff: the day before it is 1 day ago.
 #}
-{% macro user_features(cutoffs, user_days, users=none) %}
+{% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
 
 {%- set activity_windows = [1, 3, 7, 14, 30, 90, 365] -%}
 {%- set purchase_windows = [7, 14, 30, 60, 90, 180, 365] -%}
@@ -144,7 +145,7 @@ buying as (
 
 select
     activity.user_id,
-    activity.cutoff_date,
+    activity.cutoff_date as {{ cutoff_name }},
 
     {{ as_double('coalesce(buying.purchase_days, 0)') }} as purchase_days,
     {%- for window in purchase_windows %}

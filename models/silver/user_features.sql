@@ -4,16 +4,8 @@ with scoring_cutoff as (
     select {{ as_of_date(ref('user_days')) }} as cutoff_date
 ),
 
-features as (
-    {{ user_features('scoring_cutoff', ref('user_days')) }}
-),
-
 user_features as (
-    select
-        user_id,
-        cutoff_date as as_of_date,
-        {{ user_feature_columns() }}
-    from features
+    {{ user_features('scoring_cutoff', ref('user_days'), cutoff_name='as_of_date') }}
 )
 
 select * from user_features

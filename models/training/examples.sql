@@ -38,10 +38,8 @@ buyers as (
 
 examples as (
     select
-        features.user_id,
-        features.cutoff_date,
-        buyers.user_id is not null as label,
-        {{ user_feature_columns('features') }}
+        features.*,
+        buyers.user_id is not null as label
     from features
     left join buyers
         on

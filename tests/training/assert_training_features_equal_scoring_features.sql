@@ -1,5 +1,12 @@
--- One definition of the features: at every cutoff in the examples, as_of is served by the same macro, so the
--- features of a sampled user at the oldest cutoff equal those that scoring would have given on that day.
+-- One definition of the features: those of the sampled users at the oldest cutoff of the examples equal those that
+-- scoring would have given on that day.
+{%- set columns = [] %}
+{%- if execute %}
+{%- for column in adapter.get_columns_in_relation(ref('examples')) if column.name != 'label' %}
+{%- do columns.append('features.' ~ column.name) %}
+{%- endfor %}
+{%- endif %}
+
 with oldest_cutoff as (
     select min(cutoff_date) as cutoff_date
     from {{ ref('examples') }}
@@ -9,37 +16,25 @@ scoring_features as (
     {{ user_features('oldest_cutoff', ref('user_days')) }}
 ),
 
-of_sampled_users as (
-    select
-        scoring_features.user_id,
-        {{ user_feature_columns('scoring_features') }}
-    from scoring_features
+of_scoring as (
+    select {{ columns | join(', ') }}
+    from scoring_features as features
     inner join {{ ref('examples') }} as examples
         on
-            scoring_features.user_id = examples.user_id
-            and scoring_features.cutoff_date = examples.cutoff_date
+            features.user_id = examples.user_id
+            and features.cutoff_date = examples.cutoff_date
 ),
 
-in_examples as (
-    select
-        examples.user_id,
-        {{ user_feature_columns('examples') }}
-    from {{ ref('examples') }} as examples
-    inner join oldest_cutoff on examples.cutoff_date = oldest_cutoff.cutoff_date
+of_training as (
+    select {{ columns | join(', ') }}
+    from {{ ref('examples') }} as features
+    inner join oldest_cutoff on features.cutoff_date = oldest_cutoff.cutoff_date
 ),
 
-only_in_scoring as (
-    select * from of_sampled_users
-    except
-    select * from in_examples
-),
-
-only_in_examples as (
-    select * from in_examples
-    except
-    select * from of_sampled_users
+differences as (
+    (select * from of_scoring except select * from of_training)
+    union all
+    (select * from of_training except select * from of_scoring)
 )
 
-select * from only_in_scoring
-union all
-select * from only_in_examples
+select * from differences
