@@ -1,4 +1,13 @@
-{#- Where the events are: vars.events_path, or the demo shop in the state folder. -#}
+{#- Where the events are: vars.events_path, or the demo shop in the state folder; written one way only. -#}
 {% macro events_path() %}
-    {% do return(var('events_path') or env_var('LIKELY_BUYERS_STATE', 'warehouse') ~ '/demo_shop') %}
+    {% set path = var('events_path') or env_var('LIKELY_BUYERS_STATE', 'warehouse') ~ '/demo_shop' %}
+    {% if path is not string %}
+        {% do stop("vars.events_path must be the path of a file, a folder or a glob, found: " ~ path ~ ".") %}
+    {% endif %}
+    {% do return(path if '://' in path else plain_path(path)) %}
+{% endmacro %}
+
+{#- A local path without what says nothing, so that one file never has two names: ./shop//a.csv is shop/a.csv. -#}
+{% macro plain_path(path) %}
+    {% do return(modules.re.sub('(?<=/)(?:[.]?/)+|^(?:[.]/+)+(?=.)', '', path)) %}
 {% endmacro %}
