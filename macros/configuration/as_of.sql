@@ -4,8 +4,8 @@
     {% if as_of is none %}
         {% do return(none) %}
     {% endif %}
-    {% set text = (as_of | string)[:10] %}
-    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', as_of | string | trim) %}
+    {% set text = as_of | string | trim %}
+    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', text) %}
         {% do stop("vars.as_of must be a date as YYYY-MM-DD (UTC midnight), found: " ~ as_of ~ ".") %}
     {% endif %}
     {% set year, month, day = text[0:4] | int, text[5:7] | int, text[8:10] | int %}

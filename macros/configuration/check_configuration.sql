@@ -2,12 +2,13 @@
 {% macro check_configuration() %}
     {% if execute %}
         {% do event_mapping() %}
+        {% do events_path() %}
         {% do given_as_of() %}
         {% do check_number('horizon_days', 1, 365, whole=true) %}
         {% do check_number('top_fraction', 0, 1, above_low=true) %}
         {% do check_number('min_probability', 0, 1, optional=true) %}
         {% do check_number('min_lift', 0, none, optional=true) %}
-        {% do check_number('training_users', 100, none, whole=true) %}
+        {% do check_number('training_users', 100, 1000000000, whole=true) %}
         {% do check_number('training_cutoffs', 1, 60, whole=true) %}
         {% do check_number('training_step_days', 1, 365, whole=true, optional=true) %}
         {% do check_number('training_history_days', 1, 3650, whole=true) %}

@@ -11,7 +11,11 @@ training_users as (
         select
             user_id,
             row_number() over (order by md5(user_id), user_id) as user_number
-        from (select distinct user_id from user_days where event_date < {{ as_of_date(ref('user_days')) }}) as known_users
+        from (
+            select distinct user_id
+            from user_days
+            where event_date < {{ as_of_date(ref('user_days')) }}
+        ) as known_users
     ) as numbered_users
     where user_number <= {{ var('training_users') }}
 ),

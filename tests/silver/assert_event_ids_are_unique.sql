@@ -16,12 +16,12 @@ touched_events as (
 repeated_hashes as (
     select {{ line_hash(['event_id']) }} as id_hash
     from touched_events
-    group by 1
+    group by {{ line_hash(['event_id']) }}
     having count(*) > 1
 )
 
 select event_id
 from touched_events
-where {{ line_hash(['event_id']) }} in (select id_hash from repeated_hashes)
+where {{ line_hash(['event_id']) }} in (select repeated_hashes.id_hash from repeated_hashes)
 group by event_id
 having count(*) > 1

@@ -31,10 +31,17 @@ of_training as (
     inner join oldest_cutoff on features.cutoff_date = oldest_cutoff.cutoff_date
 ),
 
-differences as (
-    (select * from of_scoring except select * from of_training)
-    union all
-    (select * from of_training except select * from of_scoring)
+counted_rows as (
+    select
+        {{ columns | map("replace", "features.", "") | join(", ") }},
+        count(*) as times
+    from (
+        select * from of_scoring
+        union all
+        select * from of_training
+    ) as features
+    group by {{ columns | map("replace", "features.", "") | join(", ") }}
 )
 
-select * from differences
+select * from counted_rows
+where times <> 2

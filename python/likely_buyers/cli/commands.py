@@ -26,12 +26,11 @@ ProjectDir = Annotated[
     Path | None, typer.Option("--project-dir", help="Folder of dbt_project.yml; default: here.")
 ]
 ProfilesDir = Annotated[
-    Path | None, typer.Option("--profiles-dir", help="Folder of profiles.yml; default: the project's.")
+    Path | None,
+    typer.Option("--profiles-dir", help="Folder of profiles.yml; default: the project's."),
 ]
 Target = Annotated[str | None, typer.Option("--target", help="Target of the dbt profile.")]
-Vars = Annotated[
-    str, typer.Option("--vars", help="dbt variables, as YAML: '{as_of: 2011-11-09}'.")
-]
+Vars = Annotated[str, typer.Option("--vars", help="dbt variables, as YAML: '{as_of: 2011-11-09}'.")]
 
 
 def main() -> None:
@@ -131,7 +130,9 @@ def promote(
 
 @app.command()
 def rollback(
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "rolled back",
+    reason: Annotated[
+        str, typer.Option("--reason", help="Why; kept in the ledger.")
+    ] = "rolled back",
     project_dir: ProjectDir = None,
     profiles_dir: ProfilesDir = None,
     target: Target = None,
@@ -171,13 +172,31 @@ def top(
 ) -> None:
     """Print the head of gold.top_buyers."""
     project = Project.open(project_dir, profiles_dir, target, vars_text)
-    columns = (
-        "rank, user_id, round(probability, 4) as probability, round(lift, 2) as lift,"
-        " expected_revenue, days_since_last_purchase, favourite_category"
+    shown = project.show(
+        "select rank, user_id, probability, lift, expected_revenue, days_since_last_purchase,"
+        " favourite_category from {{ ref('top_buyers') }} order by rank",
+        limit,
     )
-    query = f"select {columns} from {{{{ ref('top_buyers') }}}} order by rank"  # noqa: S608
-    if not project.dbt("--quiet", "show", "--inline", query, "--limit", str(limit)):
+    if shown is None:
         raise typer.Exit(1)
+    table = Table(title="gold.top_buyers")
+    for heading in ("rank", "user", "probability", "lift", "expected revenue"):
+        table.add_column(heading, justify="left" if heading == "user" else "right")
+    table.add_column("days since last purchase", justify="right")
+    table.add_column("favourite category")
+    for rank, user, probability, lift, revenue, days, category in shown:
+        table.add_row(
+            str(rank),
+            str(user),
+            f"{probability:.3f}",
+            f"{lift:.1f}",
+            f"{revenue:.2f}",
+            "never" if days is None else str(days),
+            category or "",
+        )
+    Console().print(table)
+    if not shown:
+        Console().print("Nobody is on the list; the last dbt build says how many came close.")
 
 
 def _user() -> str:
@@ -195,8 +214,9 @@ def _print_promotion(promotion: Promotion, model_name: str) -> None:
 
 def _print_versions(versions: list[ModelVersion]) -> None:
     table = Table(title="Trained versions, metrics out of time")
-    for heading in ("version", "as of", "horizon", "AUC", "avg precision", "family", "digest", ""):
-        table.add_column(heading)
+    for heading in ("version", "as of", "horizon", "AUC", "avg precision", "digest", ""):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("model")
     for version in versions:
         table.add_row(
             str(version.version),
@@ -204,9 +224,9 @@ def _print_versions(versions: list[ModelVersion]) -> None:
             f"{version.horizon_days} days",
             _number(version.metrics.get("roc_auc")),
             _number(version.metrics.get("average_precision")),
-            str(version.parameters.get("chosen", "")),
             version.model_digest[:12],
             "champion" if version.is_champion else "",
+            str(version.parameters.get("chosen", "")),
         )
     Console().print(table)
 

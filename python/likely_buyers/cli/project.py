@@ -68,6 +68,20 @@ class Project:
 
     def dbt(self, *arguments: str) -> bool:
         """Run dbt on the project; whether it succeeded."""
+        return bool(self._invoke(*arguments).success)
+
+    def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
+        """Rows of a query over the project's models; None if it failed (dbt has said why)."""
+        shown = self._invoke(
+            "--quiet", "--log-level", "error", "show", "--inline", query, "--limit", str(limit)
+        )
+        return (
+            [tuple(row) for row in shown.result.results[0].agate_table.rows]
+            if shown.success
+            else None
+        )
+
+    def _invoke(self, *arguments: str) -> Any:
         from dbt.cli.main import dbtRunner
 
         options = ["--project-dir", str(self.project_dir)]
@@ -77,4 +91,4 @@ class Project:
             options += ["--target", self.target]
         if yaml.safe_load(self.vars_text):
             options += ["--vars", self.vars_text]
-        return bool(dbtRunner().invoke([*arguments, *options]).success)
+        return dbtRunner().invoke([*arguments, *options])

@@ -125,7 +125,10 @@ class BgNbd:
         """Log likelihood of the history together with (still active, dropped out after the last purchase)."""
         x = repeats
         common = (
-            gammaln(self.r + x) - gammaln(self.r) + self.r * np.log(self.alpha) - betaln(self.a, self.b)
+            gammaln(self.r + x)
+            - gammaln(self.r)
+            + self.r * np.log(self.alpha)
+            - betaln(self.a, self.b)
         )
         alive = common + betaln(self.a, self.b + x) - (self.r + x) * np.log(self.alpha + age)
         came_back = x > 0

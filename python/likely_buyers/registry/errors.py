@@ -3,7 +3,6 @@
 A message says what was refused and where, what was expected against what was found, and what to do
 about it. None of these is raised after something was half changed: the champion stays who it was.
 """
-# ruff: noqa: N818 - the names say what is the case; that it is an error, the base says.
 
 from __future__ import annotations
 

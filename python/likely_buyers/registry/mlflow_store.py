@@ -4,7 +4,6 @@ MLflow is imported on first use only. Its telemetry is off, it logs nothing, and
 not answer is given up after seconds instead of the minutes that MLflow's defaults take. All of
 these are defaults: a variable that is set in the environment wins.
 """
-# ruff: noqa: PLC0415 - importing MLflow takes a second or two, so only what needs it imports it.
 
 from __future__ import annotations
 

@@ -6,7 +6,6 @@ dump. Here addresses become numbers in order of appearance, sets are sorted, tim
 members stand in the order in which the schema names them. Format:
 https://skops.readthedocs.io/en/stable/persistence.html and `skops/io/_general.py` of 0.16.
 """
-# ruff: noqa: PLC0415 - skops imports scikit-learn, a second that reading the ledger need not take.
 
 from __future__ import annotations
 

@@ -100,7 +100,11 @@ def _check_signature(schema: pa.Schema, model: LoadedModel) -> None:
         kinds = dict(found)
         differences = _listed(
             "of another type",
-            [f"{name} ({kinds[name]} for {kind})" for name, kind in expected if kinds[name] != kind],
+            [
+                f"{name} ({kinds[name]} for {kind})"
+                for name, kind in expected
+                if kinds[name] != kind
+            ],
         ) or ["the same columns in another order"]
     raise FeatureTableMismatch(
         f"silver.user_features does not fit the champion, version {model.version} of"

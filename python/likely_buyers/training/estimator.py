@@ -142,7 +142,9 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
                 "buyers from others. Check that events before the cutoffs were loaded and mapped."
             )
         used = features[:, self.columns_]
-        self.linear_ = LinearPart(self.penalty).fit(used, outcomes) if self.linear_weight > 0 else None
+        self.linear_ = (
+            LinearPart(self.penalty).fit(used, outcomes) if self.linear_weight > 0 else None
+        )
         self.boosting_ = self._boosting().fit(used, outcomes) if self.linear_weight < 1 else None
         self.slope_ = 1.0
         self.offset_ = 0.0

@@ -136,9 +136,7 @@ def _check_keys_differ(sorted_table: pa.Table) -> None:
 def _check_classes(labels: NDArray[np.int8], minimum: int) -> None:
     buyers = int(labels.sum())
     others = int(labels.size - buyers)
-    advice = (
-        "Take a longer horizon_days, load more history, or sample more users (training_users)."
-    )
+    advice = "Take a longer horizon_days, load more history, or sample more users (training_users)."
     if 0 in (buyers, others):
         raise OneClassError(
             f"training needs buyers and non-buyers: {buyers} of {labels.size} examples bought. {advice}"

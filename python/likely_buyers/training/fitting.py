@@ -160,9 +160,7 @@ def _means(by_cutoff: dict[date, dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _windows(
-    read: Examples, scored: list[ScoredCutoff], calibration: CalibrationChoice
-) -> Windows:
+def _windows(read: Examples, scored: list[ScoredCutoff], calibration: CalibrationChoice) -> Windows:
     held_out = tuple(_as_date(cutoff.cutoff) for cutoff in scored)
     return Windows(
         fit=tuple(_as_date(cutoff) for cutoff in read.distinct_cutoffs()),

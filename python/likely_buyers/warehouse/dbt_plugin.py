@@ -1,0 +1,44 @@
+"""The plugin that profiles.yml names: dbt-duckdb loads it before it opens the database."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt_common.exceptions import DbtRuntimeError
+from duckdb import DuckDBPyConnection
+from duckdb.sqltypes import BLOB, VARCHAR
+
+from likely_buyers.warehouse.gzip_files import gzip_problem
+
+
+class Plugin(BasePlugin):
+    """Creates the state folder, explains a locked database, and registers `gzip_problem`."""
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """Make sure that the database can be opened.
+
+        Raises:
+            DbtRuntimeError: another process holds the database and the profile asks for no retries.
+        """
+        path = Path(creds.path)
+        if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if creds.retries or not path.exists():
+            return
+        try:
+            duckdb.connect(str(path), config=config).close()
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise
+            raise DbtRuntimeError(
+                f"likely_buyers: the database {path} is in use by another process, and DuckDB allows"
+                f" one writer. Wait for it to end, close the tool that has the file open (point BI"
+                f" tools at the published copy instead), or set LIKELY_BUYERS_STATE to another"
+                f" folder. DuckDB says: {error}"
+            ) from error
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Register what SQL cannot do by itself."""
+        conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)

@@ -1,0 +1,76 @@
+"""Fixtures: dbt and the command line as a user runs them, each on a state folder of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
+
+
+@dataclass
+class Finished:
+    """A finished command."""
+
+    succeeded: bool
+    output: str
+
+
+@dataclass
+class Installation:
+    """A state folder with the commands that work on it."""
+
+    state: Path
+    registry_of: "Installation | None" = None
+
+    def run(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
+        environment = dict(
+            os.environ,
+            LIKELY_BUYERS_STATE=str(self.state),
+            DBT_TARGET_PATH=str(self.state / "target"),
+            DBT_LOG_PATH=str(self.state / "logs"),
+            DBT_USE_COLORS="false",
+            COLUMNS="200",
+            NO_COLOR="1",
+        )
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        if self.registry_of:
+            environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.registry_of.state}/registry.db"
+        given = ["--vars", yaml.safe_dump(variables)] if variables else []
+        process = subprocess.run(
+            [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
+            cwd=PROJECT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+        )
+        return Finished(process.returncode == 0, process.stdout)
+
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> Finished:
+        return self.run("dbt", *arguments, variables=variables)
+
+    def built(self, *arguments: str, variables: dict[str, Any] | None = None) -> Finished:
+        """`dbt build` that must succeed."""
+        finished = self.dbt("build", *arguments, variables=variables)
+        assert finished.succeeded, finished.output
+        return finished
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.state / "likely_buyers.duckdb"), read_only=True) as connection:
+            return connection.sql(sql).fetchall()
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Iterator[Installation]:
+    yield Installation(tmp_path / "state")
