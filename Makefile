@@ -42,6 +42,8 @@ demo: $(VENV)/.installed
 	dbt build
 	likely-buyers top
 
+# two workers share two cores: more threads of one only wait for the other
+test: export OMP_NUM_THREADS := 1
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -30,9 +30,9 @@
             nullif(cast({{ given[column] or 'null' }} as {{ dbt.type_string() }}), '') as {{ column }},
             {%- endfor %}
             {{ dbt.safe_cast(given.price or 'null', 'decimal(18, 4)') }} as price,
-            nullif(cast({{ given.price or 'null' }} as {{ dbt.type_string() }}), '') as source_price,
+            nullif({{ text_or_unreadable(given.price, 'null') }}, '') as source_price,
             {{ dbt.safe_cast(given.quantity or '1', 'decimal(18, 3)') }} as quantity,
-            nullif(cast({{ given.quantity or '1' }} as {{ dbt.type_string() }}), '') as source_quantity,
+            nullif({{ text_or_unreadable(given.quantity, '1') }}, '') as source_quantity,
             {%- for column in source_columns %}
             {{ sql_name(column) }} as {{ sql_name('source.' ~ column) }},
             {%- endfor %}

@@ -17,3 +17,26 @@
         try({{ expression | trim }})
     {%- endif -%}
 {%- endmacro %}
+
+{#-
+    The text of what `try_expression` gave, or 'unreadable' where the expression failed rather than gave null;
+    otherwise, as an expression, where the mapping has none.
+-#}
+{% macro text_or_unreadable(tried, otherwise) %}
+    {{ return(adapter.dispatch('text_or_unreadable')(tried or otherwise)) }}
+{% endmacro %}
+
+{% macro default__text_or_unreadable(tried) %}
+    {% do stop("text_or_unreadable is not written for " ~ target.type ~ ".") %}
+{% endmacro %}
+
+{% macro duckdb__text_or_unreadable(tried) -%}
+    {%- if tried.startswith('try(') -%}
+        coalesce(
+            cast({{ tried }} as varchar),
+            case when try(({{ tried[4:-1] }}) is null) is null then 'unreadable' end
+        )
+    {%- else -%}
+        cast({{ tried }} as varchar)
+    {%- endif -%}
+{%- endmacro %}

@@ -45,7 +45,7 @@ numbered_lines as (
 known_lines as (
     {%- if is_incremental() %}
     select
-        {{ dbt.left('event_id', 32) }} as equal_lines_id,
+        substring(event_id, 1, 32) as equal_lines_id,
         count(*) as line_count
     from {{ this }}
     where event_date in (select event_date from numbered_lines)

@@ -40,6 +40,7 @@ class Installation:
             DBT_USE_COLORS="false",
             COLUMNS="200",
             NO_COLOR="1",
+            OMP_NUM_THREADS="1",
         )
         environment.pop("MLFLOW_TRACKING_URI", None)
         if self.registry_of:

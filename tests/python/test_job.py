@@ -12,7 +12,7 @@ from conftest import Installation
 from likely_buyers.evaluation import roc_auc
 from likely_buyers.simulate import SimulationSettings, purchase_probability, simulate_shop
 
-SHOP = SimulationSettings(users=4_000, days=90, seed=3)
+SHOP = SimulationSettings(users=2_500, days=150, seed=3)
 SCORES = "user_id, as_of_date, horizon_days, probability, model_name, model_version, model_digest"
 
 

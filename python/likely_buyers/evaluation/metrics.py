@@ -82,7 +82,7 @@ def ranked_groups(labels: Floats, scores: Floats) -> RankedGroups:
     """Users and buyers per distinct score, highest score first: arrays (number of distinct scores,)."""
     _, inverse = np.unique(-scores, return_inverse=True)
     users = np.bincount(inverse).astype(np.float64)
-    return RankedGroups(users=users, buyers=np.bincount(inverse, weights=labels))
+    return RankedGroups(users=users, buyers=np.bincount(inverse, weights=labels).astype(np.float64))
 
 
 def auc_of_groups(groups: RankedGroups) -> float:
