@@ -22,17 +22,17 @@
             {{ expression }} as event_key_{{ loop.index }},
             {%- endfor %}
             cast({{ given.event_id or 'null' }} as {{ dbt.type_string() }}) as source_event_id,
-            {{ dbt.safe_cast(given.event_time, dbt.type_timestamp()) }} as event_time,
+            {{ try_cast_to(given.event_time, dbt.type_timestamp()) }} as event_time,
             cast({{ given.event_time }} as {{ dbt.type_string() }}) as source_event_time,
             cast({{ given.event_type }} as {{ dbt.type_string() }}) as source_event_type,
             nullif(trim(cast({{ given.user_id }} as {{ dbt.type_string() }})), '') as user_id,
             {%- for column in ['session_id', 'product_id', 'category', 'brand'] %}
             nullif(cast({{ given[column] or 'null' }} as {{ dbt.type_string() }}), '') as {{ column }},
             {%- endfor %}
-            {{ dbt.safe_cast(given.price or 'null', 'decimal(18, 4)') }} as price,
-            nullif({{ text_or_unreadable(given.price, 'null') }}, '') as source_price,
-            {{ dbt.safe_cast(given.quantity or '1', 'decimal(18, 3)') }} as quantity,
-            nullif({{ text_or_unreadable(given.quantity, '1') }}, '') as source_quantity,
+            {{ tried_as_type(given.price or 'null', 'decimal(18, 4)') }} as price,
+            nullif({{ tried_as_text(given.price or 'null') }}, '') as source_price,
+            {{ tried_as_type(given.quantity or '1', 'decimal(18, 3)') }} as quantity,
+            nullif({{ tried_as_text(given.quantity or '1') }}, '') as source_quantity,
             {%- for column in source_columns %}
             {{ sql_name(column) }} as {{ sql_name('source.' ~ column) }},
             {%- endfor %}
@@ -86,7 +86,7 @@
             {% endfor %}
         {% endif %}
         {% do given.update({
-            column: (none if not expression else ('null' if absent else try_expression(expression)))
+            column: (none if not expression else ('null' if absent else try_expression(expression) | trim))
         }) %}
     {% endfor %}
     {% do return(given) %}

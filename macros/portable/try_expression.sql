@@ -19,24 +19,26 @@
 {%- endmacro %}
 
 {#-
-    The text of what `try_expression` gave, or 'unreadable' where the expression failed rather than gave null;
-    otherwise, as an expression, where the mapping has none.
+    What `try_expression` gave, as text, and as a type: the text is 'unreadable' where the expression failed rather
+    than gave null. DuckDB takes an expression that occurs twice out of its try(...) and fails on it, so the typed
+    value is made from the text and the expression stands in one place.
 -#}
-{% macro text_or_unreadable(tried, otherwise) %}
-    {{ return(adapter.dispatch('text_or_unreadable')(tried or otherwise)) }}
+{% macro tried_as_text(tried) %}
+    {{ return(adapter.dispatch('tried_as_text')(tried)) }}
 {% endmacro %}
 
-{% macro default__text_or_unreadable(tried) %}
-    {% do stop("text_or_unreadable is not written for " ~ target.type ~ ".") %}
+{% macro default__tried_as_text(tried) %}
+    {% do stop("tried_as_text is not written for " ~ target.type ~ ".") %}
 {% endmacro %}
 
-{% macro duckdb__text_or_unreadable(tried) -%}
+{% macro duckdb__tried_as_text(tried) -%}
     {%- if tried.startswith('try(') -%}
-        coalesce(
-            cast({{ tried }} as varchar),
-            case when try(({{ tried[4:-1] }}) is null) is null then 'unreadable' end
-        )
+        coalesce(try(coalesce(cast(({{ tried[4:-1] }}) as varchar), '')), 'unreadable')
     {%- else -%}
         cast({{ tried }} as varchar)
     {%- endif -%}
+{%- endmacro %}
+
+{% macro tried_as_type(tried, type) -%}
+    {{ try_cast_to(tried_as_text(tried) if tried.startswith('try(') else tried, type) | trim }}
 {%- endmacro %}

@@ -130,3 +130,16 @@ def test_a_locked_database(installation: Installation) -> None:
     assert not finished.succeeded
     assert "is in use by another process" in " ".join(finished.output.split())
     assert "Wait for it to end" in " ".join(finished.output.split())
+
+
+def test_a_column_of_the_wrong_type_is_quarantined(
+    installation: Installation, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "a.csv")
+    file.write_text(file.read_text().replace("9.99,0,", "cheap,0,").replace("2020-01-02", "day 2"))
+    installation.built("--select", "+events", variables={"events_path": str(file)})
+    assert installation.query("select reasons from silver.quarantined_events order by 1") == [
+        ("invalid_event_time",),
+        ("invalid_price",),
+    ]
+    assert installation.query("select count(*) from silver.events") == [(18,)]
