@@ -6,6 +6,8 @@
 {%- do columns.append('features.' ~ column.name) %}
 {%- endfor %}
 {%- endif %}
+{#- before the first training there is nothing to compare -#}
+{%- set columns = columns or ['features.user_id'] %}
 
 with oldest_cutoff as (
     select min(cutoff_date) as cutoff_date
