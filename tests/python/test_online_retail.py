@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
     reason="needs the orders of the UCI data set Online Retail at ../shared/data/online_retail.parquet",
 )
 VALID = (
-    f"select cast(CustomerID as varchar) as user_id, InvoiceDate as at from '{ONLINE_RETAIL}'"
+    f"select cast(CustomerID as varchar) as user_id, InvoiceDate as bought_at from '{ONLINE_RETAIL}'"
     " where CustomerID is not null and Quantity > 0 and UnitPrice > 0 and InvoiceNo not like 'C%'"
 )
 
@@ -58,10 +58,10 @@ def test_the_champion_ranks_the_customers_of_november(job: Installation) -> None
     ) as connection:
         scored = connection.sql(
             f"""
-            with customers as (select distinct user_id from ({VALID}) where at < '2011-11-09'),
+            with customers as (select distinct user_id from ({VALID}) where bought_at < '2011-11-09'),
             buyers as (
                 select distinct user_id from ({VALID})
-                where at >= '2011-11-09' and at < '2011-12-09'
+                where bought_at >= '2011-11-09' and bought_at < '2011-12-09'
             )
             select predictions.probability, buyers.user_id is not null as bought
             from customers
