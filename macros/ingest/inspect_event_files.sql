@@ -56,8 +56,7 @@
         {% elif file.format == 'csv' %}
             {% do duckdb__inspect_csv(file) %}
         {% elif file.format == 'parquet' %}
-            {% set description = run_query("describe select * from read_parquet(" ~ sql_text(file.path) ~ ")") %}
-            {% do file.update({'columns': description.columns[0].values() | list}) %}
+            {% do duckdb__inspect_parquet(file) %}
         {% else %}
             {% set keys = run_query(
                 "select distinct unnest(json_keys(line)) as key from " ~ duckdb__text_lines([file.path])
@@ -66,11 +65,24 @@
         {% endif %}
         {% do check_source_columns(file, needs) %}
     {% endfor %}
+    {% do check_mapping_expressions(fresh) %}
     {% if fresh and not known and not fresh | selectattr('columns') | list %}
         {% do stop("events_path '" ~ events_path() ~ "' holds no line: every file there is empty ("
             ~ fresh | map(attribute='path') | join(', ') ~ "). Deliver the events, then run dbt build.") %}
     {% endif %}
     {% do return(fresh) %}
+{% endmacro %}
+
+{% macro duckdb__inspect_parquet(file) %}
+    {% set description = "describe select * from read_parquet(" ~ sql_text(file.path) ~ ")" %}
+    {% set problem = duckdb__query_problems([description])[0] %}
+    {% if problem %}
+        {% do stop("the file '" ~ file.path ~ "' is no whole Parquet file: " ~ problem
+            ~ ". Nothing was loaded. Deliver it again (or move it out of '" ~ events_path()
+            ~ "'), then run dbt build.") %}
+    {% endif %}
+    {% set columns = run_query(description).columns %}
+    {% do file.update({'columns': columns[0].values() | list, 'types': columns[1].values() | list}) %}
 {% endmacro %}
 
 {#- Delimiter and header of a CSV file, from its first line. -#}

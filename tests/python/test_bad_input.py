@@ -64,6 +64,42 @@ def test_a_truncated_gzip_file(installation: Installation, tmp_path: Path) -> No
     assert "Deliver it again" in message
 
 
+def test_a_truncated_parquet_file(installation: Installation, tmp_path: Path) -> None:
+    duckdb.sql("select 1 as user_id from range(9999)").write_parquet(str(tmp_path / "cut.parquet"))
+    whole = (tmp_path / "cut.parquet").read_bytes()
+    (tmp_path / "cut.parquet").write_bytes(whole[: len(whole) // 2])
+    message = refused(installation, "+events", {"events_path": str(tmp_path / "cut.parquet")})
+    assert "cut.parquet' is no whole Parquet file" in message
+    assert "Deliver it again" in message
+
+
+@pytest.mark.parametrize(
+    ("column", "expression", "reason"),
+    [
+        ("price", "price / 100", "cast"),
+        ("user_id", "no_such_function(user_id)", "no_such_function"),
+        ("event_time", "max(event_time)", "aggregates are not allowed"),
+    ],
+)
+def test_an_expression_that_cannot_be_evaluated(
+    installation: Installation, tmp_path: Path, column: str, expression: str, reason: str
+) -> None:
+    mapping = {"event_time": "event_time", "event_type": "event_type", "user_id": "user_id"}
+    message = refused(
+        installation,
+        "+events",
+        {
+            "events_path": str(write(tmp_path / "a.csv")),
+            "event_mapping": "mine",
+            "event_mappings": {"mine": mapping | {column: expression}},
+        },
+    )
+    assert f"the event mapping 'mine' gives for '{column}'" in message
+    assert f"cannot be evaluated: {expression} (over the columns of" in message
+    assert reason in message
+    assert "Nothing was loaded" in message
+
+
 def test_a_missing_column(installation: Installation, tmp_path: Path) -> None:
     write(tmp_path / "in" / "a.csv")
     write(tmp_path / "in" / "renamed.csv", HEADER.replace("user_id", "customer"))

@@ -13,7 +13,7 @@ from likely_buyers.warehouse.gzip_files import gzip_problem
 
 
 class Plugin(BasePlugin):
-    """Creates the state folder, explains a locked database, and registers `gzip_problem`."""
+    """Creates the state folder, explains a locked database, and adds SQL functions for macros/ingest."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
         """Make sure that the database can be opened.
@@ -40,5 +40,20 @@ class Plugin(BasePlugin):
             ) from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
-        """Register what SQL cannot do by itself."""
+        """Register what SQL cannot do by itself.
+
+        gzip_problem(content): as in `gzip_files`.
+        query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
+        """
+
+        def query_problem(query: str) -> str:
+            with conn.cursor() as cursor:
+                try:
+                    cursor.execute(query)
+                except duckdb.Error as error:
+                    return str(error)
+            return ""
+
         conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
+        # side_effects: a file may have changed since the same query was tried before
+        conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
