@@ -1,19 +1,23 @@
 """The stream from features to predictions."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from joblib import cpu_count
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch
 
-# Large enough that a call costs nothing beside its rows, small enough for a few tens of megabytes.
-BATCH_ROWS = 131_072
+# Large enough that a call costs nothing beside its rows, small enough for a core's cache.
+BATCH_ROWS = 16_384
 KEYS = ("user_id", "as_of_date")
 PREDICTIONS_SCHEMA = pa.schema(
     [
@@ -126,33 +130,58 @@ def _predictions(
     scoring: Scoring,
     progress: Callable[[int], None] | None,
 ) -> Iterator[pa.RecordBatch]:
-    model = scoring.model
     done = 0
-    for batch in features:
-        if batch.num_rows == 0:
-            continue
-        probability = model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1]
-        rows = batch.num_rows
-        constants = {
-            "horizon_days": scoring.horizon_days,
-            "model_name": model.model_name,
-            "model_version": model.version,
-            "model_digest": model.model_digest,
-            "scored_at": scoring.scored_at,
-            "run_id": scoring.run_id,
-        }
-        columns = [
-            pa.repeat(pa.scalar(constants[field.name], field.type), rows)
-            if field.name in constants
-            else pa.array(probability)
-            if field.name == "probability"
-            else batch.column(field.name).cast(field.type)
-            for field in PREDICTIONS_SCHEMA
-        ]
-        yield pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
-        done += rows
+    for scored in _in_order(lambda batch: _scored(batch, scoring), features):
+        yield scored
+        done += scored.num_rows
         if progress:
             progress(done)
+
+
+def _in_order(
+    score: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Each batch scored, in the order they came, with a core a batch and few batches in memory.
+
+    Threads of a model's own are off: they share one part of its work, wait for each other at the end of every tree,
+    and stall when another process has a core.
+    """
+    workers = cpu_count()
+    ahead: deque[Future[pa.RecordBatch]] = deque()
+    with threadpool_limits(limits=1), ThreadPoolExecutor(workers, "scoring") as pool:
+        try:
+            for batch in batches:
+                if batch.num_rows:
+                    ahead.append(pool.submit(score, batch))
+                if len(ahead) > 2 * workers:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
+    model = scoring.model
+    probability = model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1]
+    constants = {
+        "horizon_days": scoring.horizon_days,
+        "model_name": model.model_name,
+        "model_version": model.version,
+        "model_digest": model.model_digest,
+        "scored_at": scoring.scored_at,
+        "run_id": scoring.run_id,
+    }
+    columns = [
+        pa.repeat(pa.scalar(constants[field.name], field.type), batch.num_rows)
+        if field.name in constants
+        else pa.array(probability)
+        if field.name == "probability"
+        else batch.column(field.name).cast(field.type)
+        for field in PREDICTIONS_SCHEMA
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
 
 
 def _matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
