@@ -8,6 +8,7 @@ rules that a model has to beat (recency, frequency, BG/NBD).
 from likely_buyers.evaluation.baselines import (
     BgNbd,
     BgNbdFitError,
+    BgNbdInputs,
     bgnbd_inputs,
     frequency_score,
     recency_score,
@@ -32,6 +33,7 @@ __all__ = [
     "TOP_FRACTIONS",
     "BgNbd",
     "BgNbdFitError",
+    "BgNbdInputs",
     "EvaluationInputError",
     "average_precision",
     "bgnbd_inputs",

@@ -2,22 +2,22 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
-from joblib import cpu_count
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from likely_buyers.parallel import a_thread_a_core
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch
 
 # Large enough that a call costs nothing beside its rows, small enough for a core's cache.
 BATCH_ROWS = 16_384
+_BATCHES_AHEAD = 8
 KEYS = ("user_id", "as_of_date")
 PREDICTIONS_SCHEMA = pa.schema(
     [
@@ -141,19 +141,14 @@ def _predictions(
 def _in_order(
     score: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Each batch scored, in the order they came, with a core a batch and few batches in memory.
-
-    Threads of a model's own are off: they share one part of its work, wait for each other at the end of every tree,
-    and stall when another process has a core.
-    """
-    workers = cpu_count()
+    """Each batch scored, in the order they came, with a core a batch and few batches in memory."""
     ahead: deque[Future[pa.RecordBatch]] = deque()
-    with threadpool_limits(limits=1), ThreadPoolExecutor(workers, "scoring") as pool:
+    with a_thread_a_core() as pool:
         try:
             for batch in batches:
                 if batch.num_rows:
                     ahead.append(pool.submit(score, batch))
-                if len(ahead) > 2 * workers:
+                if len(ahead) > _BATCHES_AHEAD:
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()

@@ -21,7 +21,9 @@ Floats = NDArray[np.float64]
 # A method must save this many nats per user on average before it replaces no calibration.
 SMALLEST_GAIN = 0.001
 _FARTHEST_OFFSET = 3.0
-_FEWEST_TESTS = 3
+# ... and at this share of the cutoffs, of which there must be so many.
+SMALLEST_SHARE_OF_WINS = 0.8
+_FEWEST_TESTS = 4
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,6 @@ def _identity(_: Sequence[ScoredCutoff]) -> Line:
     return Line()
 
 
-def _latest_level(known: Sequence[ScoredCutoff]) -> Line:
-    return Line(offset=matching_offset(known[-1].raw, known[-1].labels))
-
-
 def _mean_level(known: Sequence[ScoredCutoff]) -> Line:
     offsets = [matching_offset(scored.raw, scored.labels) for scored in known]
     # One pseudo-cutoff at zero: a single past window is weak evidence of a lasting bias.
@@ -104,7 +102,6 @@ def _line(known: Sequence[ScoredCutoff]) -> Line:
 
 METHODS: dict[str, Callable[[Sequence[ScoredCutoff]], Line]] = {
     "none": _identity,
-    "latest level": _latest_level,
     "mean level": _mean_level,
     "line": _line,
 }
@@ -118,7 +115,7 @@ class CalibrationChoice:
         method: key of METHODS.
         line: the line that the method gives for the newest cutoffs.
         log_loss: mean log loss by method over the cutoffs on which the methods were compared.
-        cutoffs_compared: how many those were; with fewer than three nothing replaces "none".
+        cutoffs_compared: how many those were; with fewer than four nothing replaces "none".
     """
 
     method: str
@@ -149,7 +146,7 @@ def choose_calibration(scored: Sequence[ScoredCutoff], horizon_days: int) -> Cal
     if compared >= _FEWEST_TESTS:
         best = min(means, key=lambda name: means[name])
         wins = np.mean(np.array(losses[best]) < np.array(losses["none"]))
-        if means["none"] - means[best] >= SMALLEST_GAIN and wins > 0.5:
+        if means["none"] - means[best] >= SMALLEST_GAIN and wins >= SMALLEST_SHARE_OF_WINS:
             chosen = best
     return CalibrationChoice(
         method=chosen, line=METHODS[chosen](scored), log_loss=means, cutoffs_compared=compared

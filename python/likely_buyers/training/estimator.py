@@ -1,7 +1,8 @@
-"""The model: a weighted mean, in log-odds, of gradient boosting and logistic regression, then a calibration line.
+"""The model: a weighted mean, in log-odds, of three parts, then a calibration line.
 
-Each part is additive in log-odds, so contributions of features to the two parts, weighted alike, add up to the raw
-score exactly; the calibration is a straight rising line on top of it and changes no ranking.
+The parts are gradient boosting, logistic regression and the buying habit. Each is additive in log-odds, so the
+contributions of features to the parts, weighted alike, add up to the raw score exactly; the calibration is a straight
+rising line on top of it and changes no ranking.
 """
 
 from __future__ import annotations
@@ -13,150 +14,144 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 from sklearn.utils.validation import check_is_fitted
 
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
+from likely_buyers.training.parts import HabitPart, LinearPart
 
 Floats = NDArray[np.float64]
 
 TRUSTED_TYPES = [
-    "likely_buyers.training.estimator.LinearPart",
     "likely_buyers.training.estimator.PurchaseModel",
+    "likely_buyers.training.parts.HabitPart",
+    "likely_buyers.training.parts.LinearPart",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
 """The types, beside what skops trusts by itself, that a stored model may hold."""
 
-# A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
-_FARTHEST = 5.0
-
-
-class LinearPart(BaseEstimator):
-    """Logistic regression on standardised logarithms of the features.
-
-    Features become sign(x) * log(1 + |x|), missing values the median, and what lies beyond five standard deviations
-    is brought back to five: counts and amounts are long-tailed, and a straight line must not follow their tail.
-
-    Args:
-        penalty: strength of the ridge penalty on the coefficients, relative to one example.
-    """
-
-    def __init__(self, penalty: float = 20.0) -> None:
-        self.penalty = penalty
-
-    def fit(self, X: Floats, y: NDArray[np.int8]) -> LinearPart:
-        """Fit on features (n, f) that all vary, and outcomes (n,) of 0 and 1."""
-        logs = _signed_log(X)
-        self.median_ = np.nanmedian(logs, axis=0)
-        filled = np.where(np.isnan(logs), self.median_, logs)
-        self.mean_ = filled.mean(axis=0)
-        spread = filled.std(axis=0)
-        self.scale_ = np.where(spread > 1e-12, spread, 1.0)
-        inputs = self._standardised(filled)
-        regression = LogisticRegression(
-            C=1.0 / self.penalty, solver="newton-cholesky", max_iter=100
-        ).fit(inputs, y)
-        self.coefficients_ = regression.coef_[0].astype(np.float64)
-        self.intercept_ = float(regression.intercept_[0])
-        return self
-
-    def _standardised(self, filled_logs: Floats) -> Floats:
-        return np.clip((filled_logs - self.mean_) / self.scale_, -_FARTHEST, _FARTHEST)
-
-    def inputs(self, X: Floats) -> Floats:
-        """What the regression sees, (n, f)."""
-        logs = _signed_log(X)
-        return self._standardised(np.where(np.isnan(logs), self.median_, logs))
-
-    def decision_function(self, X: Floats) -> Floats:
-        """Log-odds (n,)."""
-        return self.inputs(X) @ self.coefficients_ + self.intercept_
-
-    def contributions(self, X: Floats) -> Floats:
-        """Log-odds by feature (n, f), against an average example; with `intercept_` they add up to the whole."""
-        return self.inputs(X) * self.coefficients_
-
-
-def _signed_log(X: Floats) -> Floats:
-    return np.sign(X) * np.log1p(np.abs(X))
+# Boosting takes weights as copies of rows, a fraction by lot: given weights, scikit-learn 1.9 bins by a weighted
+# percentile per bin and feature, which takes longer than growing the trees. Small shops get more copies of a row of
+# weight one, for finer weights.
+_ROWS_WORTH_COPYING = 50_000
+_MOST_COPIES = 4
 
 
 class PurchaseModel(ClassifierMixin, BaseEstimator):
     """Probability of a purchase within the horizon.
 
     Args:
-        linear_weight: share of logistic regression in the raw score, 0 to 1; the rest is boosting.
+        linear_weight: share of logistic regression in the raw score.
+        habit_weight: share of the buying habit; boosting has the rest.
+        habit_columns: positions of `parts.HABIT_FEATURES` in X; may be None when `habit_weight` is 0.
+        horizon_days: days ahead, for the buying habit.
         penalty: ridge penalty of the logistic regression.
         trees: number of trees.
         leaves: most leaves of a tree.
         learning_rate: shrinkage of each tree.
         examples_per_leaf: fewest examples in a leaf.
         leaf_penalty: ridge penalty on the value of a leaf.
+        feature_share: share of the features tried at each split.
         seed: seed of boosting.
 
     Attributes after fitting:
-        columns_: positions (c,) of the features that vary, the only ones used.
+        columns_: positions (c,) of the features that vary, which boosting and regression use.
         boosting_: the fitted HistGradientBoostingClassifier on `columns_`, or None.
         linear_: the fitted LinearPart on `columns_`, or None.
+        habit_: the fitted HabitPart on `habit_columns`, or None.
         slope_, offset_: calibration line, probability = sigmoid(offset_ + slope_ * raw score).
     """
 
     def __init__(
         self,
         linear_weight: float = 0.5,
+        habit_weight: float = 0.0,
+        habit_columns: tuple[int, int, int] | None = None,
+        horizon_days: int = 30,
         penalty: float = 20.0,
-        trees: int = 120,
+        trees: int = 100,
         leaves: int = 8,
         learning_rate: float = 0.05,
-        examples_per_leaf: int = 50,
+        examples_per_leaf: int = 12,
         leaf_penalty: float = 10.0,
+        feature_share: float = 0.3,
         seed: int = 0,
     ) -> None:
         self.linear_weight = linear_weight
+        self.habit_weight = habit_weight
+        self.habit_columns = habit_columns
+        self.horizon_days = horizon_days
         self.penalty = penalty
         self.trees = trees
         self.leaves = leaves
         self.learning_rate = learning_rate
         self.examples_per_leaf = examples_per_leaf
         self.leaf_penalty = leaf_penalty
+        self.feature_share = feature_share
         self.seed = seed
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> PurchaseModel:
+    @property
+    def part_weights(self) -> dict[str, float]:
+        """Share of each part with a share, by name."""
+        weights = {
+            "boosting": 1.0 - self.linear_weight - self.habit_weight,
+            "linear": self.linear_weight,
+            "habit": self.habit_weight,
+        }
+        return {name: weight for name, weight in weights.items() if weight > 1e-9}
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> PurchaseModel:
         """Fit the parts; the calibration starts as the identity.
 
         Args:
             X: features (n, n_features), NaN where undefined.
             y: outcomes (n,) of 0 and 1.
+            sample_weight: weights (n,), 1 by default; boosting takes them in copies of rows.
 
         Raises:
             ConstantFeaturesError: no column varies.
+            BgNbdFitError: the buying habit has a share and cannot be fitted.
         """
         features = np.asarray(X, dtype=np.float64)
         outcomes = np.asarray(y, dtype=np.int8)
+        weights = np.ones(len(outcomes)) if sample_weight is None else np.asarray(sample_weight)
         self.classes_ = np.array([0, 1])
         self.n_features_in_ = features.shape[1]
         self.columns_ = varying_columns(features)
         if self.columns_.size == 0:
             raise ConstantFeaturesError(
-                f"all {features.shape[1]} features are constant over {features.shape[0]} examples, so nothing tells "
-                "buyers from others. Check that events before the cutoffs were loaded and mapped."
+                f"all {features.shape[1]} features are constant over {features.shape[0]} examples, so nothing "
+                "tells buyers from others. Check that events before the cutoffs were loaded and mapped."
             )
         used = features[:, self.columns_]
-        self.linear_ = (
-            LinearPart(self.penalty).fit(used, outcomes) if self.linear_weight > 0 else None
-        )
-        self.boosting_ = self._boosting().fit(used, outcomes) if self.linear_weight < 1 else None
+        shares = self.part_weights
+        self.linear_ = self.boosting_ = self.habit_ = None
+        if "linear" in shares:
+            self.linear_ = LinearPart(self.penalty).fit(used, outcomes, weights)
+        if "boosting" in shares:
+            copies = int(np.clip(_ROWS_WORTH_COPYING // len(outcomes), 1, _MOST_COPIES))
+            lots = np.random.default_rng(self.seed).random(len(outcomes))
+            copied = np.repeat(
+                np.arange(len(outcomes)), np.floor(copies * weights + lots).astype(np.int64)
+            )
+            self.boosting_ = self._boosting(copies).fit(used[copied], outcomes[copied])
+        if "habit" in shares:
+            self.habit_ = HabitPart(self.horizon_days).fit(
+                features[:, self._habit_positions()], outcomes, weights
+            )
         self.slope_ = 1.0
         self.offset_ = 0.0
         return self
 
-    def _boosting(self) -> HistGradientBoostingClassifier:
+    def _boosting(self, copies: int) -> HistGradientBoostingClassifier:
         return HistGradientBoostingClassifier(
             max_iter=self.trees,
             max_leaf_nodes=self.leaves,
             learning_rate=self.learning_rate,
-            min_samples_leaf=self.examples_per_leaf,
-            l2_regularization=self.leaf_penalty,
+            min_samples_leaf=copies * self.examples_per_leaf,
+            l2_regularization=copies * self.leaf_penalty,
+            max_features=self.feature_share,
             early_stopping=False,
             random_state=self.seed,
         )
@@ -169,31 +164,67 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.offset_ = float(offset)
         return self
 
-    def _used(self, X: ArrayLike) -> Floats:
+    def _habit_positions(self) -> NDArray[np.int64]:
+        if self.habit_columns is None:
+            raise FeatureMismatchError(
+                "habit_weight is above 0 but habit_columns does not say where its features are"
+            )
+        return np.array(self.habit_columns, dtype=np.int64)
+
+    def _checked(self, X: ArrayLike) -> Floats:
         check_is_fitted(self, "columns_")
         features = np.asarray(X, dtype=np.float64)
         if features.ndim != 2 or features.shape[1] != self.n_features_in_:
             raise FeatureMismatchError(
-                f"the model was trained on {self.n_features_in_} features: found an array of shape {features.shape}"
+                f"the model was trained on {self.n_features_in_} features: "
+                f"found an array of shape {features.shape}"
             )
-        if self.columns_.size == self.n_features_in_:
-            return features
-        return features[:, self.columns_]
+        return features
 
     def parts(self, X: ArrayLike) -> dict[str, Floats]:
         """Weighted log-odds (n,) of each part by name; they add up to `decision_function`."""
-        used = self._used(X)
+        features = self._checked(X)
+        shares = self.part_weights
+        used = features[:, self.columns_]
         parts = {}
         if self.boosting_ is not None:
-            parts["boosting"] = (1.0 - self.linear_weight) * self.boosting_.decision_function(used)
+            parts["boosting"] = shares["boosting"] * self.boosting_.decision_function(used)
         if self.linear_ is not None:
-            parts["linear"] = self.linear_weight * self.linear_.decision_function(used)
+            parts["linear"] = shares["linear"] * self.linear_.decision_function(used)
+        if self.habit_ is not None:
+            habit = features[:, self._habit_positions()]
+            parts["habit"] = shares["habit"] * self.habit_.decision_function(habit)
         return parts
+
+    def additive_contributions(self, X: ArrayLike) -> tuple[Floats, float]:
+        """What each feature adds to the raw score through regression and habit, boosting left out.
+
+        Args:
+            X: features (n, n_features).
+
+        Returns:
+            Weighted log-odds (n, n_features) and the base to which they are added: base plus their sum is
+            `parts` without boosting. Boosting's own, times `part_weights["boosting"]`, come from TreeSHAP on
+            `boosting_` and `columns_`.
+        """
+        features = self._checked(X)
+        shares = self.part_weights
+        contributions = np.zeros_like(features)
+        base = 0.0
+        if self.linear_ is not None:
+            own = self.linear_.contributions(features[:, self.columns_])
+            contributions[:, self.columns_] += shares["linear"] * own
+            base += shares["linear"] * self.linear_.base
+        if self.habit_ is not None:
+            positions = self._habit_positions()
+            own = self.habit_.contributions(features[:, positions])
+            contributions[:, positions] += shares["habit"] * own
+            base += shares["habit"] * self.habit_.base
+        return contributions, base
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Raw log-odds (n,), before calibration."""
-        parts = self.parts(X)
-        return np.sum(list(parts.values()), axis=0)
+        return np.sum(list(self.parts(X).values()), axis=0)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Calibrated probabilities (n, 2) of no purchase and of a purchase within the horizon."""

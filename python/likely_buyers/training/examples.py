@@ -32,14 +32,12 @@ class Examples:
         labels: (n,) 1 where the user bought within the horizon.
         cutoffs: (n,) dates, unit day.
         feature_names: f names, in the order of the columns.
-        customers: (n,) whether the user had bought before the cutoff.
     """
 
     features: Floats
     labels: NDArray[np.int8]
     cutoffs: Days
     feature_names: tuple[str, ...]
-    customers: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return int(self.labels.size)
@@ -86,13 +84,11 @@ def read_examples(table: pa.Table, minimum_per_class: int) -> Examples:
     features = np.empty((table.num_rows, len(names)), dtype=np.float64)
     for position, name in enumerate(names):
         features[:, position] = table[name].cast(pa.float64()).to_numpy()
-    bought = names.index("purchase_days") if "purchase_days" in names else None
     return Examples(
         features=features,
         labels=labels,
         cutoffs=table["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
         feature_names=names,
-        customers=np.ones(len(labels), bool) if bought is None else features[:, bought] > 0,
     )
 
 

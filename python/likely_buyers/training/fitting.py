@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from likely_buyers.evaluation import evaluate
 from likely_buyers.training.calibration import (
@@ -22,6 +23,7 @@ from likely_buyers.training.selection import (
     Progress,
     best_of,
     compare_candidates,
+    fitted,
     held_out_folds,
     sampled,
     scored_cutoffs,
@@ -31,6 +33,10 @@ from likely_buyers.training.settings import TrainingSettings
 # Measured on two cores with 70 features: examples that one second of the budget pays for.
 _COMPARED_ROWS_PER_SECOND = 500
 _FITTED_ROWS_PER_SECOND = 2_500
+
+# Below this many examples a second thread costs boosting more in waiting than it gives, and on a busy machine ten times
+# as much.
+_THREADS_PAY_FROM = 100_000
 
 
 @dataclass(frozen=True)
@@ -97,14 +103,20 @@ def fit(
     Raises:
         TrainingError: one of its kinds, see `training.errors`.
     """
-    say = progress or (lambda _: None)
     read = read_examples(examples, settings.minimum_per_class)
+    threads = None if len(read) >= _THREADS_PAY_FROM else 1
+    with threadpool_limits(limits=threads):
+        return _fitted_model(read, settings, progress or (lambda _: None))
+
+
+def _fitted_model(read: Examples, settings: TrainingSettings, say: Progress) -> TrainedModel:
     folds = held_out_folds(
         read, settings.horizon_days, settings.evaluation_cutoffs, settings.minimum_per_class
     )
     candidates = compare_candidates(
         read,
         folds,
+        horizon_days=settings.horizon_days,
         rows_per_fit=int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds),
         seed=settings.seed,
         progress=say,
@@ -119,8 +131,7 @@ def fit(
         settings.seed,
     )
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
-    estimator = PurchaseModel(seed=settings.seed, **chosen.parameters)  # type: ignore[arg-type]
-    estimator.fit(read.features[rows], read.labels[rows])
+    estimator = fitted(read, rows, chosen.parameters, settings.seed)
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
 
     by_cutoff = _evaluated(scored, calibration)

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from likely_buyers.evaluation import average_precision, roc_auc
+from likely_buyers.evaluation import BgNbdFitError, average_precision, roc_auc
+from likely_buyers.parallel import a_thread_a_core
 from likely_buyers.training.calibration import ScoredCutoff, matching_offset, mean_log_loss
 from likely_buyers.training.errors import NoCutoffsError
 from likely_buyers.training.estimator import PurchaseModel
-from likely_buyers.training.examples import Examples
+from likely_buyers.training.examples import Days, Examples, Floats
+from likely_buyers.training.parts import HABIT_FEATURES
 
 Progress = Callable[[str], None]
 Rows = NDArray[np.int64]
 
 LINEAR_CANDIDATES: dict[str, dict[str, float]] = {
     "logistic regression": {"penalty": 20.0},
-    "logistic regression, strong penalty": {"penalty": 300.0},
+    "logistic regression, strong penalty": {"penalty": 200.0},
 }
 BOOSTING_CANDIDATES: dict[str, dict[str, float]] = {
-    "boosting, 5 leaves": {"trees": 150, "leaves": 5, "learning_rate": 0.03},
-    "boosting, 8 leaves": {"trees": 120, "leaves": 8, "learning_rate": 0.05},
-    "boosting, 24 leaves": {"trees": 150, "leaves": 24, "learning_rate": 0.06},
+    "boosting, 4 leaves": {"trees": 120, "leaves": 4, "learning_rate": 0.04},
+    "boosting, 8 leaves": {"trees": 100, "leaves": 8, "learning_rate": 0.05},
+    "boosting, 24 leaves": {"trees": 120, "leaves": 24, "learning_rate": 0.06},
 }
-AVERAGE_WEIGHTS = (0.25, 0.5, 0.75)
+HABIT = "buying habit"
+# (logistic regression, buying habit); boosting has the rest.
+MIXTURES = ((0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (0.3, 0.1), (0.25, 0.5), (0.5, 0.5))
 
-# Log losses closer than this, in nats per user, are the same; the simpler candidate is taken.
-INDIFFERENCE = 0.0002
+HALF_LIFE_DAYS = 60.0
+"""Age, in days before the newest, at which an example counts half: shops and the length of histories drift."""
+
+# Log losses closer than this, in nats per user, are the same: the noise of a few thousand users at six cutoffs.
+INDIFFERENCE = 0.0005
 
 
 @dataclass(frozen=True)
@@ -55,11 +63,11 @@ class Candidate:
     """
 
     name: str
-    parameters: dict[str, float]
+    parameters: dict[str, Any]
     log_loss: float
     roc_auc: float
     average_precision: float
-    raw: list[NDArray[np.float64]] = field(repr=False)
+    raw: list[Floats] = field(repr=False)
 
 
 def held_out_folds(
@@ -76,14 +84,10 @@ def held_out_folds(
     folds: list[Fold] = []
     for cutoff in reversed(cutoffs):
         fit_rows = examples.rows_at([past for past in cutoffs if past + horizon <= cutoff])
-        rows = examples.rows_at([cutoff])
-        evaluation_rows = rows[examples.customers[rows]]
+        evaluation_rows = examples.rows_at([cutoff])
         enough = all(
-            min(int(labels.sum()), int((1 - labels).sum())) >= needed
-            for labels, needed in (
-                (examples.labels[fit_rows], minimum_per_class),
-                (examples.labels[evaluation_rows], fewest),
-            )
+            min(int(labels.sum()), int((1 - labels).sum())) >= fewest
+            for labels in (examples.labels[fit_rows], examples.labels[evaluation_rows])
         )
         if enough:
             folds.append(Fold(cutoff, fit_rows, evaluation_rows))
@@ -93,7 +97,7 @@ def held_out_folds(
         raise NoCutoffsError(
             f"a model must be evaluated later than it was fitted: none of the {len(cutoffs)} cutoffs "
             f"({cutoffs[0]} to {cutoffs[-1]}) has another, {horizon_days} days or more before it, with "
-            f"{minimum_per_class} buyers and as many non-buyers. Load more history or shorten horizon_days."
+            f"{fewest} buyers and as many non-buyers on both sides. Load more history or shorten horizon_days."
         )
     return folds[::-1]
 
@@ -106,51 +110,100 @@ def sampled(rows: Rows, most: int, seed: int) -> Rows:
     return rows[np.sort(chosen)]
 
 
+def recency_weights(cutoffs: Days) -> Floats:
+    """Weight (n,) of each example by the age of its cutoff; the newest counts 1."""
+    age = (cutoffs.max() - cutoffs).astype(np.float64)
+    weights: Floats = 0.5 ** (age / HALF_LIFE_DAYS)
+    return weights
+
+
+def habit_columns(names: Sequence[str]) -> tuple[int, int, int] | None:
+    """Positions of the features that the buying habit reads; None if one is missing."""
+    if not set(HABIT_FEATURES) <= set(names):
+        return None
+    days, first, last = (names.index(name) for name in HABIT_FEATURES)
+    return days, first, last
+
+
+def fitted(
+    examples: Examples, rows: Rows, parameters: Mapping[str, Any], seed: int
+) -> PurchaseModel:
+    """A model with the parameters, fitted on the rows with newer ones counting more."""
+    return PurchaseModel(seed=seed, **parameters).fit(
+        examples.features[rows], examples.labels[rows], recency_weights(examples.cutoffs[rows])
+    )
+
+
 def compare_candidates(
     examples: Examples,
     folds: list[Fold],
     *,
+    horizon_days: int,
     rows_per_fit: int,
     seed: int,
     progress: Progress,
 ) -> list[Candidate]:
     """Every candidate at every held-out cutoff, best first."""
-    raw: dict[str, list[NDArray[np.float64]]] = {}
-    parameters: dict[str, dict[str, float]] = {}
-    labels = [examples.labels[fold.evaluation_rows] for fold in folds]
-    alone = {
-        **{name: {"linear_weight": 1.0, **p} for name, p in LINEAR_CANDIDATES.items()},
-        **{name: {"linear_weight": 0.0, **p} for name, p in BOOSTING_CANDIDATES.items()},
+    alone: dict[str, dict[str, Any]] = {
+        **{name: {"linear_weight": 1.0, **own} for name, own in LINEAR_CANDIDATES.items()},
+        **{name: {"linear_weight": 0.0, **own} for name, own in BOOSTING_CANDIDATES.items()},
     }
-    for number, fold in enumerate(folds, start=1):
-        rows = sampled(fold.fit_rows, rows_per_fit, seed)
-        progress(
-            f"comparing models at {fold.cutoff} ({number} of {len(folds)}, {rows.size} examples)"
-        )
-        X, y = examples.features[rows], examples.labels[rows]
-        later = examples.features[fold.evaluation_rows]
-        for name, own in alone.items():
-            model = PurchaseModel(seed=seed, **own).fit(X, y)  # type: ignore[arg-type]
-            raw.setdefault(name, []).append(model.decision_function(later))
-            parameters[name] = own
-    scored = {name: _scored(name, parameters[name], raw[name], labels) for name in alone}
+    columns = habit_columns(examples.feature_names)
+    if columns is not None:
+        alone[HABIT] = {
+            "linear_weight": 0.0,
+            "habit_weight": 1.0,
+            "habit_columns": columns,
+            "horizon_days": horizon_days,
+        }
+    raw: dict[str, list[Floats]] = {name: [] for name in alone}
+    with a_thread_a_core() as pool:
+        for number, fold in enumerate(folds, start=1):
+            rows = sampled(fold.fit_rows, rows_per_fit, seed)
+            progress(
+                f"comparing models at {fold.cutoff} ({number} of {len(folds)}, {rows.size} examples)"
+            )
+            later = examples.features[fold.evaluation_rows]
+            # the dearest first
+            fits = {
+                name: pool.submit(fitted, examples, rows, alone[name], seed)
+                for name in reversed(list(raw))
+            }
+            for name, fit in fits.items():
+                try:
+                    raw[name].append(fit.result().decision_function(later))
+                except BgNbdFitError as error:
+                    progress(f"leaving out the {name}: {error}")
+                    del raw[name]
 
+    labels = [examples.labels[fold.evaluation_rows] for fold in folds]
+    scored = {name: _scored(name, alone[name], own, labels) for name, own in raw.items()}
     linear = min((scored[name] for name in LINEAR_CANDIDATES), key=lambda c: c.log_loss)
     boosting = min((scored[name] for name in BOOSTING_CANDIDATES), key=lambda c: c.log_loss)
-    for weight in AVERAGE_WEIGHTS:
-        name = f"{weight:.0%} {linear.name} + {1 - weight:.0%} {boosting.name}"
+    for linear_weight, habit_weight in MIXTURES:
+        members = [(linear, linear_weight), (boosting, 1.0 - linear_weight - habit_weight)]
+        if habit_weight > 0:
+            if HABIT not in scored:
+                continue
+            members.append((scored[HABIT], habit_weight))
+        members = [(member, weight) for member, weight in members if weight > 0]
+        name = " + ".join(f"{weight:.3g} {member.name}" for member, weight in members)
+        parameters: dict[str, Any] = {}
+        for member, _ in members:
+            parameters |= member.parameters
+        parameters |= {"linear_weight": linear_weight, "habit_weight": habit_weight}
         mixed = [
-            weight * a + (1 - weight) * b for a, b in zip(linear.raw, boosting.raw, strict=True)
+            np.sum([weight * member.raw[i] for member, weight in members], axis=0)
+            for i in range(len(folds))
         ]
-        own = {**linear.parameters, **boosting.parameters, "linear_weight": weight}
-        scored[name] = _scored(name, own, mixed, labels)
+        scored[name] = _scored(name, parameters, mixed, labels)
     return sorted(scored.values(), key=lambda candidate: candidate.log_loss)
 
 
 def _scored(
     name: str,
-    parameters: dict[str, float],
-    raw: list[NDArray[np.float64]],
+    parameters: dict[str, Any],
+    raw: list[Floats],
     labels: list[NDArray[np.int8]],
 ) -> Candidate:
     pairs = list(zip(raw, labels, strict=True))
@@ -165,10 +218,15 @@ def _scored(
 
 
 def best_of(candidates: list[Candidate]) -> Candidate:
-    """The lowest log loss; among equals the one that leans most on logistic regression."""
+    """The lowest log loss; among equals the one with most parts, because a mean of several errs least when the shop
+    changes."""
     lowest = min(candidate.log_loss for candidate in candidates)
     equals = [c for c in candidates if c.log_loss <= lowest + INDIFFERENCE]
-    return max(equals, key=lambda c: (c.parameters["linear_weight"], -c.log_loss))
+
+    def number_of_parts(candidate: Candidate) -> int:
+        return len(PurchaseModel(**candidate.parameters).part_weights)
+
+    return max(equals, key=lambda candidate: (number_of_parts(candidate), -candidate.log_loss))
 
 
 def scored_cutoffs(

@@ -24,7 +24,7 @@ class TrainingSettings:
     seed: int = 20_260_101
     time_budget_seconds: float = 240.0
     minimum_per_class: int = 100
-    evaluation_cutoffs: int = 6
+    evaluation_cutoffs: int = 8
 
     def __post_init__(self) -> None:
         """Refuse settings that make no sense.

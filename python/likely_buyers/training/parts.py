@@ -1,0 +1,170 @@
+"""The additive parts of the model besides boosting: logistic regression and the buying habit.
+
+Each gives log-odds, and contributions of the features that add up to them exactly.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from likely_buyers.evaluation import BgNbd, BgNbdInputs
+
+Floats = NDArray[np.float64]
+Outcomes = NDArray[np.int8]
+
+HABIT_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
+"""The features that the habit part reads, in the order in which it wants them."""
+
+# A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
+_FARTHEST = 5.0
+_HABIT_ROWS = 20_000
+_SMALLEST_PROBABILITY = 1e-4
+
+
+class LinearPart(BaseEstimator):
+    """Logistic regression on standardised logarithms of the features.
+
+    Features become sign(x) * log(1 + |x|), missing values the median, and what lies beyond five standard deviations
+    is brought back to five: counts and amounts are long-tailed, and a straight line must not follow their tail.
+
+    Args:
+        penalty: strength of the ridge penalty on the coefficients, relative to one example.
+    """
+
+    def __init__(self, penalty: float = 20.0) -> None:
+        self.penalty = penalty
+
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> LinearPart:
+        """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
+        logs = _signed_log(X)
+        self.median_ = np.nanmedian(logs, axis=0)
+        filled = np.where(np.isnan(logs), self.median_, logs)
+        self.mean_ = filled.mean(axis=0)
+        spread = filled.std(axis=0)
+        self.scale_ = np.where(spread > 1e-12, spread, 1.0)
+        regression = LogisticRegression(
+            C=1.0 / self.penalty, solver="newton-cholesky", max_iter=100
+        ).fit(self._standardised(filled), y, sample_weight)
+        self.coefficients_ = regression.coef_[0].astype(np.float64)
+        self.intercept_ = float(regression.intercept_[0])
+        return self
+
+    def _standardised(self, filled_logs: Floats) -> Floats:
+        return np.clip((filled_logs - self.mean_) / self.scale_, -_FARTHEST, _FARTHEST)
+
+    def _inputs(self, X: Floats) -> Floats:
+        logs = _signed_log(X)
+        return self._standardised(np.where(np.isnan(logs), self.median_, logs))
+
+    @property
+    def base(self) -> float:
+        """Log-odds of an example with average inputs, to which contributions are added."""
+        return self.intercept_
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Log-odds (n,)."""
+        return self._inputs(X) @ self.coefficients_ + self.intercept_
+
+    def contributions(self, X: Floats) -> Floats:
+        """Log-odds by feature (n, f) against an average example; `base` plus their sum is the whole."""
+        return self._inputs(X) * self.coefficients_
+
+
+def _signed_log(X: Floats) -> Floats:
+    return np.sign(X) * np.log1p(np.abs(X))
+
+
+class HabitPart(BaseEstimator):
+    """BG/NBD (see `evaluation.baselines`) as log-odds, on a line fitted to the outcomes.
+
+    Where people buy by a steady habit and then stop, these four parameters know more than trees can learn from a
+    small shop. Users who never bought share the log-odds of their kind.
+
+    Args:
+        horizon_days: days ahead.
+    """
+
+    def __init__(self, horizon_days: int = 30) -> None:
+        self.horizon_days = horizon_days
+
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> HabitPart:
+        """Fit on the HABIT_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
+
+        Raises:
+            BgNbdFitError: too few customers, or none who came back.
+        """
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        bought = np.flatnonzero(X[:, 0] > 0)
+        # Evenly spaced rows are enough for four parameters, and are the same ones every time.
+        some = bought[:: max(1, bought.size // _HABIT_ROWS)]
+        model = BgNbd.fit(_habit_inputs(X[some]))
+        self.r_, self.alpha_, self.a_, self.b_ = model.r, model.alpha, model.a, model.b
+
+        others = np.setdiff1d(np.arange(len(y)), bought)
+        share = (weights[others] @ y[others] + 0.5) / (weights[others].sum() + 10.0)
+        self.never_bought_ = float(logit(np.clip(share, _SMALLEST_PROBABILITY, 0.5)))
+        self.slope_, self.offset_ = 1.0, 0.0
+        if bought.size:
+            raw = self._habit(X[bought])[:, None]
+            line = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(
+                raw, y[bought], weights[bought]
+            )
+            self.slope_ = float(max(line.coef_[0, 0], 0.1))
+            self.offset_ = float(line.intercept_[0])
+        self.typical_ = np.median(X[bought], axis=0)
+        return self
+
+    def _habit(self, X: Floats) -> Floats:
+        model = BgNbd(self.r_, self.alpha_, self.a_, self.b_)
+        p = model.probability_of_purchase(_habit_inputs(X), self.horizon_days)
+        log_odds: Floats = logit(np.clip(p, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY))
+        return log_odds
+
+    @property
+    def base(self) -> float:
+        """Log-odds of a typical customer (the median features), to which contributions are added."""
+        return float(self.decision_function(self.typical_[None, :])[0])
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Log-odds (n,)."""
+        return np.where(
+            X[:, 0] > 0, self.offset_ + self.slope_ * self._habit(X), self.never_bought_
+        )
+
+    def contributions(self, X: Floats) -> Floats:
+        """Log-odds by feature (n, 3) against a typical customer; `base` plus their sum is the whole.
+
+        Exact Shapley values (Shapley 1953) of the three features.
+        """
+        features = range(X.shape[1])
+        value = {}
+        for size in range(len(features) + 1):
+            for taken in combinations(features, size):
+                mixed = np.tile(self.typical_, (len(X), 1))
+                mixed[:, list(taken)] = X[:, list(taken)]
+                value[taken] = self.decision_function(mixed)
+        shares = np.zeros_like(X)
+        count = len(features)
+        for feature in features:
+            for taken, without in value.items():
+                if feature not in taken:
+                    weight = (
+                        factorial(len(taken)) * factorial(count - len(taken) - 1) / factorial(count)
+                    )
+                    joined = tuple(sorted((*taken, feature)))
+                    shares[:, feature] += weight * (value[joined] - without)
+        return shares
+
+
+def _habit_inputs(X: Floats) -> BgNbdInputs:
+    days, first, last = np.nan_to_num(X).T
+    # A mixed example of an explanation may hold a last purchase before the first.
+    span = np.maximum(first - last, 0.0)
+    return BgNbdInputs(repeats=days - 1.0, last=span / 7.0, age=first / 7.0)
