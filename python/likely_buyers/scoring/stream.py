@@ -181,7 +181,5 @@ def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
 
 def _matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
     """Features as (rows, features) in C order, NaN for null."""
-    matrix = np.empty((batch.num_rows, len(feature_names)))
-    for position, name in enumerate(feature_names):
-        matrix[:, position] = batch.column(name).to_numpy(zero_copy_only=False)
-    return matrix
+    tensor = batch.select(list(feature_names)).to_tensor(null_to_nan=True, row_major=True)
+    return np.asarray(tensor.to_numpy(), dtype=np.float64)
