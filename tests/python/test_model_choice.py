@@ -161,6 +161,17 @@ def test_a_stored_model_loads_with_the_trusted_types_and_scores_the_same():
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
+def test_the_score_of_a_user_does_not_depend_on_who_else_is_scored():
+    rng = np.random.default_rng(1)
+    X = rng.gamma(1.0, 30.0, (2001, 73))
+    model = PurchaseModel(linear_weight=0.4, habit_weight=0.3, habit_columns=(0, 1, 2), trees=20)
+    model.fit(X, rng.random(2001) < 0.4)
+    together = model.predict_proba(X)
+    assert np.array_equal(model.predict_proba(X[::-1]), together[::-1])
+    for start, end in ((0, 1), (5, 18), (100, 1237)):
+        assert np.array_equal(model.predict_proba(X[start:end]), together[start:end])
+
+
 def test_a_matrix_of_another_width_is_refused():
     with pytest.raises(FeatureMismatchError, match=r"trained on 7 features.*\(2, 3\)"):
         trained().estimator.predict_proba(np.zeros((2, 3)))

@@ -1,8 +1,6 @@
 """The commands. Each is thin: it opens the project and calls a room."""
 
-import getpass
 import json
-import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from likely_buyers.cli.project import Project
+from likely_buyers.cli.promotion import current_user, print_promotion, promote_version
 from likely_buyers.errors import expected_errors
-from likely_buyers.registry import ModelVersion, Promotion
+from likely_buyers.registry import ModelVersion
 
 app = typer.Typer(
     help="From a shop's raw events to a ranked list of likely buyers. The daily job is `dbt build`.",
@@ -106,26 +105,31 @@ def train(
     registry = project.registry()
     new = [version for version in registry.versions() if version.version not in before]
     if promote and new:
-        promotion = registry.promote(
-            new[-1].version, reason="train --promote", by=_user(), at=datetime.now(UTC)
-        )
-        _print_promotion(promotion, registry.model_name)
+        promote_version(project, new[-1].version, reason="train --promote", force=False)
     _print_versions(registry.versions())
 
 
 @app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="Number of a version, or `latest`.")],
-    reason: Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")] = "promoted",
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger.")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Promote whatever the gate says; needs a --reason.")
+    ] = False,
     project_dir: ProjectDir = None,
     profiles_dir: ProfilesDir = None,
     target: Target = None,
     vars_text: Vars = "{}",
 ) -> None:
-    """Make a version champion: the next `dbt build` scores with it."""
-    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
-    promotion = registry.promote(version, reason=reason, by=_user(), at=datetime.now(UTC))
-    _print_promotion(promotion, registry.model_name)
+    """Make a version champion: the next `dbt build` scores with it.
+
+    Refused unless it beats the simple rules and the champion out of time.
+    """
+    if force and not reason:
+        raise typer.BadParameter("--force needs --reason 'WHY', which the ledger keeps.")
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    why = f"forced: {reason}" if force else reason or "promoted"
+    promote_version(project, version, reason=why, force=force)
 
 
 @app.command()
@@ -140,8 +144,8 @@ def rollback(
 ) -> None:
     """Return to the champion before the current one."""
     registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
-    promotion = registry.rollback(reason=reason, by=_user(), at=datetime.now(UTC))
-    _print_promotion(promotion, registry.model_name)
+    promotion = registry.rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
+    print_promotion(promotion, registry.model_name)
 
 
 @app.command()
@@ -197,19 +201,6 @@ def top(
     Console().print(table)
     if not shown:
         Console().print("Nobody is on the list; the last dbt build says how many came close.")
-
-
-def _user() -> str:
-    return os.environ.get("LIKELY_BUYERS_USER") or getpass.getuser()
-
-
-def _print_promotion(promotion: Promotion, model_name: str) -> None:
-    before = f" (before: version {promotion.replaces})" if promotion.replaces else ""
-    Console().print(
-        f"Version {promotion.version} of {model_name} is champion{before}. The next dbt build scores"
-        " with it.",
-        highlight=False,
-    )
 
 
 def _print_versions(versions: list[ModelVersion]) -> None:

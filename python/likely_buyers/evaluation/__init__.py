@@ -6,12 +6,14 @@ rules that a model has to beat (recency, frequency, BG/NBD).
 """
 
 from likely_buyers.evaluation.baselines import (
+    SIMPLE_RULES,
     BgNbd,
     BgNbdFitError,
     BgNbdInputs,
     bgnbd_inputs,
     frequency_score,
     recency_score,
+    simple_rules,
 )
 from likely_buyers.evaluation.intervals import bootstrap_intervals
 from likely_buyers.evaluation.metrics import (
@@ -30,6 +32,7 @@ from likely_buyers.evaluation.metrics import (
 )
 
 __all__ = [
+    "SIMPLE_RULES",
     "TOP_FRACTIONS",
     "BgNbd",
     "BgNbdFitError",
@@ -49,4 +52,5 @@ __all__ = [
     "recency_score",
     "reliability_table",
     "roc_auc",
+    "simple_rules",
 ]

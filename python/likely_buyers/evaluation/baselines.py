@@ -8,6 +8,7 @@ beta distributed over customers. Purchases are purchase days, time is in weeks.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,3 +161,29 @@ class BgNbd:
         shape = self.r + np.maximum(inputs.repeats, 0.0)
         none = np.exp(shape * np.log(exposure / (exposure + weeks)))
         return self.probability_active(inputs) * (1.0 - none)
+
+
+SIMPLE_RULES = ("recency", "frequency", "bg_nbd")
+"""Names of the rules, as in tables and metrics."""
+
+
+def simple_rules(features: pa.Table, horizon_days: int) -> dict[str, Floats]:
+    """Scores (n,) by rule of users at one cutoff, from `features` alone: no outcome is used.
+
+    BG/NBD, fitted on the same users' histories, gives probabilities; it is left out where it cannot be fitted, and a
+    rule where its features are missing.
+    """
+    scores: dict[str, Floats] = {}
+    for name, rule in (
+        ("recency", recency_score),
+        ("frequency", frequency_score),
+        ("bg_nbd", lambda table: _bgnbd_probability(table, horizon_days)),
+    ):
+        with suppress(BgNbdFitError, EvaluationInputError):
+            scores[name] = rule(features)
+    return scores
+
+
+def _bgnbd_probability(features: pa.Table, horizon_days: int) -> Floats:
+    inputs = bgnbd_inputs(features)
+    return BgNbd.fit(inputs).probability_of_purchase(inputs, horizon_days)

@@ -5,15 +5,16 @@ import os
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from likely_buyers.errors import without_traceback
-from likely_buyers.registry import ModelVersion, Registry
+from likely_buyers.promotion import RANKING_METRICS
+from likely_buyers.registry import ModelVersion, Registry, RegistryError
 from likely_buyers.terminal import say
-from likely_buyers.training import TrainingSettings, fit
+from likely_buyers.training import Champion, PurchaseModel, TrainedModel, TrainingSettings, fit
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -47,11 +48,12 @@ def train_version(
     """
     table = examples.to_arrow_table()
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
-    model = fit(table, settings, progress=say)
+    registry = Registry.from_environment(Path.cwd(), os.environ, model_name=model_name)
+    champion_version, champion = _champion(registry, horizon_days)
+    model = fit(table, settings, progress=say, champion=champion)
     # the newest cutoff lies one horizon before as_of, so that its outcome is known
     as_of = pc.max(table["cutoff_date"]).as_py() + timedelta(days=horizon_days)
     features = table.select(model.feature_names).schema
-    registry = Registry.from_environment(Path.cwd(), os.environ, model_name=model_name)
     version = registry.register(
         model.estimator,
         feature_names=model.feature_names,
@@ -69,11 +71,47 @@ def train_version(
             "candidates": model.candidates,
             "calibration": model.calibration.method,
             "seed": seed,
+            **evidence_for_promotion(model, champion_version),
             **model.notes,
         },
     )
     say(f"registered version {version.version} of {model_name} ({version.model_digest[:12]})")
     return versions_table(registry.versions())
+
+
+def _champion(registry: Registry, horizon_days: int) -> tuple[int | None, Champion | None]:
+    """The champion's number, and the champion where it can be compared with."""
+    version = registry.champion()
+    if version is None:
+        return None, None
+    try:
+        loaded = registry.load(version)
+    except RegistryError as error:
+        say(f"the champion cannot be compared with: {error}")
+        return version.version, None
+    if not isinstance(loaded.estimator, PurchaseModel) or loaded.horizon_days != horizon_days:
+        return version.version, None
+    return version.version, Champion(loaded.estimator, loaded.feature_names, loaded.as_of)
+
+
+def evidence_for_promotion(model: TrainedModel, champion_version: int | None) -> dict[str, Any]:
+    """What `promotion.judge` reads: metrics out of time of the simple rules and of the champion."""
+    against = None
+    if model.comparison is not None:
+        against = {
+            "version": champion_version,
+            "kind": model.comparison.kind,
+            "cutoffs": [cutoff.isoformat() for cutoff in model.comparison.cutoffs],
+            "champion": {name: model.comparison.champion[name] for name in RANKING_METRICS},
+            "challenger": {name: model.comparison.challenger[name] for name in RANKING_METRICS},
+        }
+    return {
+        "rules": {
+            rule: {name: metrics[name] for name in RANKING_METRICS}
+            for rule, metrics in model.rules.items()
+        },
+        "against_champion": against,
+    }
 
 
 def versions_table(versions: list[ModelVersion]) -> pa.Table:

@@ -81,13 +81,30 @@ def score_batches(
             f" {model.horizon_days}, or train for it: likely-buyers train --promote"
             f" --vars '{{horizon_days: {scoring.horizon_days}}}'."
         )
-    _check_signature(features.schema, model)
+    check_signature(features.schema, model)
     return pa.RecordBatchReader.from_batches(
         PREDICTIONS_SCHEMA, _predictions(features, scoring, progress)
     )
 
 
-def _check_signature(schema: pa.Schema, model: LoadedModel) -> None:
+def probabilities(batch: pa.RecordBatch, model: LoadedModel) -> NDArray[np.float64]:
+    """Probabilities (rows,) of a batch of features.
+
+    Raises:
+        FeatureTableMismatch: names, order or types of the columns differ from the model's signature.
+    """
+    check_signature(batch.schema, model)
+    return np.asarray(
+        model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1], dtype=np.float64
+    )
+
+
+def check_signature(schema: pa.Schema, model: LoadedModel) -> None:
+    """Whether columns besides the keys are exactly the model's features, in order and type.
+
+    Raises:
+        FeatureTableMismatch: they are not.
+    """
     found = [(field.name, str(field.type)) for field in schema if field.name not in KEYS]
     expected = [
         (name, _ARROW_TYPES.get(kind, kind))

@@ -16,11 +16,13 @@ from likely_buyers.training.errors import (
     TrainingError,
 )
 from likely_buyers.training.estimator import TRUSTED_TYPES, PurchaseModel
-from likely_buyers.training.fitting import TrainedModel, Windows, fit
+from likely_buyers.training.fitting import Champion, Comparison, TrainedModel, Windows, fit
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
     "TRUSTED_TYPES",
+    "Champion",
+    "Comparison",
     "ConstantFeaturesError",
     "ExamplesSchemaError",
     "FeatureMismatchError",

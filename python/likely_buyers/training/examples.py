@@ -42,6 +42,11 @@ class Examples:
     def __len__(self) -> int:
         return int(self.labels.size)
 
+    def table(self, rows: NDArray[np.int64]) -> pa.Table:
+        """The features of some rows by name, for the rules of `evaluation`."""
+        columns = self.features[rows].T
+        return pa.table(dict(zip(self.feature_names, columns, strict=True)))
+
     def distinct_cutoffs(self) -> list[np.datetime64]:
         """Cutoffs in the examples, oldest first."""
         return list(np.unique(self.cutoffs))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
-from likely_buyers.evaluation import evaluate
+from likely_buyers.evaluation import evaluate, simple_rules
 from likely_buyers.training.calibration import (
     CalibrationChoice,
     Line,
@@ -20,6 +21,7 @@ from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.selection import (
     Candidate,
+    Fold,
     Progress,
     best_of,
     compare_candidates,
@@ -55,6 +57,39 @@ class Windows:
 
 
 @dataclass(frozen=True)
+class Champion:
+    """The model that scores now, to be compared with.
+
+    Attributes:
+        estimator: the model.
+        feature_names: names of its features, in order.
+        as_of: it knew nothing from this day on.
+    """
+
+    estimator: PurchaseModel
+    feature_names: tuple[str, ...]
+    as_of: date
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A new model and the champion at the same held-out cutoffs.
+
+    Attributes:
+        kind: "scored" at cutoffs after the champion's training; where there is none, "refitted": the champion's
+            family and settings, fitted at each cutoff on what was known by then, as the new model is.
+        cutoffs: the cutoffs.
+        champion: mean metrics of the champion.
+        challenger: mean metrics of the new model.
+    """
+
+    kind: str
+    cutoffs: tuple[date, ...]
+    champion: dict[str, float]
+    challenger: dict[str, float]
+
+
+@dataclass(frozen=True)
 class TrainedModel:
     """A model with what is needed to use it, judge it and repeat it.
 
@@ -65,7 +100,11 @@ class TrainedModel:
         windows: cutoffs used.
         metrics: mean over the evaluation cutoffs of each metric of `evaluation.evaluate`.
         metrics_by_cutoff: the same at each evaluation cutoff.
+        rules: the same mean for each rule of `evaluation.simple_rules`, on the same users; those of a ranking only.
+        comparison: how it does against the champion; None where there is none or its features are others.
         candidates: evidence for the choice, one row per candidate, best first.
+        recipes: arguments of PurchaseModel by kind: the best logistic regression, the best gradient boosting, and
+            the mixture if one was chosen.
         chosen: name of the chosen candidate.
         calibration: method, line and log loss by method.
         notes: facts about the run for its record, such as the number of examples and that the final model was
@@ -78,14 +117,20 @@ class TrainedModel:
     windows: Windows
     metrics: dict[str, float]
     metrics_by_cutoff: dict[date, dict[str, float]]
+    rules: dict[str, dict[str, float]]
+    comparison: Comparison | None
     candidates: list[dict[str, str | float]]
+    recipes: dict[str, dict[str, Any]]
     chosen: str
     calibration: CalibrationChoice
     notes: dict[str, str | float] = field(default_factory=dict)
 
 
 def fit(
-    examples: pa.Table, settings: TrainingSettings, progress: Progress | None = None
+    examples: pa.Table,
+    settings: TrainingSettings,
+    progress: Progress | None = None,
+    champion: Champion | None = None,
 ) -> TrainedModel:
     """Choose, fit, calibrate and evaluate a model.
 
@@ -96,6 +141,7 @@ def fit(
         examples: `user_id`, `cutoff_date`, `label` (bool) and the features; every horizon must be over.
         settings: the settings.
         progress: called with a line of text now and then.
+        champion: the model to compare with, if any.
 
     Returns:
         The model. The same examples, in any order, and settings give the same model to the bit.
@@ -106,10 +152,13 @@ def fit(
     read = read_examples(examples, settings.minimum_per_class)
     threads = None if len(read) >= _THREADS_PAY_FROM else 1
     with threadpool_limits(limits=threads):
-        return _fitted_model(read, settings, progress or (lambda _: None))
+        return _fitted_model(read, settings, progress or (lambda _: None), champion)
 
 
-def _fitted_model(read: Examples, settings: TrainingSettings, say: Progress) -> TrainedModel:
+def _fitted_model(
+    read: Examples, settings: TrainingSettings, say: Progress, champion: Champion | None
+) -> TrainedModel:
+    rows_per_fit = int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds)
     folds = held_out_folds(
         read, settings.horizon_days, settings.evaluation_cutoffs, settings.minimum_per_class
     )
@@ -117,7 +166,7 @@ def _fitted_model(read: Examples, settings: TrainingSettings, say: Progress) -> 
         read,
         folds,
         horizon_days=settings.horizon_days,
-        rows_per_fit=int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds),
+        rows_per_fit=rows_per_fit,
         seed=settings.seed,
         progress=say,
     )
@@ -131,18 +180,25 @@ def _fitted_model(read: Examples, settings: TrainingSettings, say: Progress) -> 
         settings.seed,
     )
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
-    estimator = fitted(read, rows, chosen.parameters, settings.seed)
+    estimator = fitted(read, rows, {**chosen.parameters, "seed": settings.seed})
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
 
-    by_cutoff = _evaluated(scored, calibration)
+    by_cutoff = _evaluated(scored, settings.horizon_days)
+    comparison = None
+    if champion is not None and champion.feature_names == read.feature_names:
+        say("comparing with the champion")
+        comparison = _compared(champion, read, folds, by_cutoff, rows_per_fit, settings.seed)
     return TrainedModel(
         estimator=estimator,
         feature_names=read.feature_names,
         settings=settings,
         windows=_windows(read, scored, calibration),
-        metrics=_means(by_cutoff),
+        metrics=_means(list(by_cutoff.values())),
         metrics_by_cutoff=by_cutoff,
+        rules=_rules(read, folds, settings.horizon_days),
+        comparison=comparison,
         candidates=[_evidence(candidate) for candidate in candidates],
+        recipes=_recipes(candidates, chosen),
         chosen=chosen.name,
         calibration=calibration,
         notes={
@@ -154,21 +210,70 @@ def _fitted_model(read: Examples, settings: TrainingSettings, say: Progress) -> 
     )
 
 
-def _evaluated(
-    scored: list[ScoredCutoff], calibration: CalibrationChoice
-) -> dict[date, dict[str, float]]:
-    line: Line = calibration.line
+def _evaluated(scored: list[ScoredCutoff], horizon_days: int) -> dict[date, dict[str, float]]:
+    """Metrics at each cutoff, calibrated as it would have been then: from the cutoffs that were over."""
+    horizon = np.timedelta64(horizon_days, "D")
+    by_cutoff = {}
+    for cutoff in scored:
+        over = [past for past in scored if past.cutoff + horizon <= cutoff.cutoff]
+        line = choose_calibration(over, horizon_days).line if over else Line()
+        by_cutoff[_as_date(cutoff.cutoff)] = evaluate(cutoff.labels, line.probabilities(cutoff.raw))
+    return by_cutoff
+
+
+def _rules(read: Examples, folds: list[Fold], horizon_days: int) -> dict[str, dict[str, float]]:
+    by_rule: dict[str, list[dict[str, float]]] = {}
+    for fold in folds:
+        labels = read.labels[fold.evaluation_rows]
+        rules = simple_rules(read.table(fold.evaluation_rows), horizon_days)
+        for name, scores in rules.items():
+            by_rule.setdefault(name, []).append(evaluate(labels, scores, are_probabilities=False))
     return {
-        _as_date(cutoff.cutoff): evaluate(cutoff.labels, line.probabilities(cutoff.raw))
-        for cutoff in scored
+        name: _means(metrics) for name, metrics in by_rule.items() if len(metrics) == len(folds)
     }
 
 
-def _means(by_cutoff: dict[date, dict[str, float]]) -> dict[str, float]:
-    names = next(iter(by_cutoff.values()))
-    return {
-        name: float(np.mean([metrics[name] for metrics in by_cutoff.values()])) for name in names
-    }
+def _compared(
+    champion: Champion,
+    read: Examples,
+    folds: list[Fold],
+    by_cutoff: dict[date, dict[str, float]],
+    rows_per_fit: int,
+    seed: int,
+) -> Comparison:
+    unseen = [fold for fold in folds if _as_date(fold.cutoff) >= champion.as_of]
+    metrics = []
+    for fold in unseen or folds:
+        model = champion.estimator
+        if not unseen:
+            rows = sampled(fold.fit_rows, rows_per_fit, seed)
+            model = fitted(read, rows, {**model.get_params(), "seed": seed})
+        p = model.predict_proba(read.features[fold.evaluation_rows])[:, 1]
+        metrics.append(evaluate(read.labels[fold.evaluation_rows], p))
+    cutoffs = tuple(_as_date(fold.cutoff) for fold in unseen or folds)
+    return Comparison(
+        kind="scored" if unseen else "refitted",
+        cutoffs=cutoffs,
+        champion=_means(metrics),
+        challenger=_means([by_cutoff[cutoff] for cutoff in cutoffs]),
+    )
+
+
+def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, dict[str, Any]]:
+    """Candidates come best first."""
+    recipes: dict[str, dict[str, Any]] = {}
+    kinds = {"linear": "logistic_regression", "boosting": "gradient_boosting"}
+    for candidate in candidates:
+        parts = list(PurchaseModel(**candidate.parameters).part_weights)
+        if len(parts) == 1 and parts[0] in kinds:
+            recipes.setdefault(kinds[parts[0]], candidate.parameters)
+    if len(PurchaseModel(**chosen.parameters).part_weights) > 1:
+        recipes["ensemble"] = chosen.parameters
+    return recipes
+
+
+def _means(metrics: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([one[name] for one in metrics])) for name in metrics[0]}
 
 
 def _windows(read: Examples, scored: list[ScoredCutoff], calibration: CalibrationChoice) -> Windows:

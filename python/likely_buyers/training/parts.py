@@ -69,8 +69,12 @@ class LinearPart(BaseEstimator):
         return self.intercept_
 
     def decision_function(self, X: Floats) -> Floats:
-        """Log-odds (n,)."""
-        return self._inputs(X) @ self.coefficients_ + self.intercept_
+        """Log-odds (n,); those of a row do not depend on the rows beside it, as a matrix product's last bits do."""
+        inputs = self._inputs(X)
+        log_odds = np.full(len(inputs), self.intercept_)
+        for column, coefficient in enumerate(self.coefficients_):
+            log_odds += coefficient * inputs[:, column]
+        return log_odds
 
     def contributions(self, X: Floats) -> Floats:
         """Log-odds by feature (n, f) against an average example; `base` plus their sum is the whole."""

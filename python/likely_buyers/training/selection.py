@@ -125,11 +125,9 @@ def habit_columns(names: Sequence[str]) -> tuple[int, int, int] | None:
     return days, first, last
 
 
-def fitted(
-    examples: Examples, rows: Rows, parameters: Mapping[str, Any], seed: int
-) -> PurchaseModel:
+def fitted(examples: Examples, rows: Rows, parameters: Mapping[str, Any]) -> PurchaseModel:
     """A model with the parameters, fitted on the rows with newer ones counting more."""
-    return PurchaseModel(seed=seed, **parameters).fit(
+    return PurchaseModel(**parameters).fit(
         examples.features[rows], examples.labels[rows], recency_weights(examples.cutoffs[rows])
     )
 
@@ -166,7 +164,7 @@ def compare_candidates(
             later = examples.features[fold.evaluation_rows]
             # the dearest first
             fits = {
-                name: pool.submit(fitted, examples, rows, alone[name], seed)
+                name: pool.submit(fitted, examples, rows, {**alone[name], "seed": seed})
                 for name in reversed(list(raw))
             }
             for name, fit in fits.items():

@@ -1,0 +1,109 @@
+"""Promoting: the gate, the report of what changes, the ledger."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+from rich.console import Console
+
+from likely_buyers.cli.project import Project
+from likely_buyers.registry import ModelVersion, Promotion
+from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
+
+if TYPE_CHECKING:
+    from likely_buyers.jobs.compare import UserDifference
+
+
+def promote_version(project: Project, which: int | str, *, reason: str, force: bool) -> None:
+    """Make a version champion if it has earned it, after saying what will change for the list.
+
+    Raises:
+        NotEarned: it beats a simple rule or the champion not, and `force` is false.
+        RegistryError: there is no such version, or it is champion already.
+    """
+    from likely_buyers.promotion import NotEarned, judge
+
+    registry = project.registry()
+    version, champion = registry.version(which), registry.champion()
+    if champion is None or champion.version != version.version:
+        verdict = judge(version, champion)
+        for line in verdict.lines:
+            _print(f"  {line}")
+        if not verdict.passed and not force:
+            raise NotEarned(
+                f"version {version.version} has not earned its place, so nothing was changed (the reasons stand"
+                " above). Train on more history, or promote it all the same, with the reason that the ledger is to"
+                f" keep: likely-buyers promote {version.version} --force --reason 'WHY'"
+            )
+        if champion is not None:
+            _print_difference(project, champion, version)
+    promotion = registry.promote(
+        version.version, reason=reason, by=current_user(), at=datetime.now(UTC)
+    )
+    print_promotion(promotion, registry.model_name)
+
+
+def current_user() -> str:
+    """Who acts, for the ledger: LIKELY_BUYERS_USER, as a scheduler may set it, or who is logged in."""
+    try:
+        return os.environ.get("LIKELY_BUYERS_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        return "unknown"
+
+
+def print_promotion(promotion: Promotion, model_name: str) -> None:
+    """Say who is champion now."""
+    instead = f" instead of version {promotion.replaces}" if promotion.replaces else ""
+    _print(
+        f"Version {promotion.version} of {model_name} is champion{instead}."
+        " The next dbt build scores with it."
+    )
+
+
+def _print_difference(project: Project, champion: ModelVersion, version: ModelVersion) -> None:
+    from likely_buyers.jobs.compare import compare_versions
+    from likely_buyers.registry import RegistryError
+    from likely_buyers.scoring import ScoringError
+
+    registry = project.registry()
+    top_fraction = float(project.var("top_fraction"))
+    try:
+        found = compare_versions(
+            state_folder(project.project_dir) / DATABASE_FILE,
+            registry.load(champion),
+            registry.load(version),
+            top_fraction,
+        )
+    except (duckdb.Error, RegistryError, ScoringError, ValueError) as error:
+        _print(f"  no report of what changes for the list: {str(error).splitlines()[0]}")
+        return
+    for line in difference_lines(found, champion.version, version.version, top_fraction):
+        _print(f"  {line}")
+
+
+def difference_lines(
+    found: UserDifference, before: int, after: int, top_fraction: float
+) -> list[str]:
+    """The difference report, a line each."""
+    numbers = found.difference
+    shift = numbers.mean_after - numbers.mean_before
+    return [
+        f"what changes for {numbers.users:,} users, version {before} to {after}:"
+        f" rank correlation {numbers.rank_correlation:.3f}, mean probability"
+        f" {numbers.mean_before:.4f} to {numbers.mean_after:.4f} ({shift:+.4f})",
+        f"of {numbers.top:,} users in the top {top_fraction:.0%}, {len(numbers.enter):,} change:"
+        f" {_some('in', found.entering, len(numbers.enter))};"
+        f" {_some('out', found.leaving, len(numbers.leave))}",
+    ]
+
+
+def _some(direction: str, users: list[str], count: int) -> str:
+    return f"{direction} {', '.join(users) or 'nobody'}{', ...' if count > len(users) else ''}"
+
+
+def _print(text: str) -> None:
+    Console().print(text, soft_wrap=True, highlight=False, markup=False)
