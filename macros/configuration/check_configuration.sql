@@ -12,6 +12,8 @@
         {% do check_number('training_cutoffs', 1, 60, whole=true) %}
         {% do check_number('training_step_days', 1, 365, whole=true, optional=true) %}
         {% do check_number('training_history_days', 1, 3650, whole=true) %}
+        {% do check_number('backtest_users', 100, 1000000000, whole=true) %}
+        {% do check_backtest_cutoffs() %}
         {% do check_number('training_seed', 0, 4294967295, whole=true) %}
     {% endif %}
 {% endmacro %}
@@ -29,5 +31,14 @@
                 ~ ((' and at most ' ~ high) if high is not none else '')
                 ~ (', or null' if optional else '') ~ "; found: " ~ value ~ ".") %}
         {% endif %}
+    {% endif %}
+{% endmacro %}
+
+{% macro check_backtest_cutoffs() %}
+    {% set wanted = var('backtest_cutoffs') %}
+    {% if wanted is sequence and wanted is not string and wanted %}
+        {% for day in wanted %}{% do checked_date('vars.backtest_cutoffs', day) %}{% endfor %}
+    {% else %}
+        {% do check_number('backtest_cutoffs', 1, 60, whole=true) %}
     {% endif %}
 {% endmacro %}

@@ -4,7 +4,7 @@
 -#}
 {% macro training_cutoffs(user_days) %}
     {%- set horizon_days = var('horizon_days') %}
-    {%- set step_days = var('training_step_days') or [7, horizon_days // 2] | max %}
+    {%- set step_days = training_step_days() %}
     {%- do check_training_history(user_days) %}
     select
         cutoff_date
@@ -20,6 +20,10 @@
             select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date)
             from {{ user_days }}
         )
+{% endmacro %}
+
+{% macro training_step_days() %}
+    {% do return(var('training_step_days') or [7, var('horizon_days') // 2] | max) %}
 {% endmacro %}
 
 {% macro check_training_history(user_days) %}

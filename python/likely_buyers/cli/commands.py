@@ -110,6 +110,40 @@ def train(
 
 
 @app.command()
+def backtest(
+    cutoffs: Annotated[
+        str | None,
+        typer.Option(
+            "--cutoffs", help="How many past cutoffs, or dates: 2011-09-01,2011-11-09. Default 12."
+        ),
+    ] = None,
+    population: Annotated[
+        Literal["users", "customers"] | None,
+        typer.Option("--population", help="Print only this one; default: both."),
+    ] = None,
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """What training would have been worth at past cutoffs, beside simple rules: training.backtest."""
+    from likely_buyers.cli.ladder import QUERY, print_ladder
+
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    if cutoffs is not None:
+        dates = [day.strip() for day in cutoffs.split(",")]
+        project = project.with_var("backtest_cutoffs", int(cutoffs) if cutoffs.isdigit() else dates)
+    if not project.dbt("build", "--selector", "backtest"):
+        Console(stderr=True).print("[red]Error:[/red] no backtest: see what dbt says above.")
+        raise typer.Exit(1)
+    rows = project.show(QUERY, -1)
+    if rows is None:
+        raise typer.Exit(1)
+    for whose in [population] if population else ["users", "customers"]:
+        print_ladder(rows, whose)
+
+
+@app.command()
 def promote(
     version: Annotated[str, typer.Argument(help="Number of a version, or `latest`.")],
     reason: Annotated[str | None, typer.Option("--reason", help="Why; kept in the ledger.")] = None,

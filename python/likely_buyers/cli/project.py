@@ -1,7 +1,9 @@
 """The dbt project a command works on, and dbt itself."""
 
+import io
 import os
-from dataclasses import dataclass
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,11 @@ class Project:
         project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
         return project["vars"][name]
 
+    def with_var(self, name: str, value: Any) -> "Project":
+        """The same project with one dbt variable set."""
+        given = {**(yaml.safe_load(self.vars_text) or {}), name: value}
+        return replace(self, vars_text=yaml.safe_dump(given, default_flow_style=True))
+
     def registry(self) -> Registry:
         """The model registry of the project."""
         return Registry.from_environment(
@@ -72,14 +79,14 @@ class Project:
 
     def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
         """Rows of a query over the project's models; None if it failed (dbt has said why)."""
-        shown = self._invoke(
-            "--quiet", "--log-level", "error", "show", "--inline", query, "--limit", str(limit)
-        )
-        return (
-            [tuple(row) for row in shown.result.results[0].agate_table.rows]
-            if shown.success
-            else None
-        )
+        output = io.StringIO()
+        # dbt prints the rows whatever its log level
+        with redirect_stdout(output):
+            shown = self._invoke("--quiet", "show", "--inline", query, "--limit", str(limit))
+        if not shown.success:
+            print(output.getvalue(), end="")
+            return None
+        return [tuple(row) for row in shown.result.results[0].agate_table.rows]
 
     def _invoke(self, *arguments: str) -> Any:
         from dbt.cli.main import dbtRunner

@@ -4,6 +4,7 @@ Knows arrays and Arrow tables, neither dbt nor the registry. Everything is decid
 calibrated and evaluated only at cutoffs later than the examples it was fitted on.
 """
 
+from likely_buyers.training.backtesting import BacktestRow, backtest_cutoff
 from likely_buyers.training.cutoffs import choose_cutoffs
 from likely_buyers.training.errors import (
     ConstantFeaturesError,
@@ -21,6 +22,7 @@ from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
     "TRUSTED_TYPES",
+    "BacktestRow",
     "Champion",
     "Comparison",
     "ConstantFeaturesError",
@@ -35,6 +37,7 @@ __all__ = [
     "TrainingError",
     "TrainingSettings",
     "Windows",
+    "backtest_cutoff",
     "choose_cutoffs",
     "fit",
 ]

@@ -1,0 +1,36 @@
+{#-
+    Cutoffs of a backtest: those to evaluate at, and before each of them those that training would have had then.
+    vars.backtest_cutoffs is a list of dates, or a number: so many, newest first, in the steps of training.
+-#}
+{% macro backtest_cutoffs(user_days) %}
+    {%- set horizon_days = var('horizon_days') %}
+    {%- set step_days = training_step_days() %}
+    {%- set wanted = var('backtest_cutoffs') %}
+    {%- set evaluated = [] %}
+    {%- if wanted is number %}
+    {%- for number in range(wanted) %}
+    {%- do evaluated.append(dbt.dateadd('day', -(horizon_days + number * step_days), as_of_date(user_days)) | trim) %}
+    {%- endfor %}
+    {%- else %}
+    {%- for day in wanted %}
+    {%- do evaluated.append("cast('" ~ checked_date('vars.backtest_cutoffs', day) ~ "' as date)") %}
+    {%- endfor %}
+    {%- endif %}
+    select distinct cutoff_date
+    from (
+        {%- for cutoff in evaluated %}
+        select cast({{ cutoff }} as date) as cutoff_date
+        {%- for number in range(var('training_cutoffs')) %}
+        union all
+        select cast({{ dbt.dateadd('day', -(horizon_days + number * step_days), cutoff) }} as date) as cutoff_date
+        {%- endfor %}
+        {{ 'union all' if not loop.last }}
+        {%- endfor %}
+    ) as possible_cutoffs
+    where
+        cutoff_date >= (
+            select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date)
+            from {{ user_days }}
+        )
+        and cutoff_date <= {{ dbt.dateadd('day', -horizon_days, as_of_date(user_days)) }}
+{% endmacro %}

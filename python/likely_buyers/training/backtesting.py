@@ -1,0 +1,126 @@
+"""Backtest: what training, and everything it has to beat, would have been worth at a past cutoff."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from likely_buyers.evaluation import (
+    SIMPLE_RULES,
+    EvaluationInputError,
+    bootstrap_intervals,
+    evaluate,
+    simple_rules,
+)
+from likely_buyers.training.examples import Examples, Floats, read_examples
+from likely_buyers.training.fitting import TrainedModel, fit
+from likely_buyers.training.selection import Progress, fitted
+from likely_buyers.training.settings import TrainingSettings
+
+_ONLY_RANK = ("recency", "frequency")
+_CHAMPION = "champion"
+
+
+@dataclass(frozen=True)
+class BacktestRow:
+    """A metric of a method at a cutoff, with its 95 % bootstrap interval (None for counts).
+
+    `population` is "users" (everyone seen before the cutoff) or "customers" (who had bought before it); `model` says
+    what the method is made of, None for a rule.
+    """
+
+    cutoff: date
+    population: str
+    method: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    model: str | None
+
+
+def backtest_cutoff(
+    cutoff: date,
+    known: pa.Table,
+    later: pa.Table,
+    settings: TrainingSettings,
+    *,
+    progress: Progress | None = None,
+    further: Mapping[str, Floats] | None = None,
+) -> list[BacktestRow]:
+    """Train on what was known at a cutoff, and hold every method against what came after it.
+
+    Args:
+        cutoff: the date.
+        known: examples whose horizon was over by the cutoff.
+        later: examples at the cutoff.
+        settings: those of training.
+        progress: called with a line of text now and then.
+        further: probabilities (n,) by name of further methods, in the order of `later` sorted by user.
+
+    Raises:
+        TrainingError: nothing could be learned by then.
+    """
+    say = progress or (lambda _: None)
+    trained = fit(known, settings, progress=progress)
+    present = read_examples(later, minimum_per_class=1)
+    scores: dict[str, Floats] = {
+        **simple_rules(present.table(np.arange(len(present))), settings.horizon_days),
+        **_families(known, trained, present, settings),
+        _CHAMPION: trained.estimator.predict_proba(present.features)[:, 1],
+        **(further or {}),
+    }
+    say(f"measuring {len(scores)} methods at {cutoff} on {len(present)} users")
+    rows = []
+    for population, members in _populations(present).items():
+        for method, score in scores.items():
+            model = None if method in SIMPLE_RULES or method in (further or {}) else trained.chosen
+            rows += _measured(
+                cutoff, population, method, model, present.labels[members], score[members]
+            )
+    return rows
+
+
+def _families(
+    known: pa.Table, trained: TrainedModel, present: Examples, settings: TrainingSettings
+) -> dict[str, Floats]:
+    """The best of each family and the mixture, fitted like the champion and not calibrated."""
+    examples = read_examples(known, settings.minimum_per_class)
+    scores = {}
+    for method, recipe in trained.recipes.items():
+        model = fitted(examples, np.arange(len(examples)), {**recipe, "seed": settings.seed})
+        scores[method] = model.predict_proba(present.features)[:, 1]
+    return scores
+
+
+def _populations(present: Examples) -> dict[str, np.ndarray]:
+    populations = {"users": np.arange(len(present))}
+    if "purchase_days" in present.feature_names:
+        bought = present.features[:, present.feature_names.index("purchase_days")] > 0
+        populations["customers"] = np.flatnonzero(bought)
+    return populations
+
+
+def _measured(
+    cutoff: date,
+    population: str,
+    method: str,
+    model: str | None,
+    labels: np.ndarray,
+    score: Floats,
+) -> list[BacktestRow]:
+    are_probabilities = method not in _ONLY_RANK
+    try:
+        values = evaluate(labels, score, are_probabilities=are_probabilities)
+        intervals = bootstrap_intervals(labels, score, are_probabilities=are_probabilities)
+    except EvaluationInputError:
+        return []  # nobody there, or nobody of them bought
+    rows = []
+    for metric, value in values.items():
+        low, high = intervals.get(metric, (None, None))
+        rows.append(BacktestRow(cutoff, population, method, metric, value, low, high, model))
+    return rows
