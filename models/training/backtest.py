@@ -1,17 +1,17 @@
 """One row per past cutoff, population, method and metric: what each would have been worth. `likely-buyers backtest`."""
 
-from likely_buyers.jobs import backtest
+from likely_buyers.jobs import run_backtest
 
 
 def model(dbt, session):
     dbt.config(materialized="table", tags=["backtest"])
     settings = dbt.config.get("meta")
-    return backtest(
+    return run_backtest(
         dbt.ref("backtest_examples"),
-        evaluate_at=settings["backtest_cutoffs"],
+        evaluate_at=str(settings["backtest_cutoffs"]),
         most_cutoffs=int(settings["training_cutoffs"]),
         step_days=int(settings["training_step_days"]),
         horizon_days=int(settings["horizon_days"]),
         seed=int(settings["training_seed"]),
-        events_path=settings["events_path"],
+        events_path=str(settings["events_path"]),
     )

@@ -36,7 +36,7 @@ BACKTEST_SCHEMA = pa.schema(
 
 
 @without_traceback
-def backtest(
+def run_backtest(
     examples: DuckDBPyRelation,
     *,
     evaluate_at: str,
@@ -64,8 +64,9 @@ def backtest(
     present = [row[0] for row in rows]
     if not present:
         raise TrainingError(
-            "no backtest: no cutoff has its horizon over by as_of and history before it. Load older events, or"
-            " shorten horizon_days."
+            f"no backtest at {evaluate_at}: no cutoff has its horizon of {horizon_days} days over by as_of and"
+            " training_history_days of history before it. Name earlier dates, load older events, or shorten"
+            " horizon_days."
         )
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
     truth = (Path(events_path) if events_path else state_folder() / "demo_shop") / "_truth"
