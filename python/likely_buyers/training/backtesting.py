@@ -14,6 +14,7 @@ from likely_buyers.evaluation import (
     EvaluationInputError,
     bootstrap_intervals,
     evaluate,
+    reliability_table,
     simple_rules,
 )
 from likely_buyers.training.examples import Examples, Floats, read_examples
@@ -123,4 +124,11 @@ def _measured(
     for metric, value in values.items():
         low, high = intervals.get(metric, (None, None))
         rows.append(BacktestRow(cutoff, population, method, metric, value, low, high, model))
+    for decile in reliability_table(labels, score):
+        counts = {"users": decile.users, "realized_buyers": decile.realized_buyers}
+        if are_probabilities:
+            counts["predicted_buyers"] = decile.predicted_buyers
+        for count, value in counts.items():
+            metric = f"decile_{decile.decile:02d}_{count}"
+            rows.append(BacktestRow(cutoff, population, method, metric, value, None, None, model))
     return rows
