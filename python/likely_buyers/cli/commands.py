@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from likely_buyers.cli.project import Project
@@ -38,7 +39,8 @@ def main() -> None:
     try:
         app()
     except expected_errors() as error:
-        Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        message = escape(str(error))
+        Console(stderr=True).print(f"[red]Error:[/red] {message}", soft_wrap=True, highlight=False)
         raise SystemExit(1) from None
 
 
@@ -109,7 +111,7 @@ def train(
         promotion = registry.promote(
             new[-1].version, reason="train --promote", by=_user(), at=datetime.now(UTC)
         )
-        _print_promotion(promotion, registry.model_name)
+        _announce(promotion, project)
     _print_versions(registry.versions())
 
 
@@ -123,9 +125,9 @@ def promote(
     vars_text: Vars = "{}",
 ) -> None:
     """Make a version champion: the next `dbt build` scores with it."""
-    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
-    promotion = registry.promote(version, reason=reason, by=_user(), at=datetime.now(UTC))
-    _print_promotion(promotion, registry.model_name)
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    promotion = project.registry().promote(version, reason=reason, by=_user(), at=datetime.now(UTC))
+    _announce(promotion, project)
 
 
 @app.command()
@@ -139,9 +141,9 @@ def rollback(
     vars_text: Vars = "{}",
 ) -> None:
     """Return to the champion before the current one."""
-    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
-    promotion = registry.rollback(reason=reason, by=_user(), at=datetime.now(UTC))
-    _print_promotion(promotion, registry.model_name)
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    promotion = project.registry().rollback(reason=reason, by=_user(), at=datetime.now(UTC))
+    _announce(promotion, project)
 
 
 @app.command()
@@ -203,13 +205,25 @@ def _user() -> str:
     return os.environ.get("LIKELY_BUYERS_USER") or getpass.getuser()
 
 
-def _print_promotion(promotion: Promotion, model_name: str) -> None:
+def _announce(promotion: Promotion, project: Project) -> None:
+    """Say who is champion, and bring training.promotions up to date.
+
+    The promotion is done by then, in the registry: a warehouse that cannot be written is no failure.
+    """
     before = f" (before: version {promotion.replaces})" if promotion.replaces else ""
     Console().print(
-        f"Version {promotion.version} of {model_name} is champion{before}. The next dbt build scores"
-        " with it.",
+        f"Version {promotion.version} of {project.registry().model_name} is champion{before}. The next"
+        " dbt build scores with it.",
         highlight=False,
     )
+    problem = project.refresh("promotions")
+    if problem:
+        Console(stderr=True).print(
+            "[yellow]Warning:[/yellow] training.promotions does not show it yet, the next dbt build will:"
+            f" {escape(problem)}",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def _print_versions(versions: list[ModelVersion]) -> None:
