@@ -8,6 +8,7 @@ from typing import Any
 import typer
 import yaml
 
+from likely_buyers.errors import ProjectError
 from likely_buyers.registry import Registry
 from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
@@ -81,6 +82,20 @@ class Project:
             return f"there is no database {database} yet"
         finished = self._invoke("--quiet", "--log-level", "none", "run", "--select", *models)
         return None if finished.success else _problem(finished)
+
+    def rendered(self, text: str) -> str:
+        """Text with dbt's Jinja in it, such as a macro's SQL, rendered without opening the database.
+
+        Raises:
+            ProjectError: dbt could not; the message is dbt's.
+        """
+        finished = self._invoke(
+            *("--quiet", "--log-level", "none", "compile", "--no-introspect"),
+            *("--no-populate-cache", "--inline", text),
+        )
+        if not finished.success:
+            raise ProjectError(_problem(finished))
+        return str(finished.result.results[0].node.compiled_code)
 
     def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
         """Rows of a query over the project's models; None if it failed (dbt has said why)."""
