@@ -8,6 +8,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
+class ProjectError(Exception):
+    """dbt could not do what a command needs; the message is dbt's own."""
+
+
 def expected_errors() -> tuple[type[Exception], ...]:
     """The base classes of our rooms' errors."""
     from likely_buyers.promotion import NotEarned
@@ -16,7 +20,14 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from likely_buyers.simulate import SimulationError
     from likely_buyers.training import TrainingError
 
-    return (NotEarned, RegistryError, ScoringError, SimulationError, TrainingError)
+    return (
+        NotEarned,
+        ProjectError,
+        RegistryError,
+        ScoringError,
+        SimulationError,
+        TrainingError,
+    )
 
 
 def without_traceback(function: Callable[P, R]) -> Callable[P, R]:

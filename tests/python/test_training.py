@@ -4,10 +4,11 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from likely_buyers.evaluation import BgNbd, bgnbd_inputs, evaluate
+from likely_buyers.evaluation import BgNbd, bgnbd_inputs, bootstrap_intervals, evaluate
 from likely_buyers.registry import model_bytes
 from likely_buyers.training import (
     ConstantFeaturesError,
@@ -55,10 +56,26 @@ def test_the_evaluation_lies_after_the_examples_it_was_fitted_on() -> None:
     assert 0.6 < model.metrics["roc_auc"] < 0.85
 
 
+def held_out_auc(table: pa.Table) -> tuple[float, float]:
+    """Bootstrap interval of the AUC at the newest cutoff, of a model that saw the earlier ones only."""
+    newest = pc.max(table["cutoff_date"])
+    model = fit(table.filter(pc.less(table["cutoff_date"], newest)), SETTINGS)
+    held_out = table.filter(pc.equal(table["cutoff_date"], newest))
+    matrix = np.column_stack([held_out[name].to_numpy() for name in model.feature_names])
+    probability = model.estimator.predict_proba(matrix)[:, 1]
+    return bootstrap_intervals(held_out["label"].to_numpy(), probability, confidence=0.99)[
+        "roc_auc"
+    ]
+
+
 def test_shuffled_labels_teach_nothing() -> None:
+    """A leak of the label into what a model sees would lift it above chance."""
     table = examples(users=1500)
+    assert held_out_auc(table)[0] > 0.6
     labels = np.random.default_rng(7).permutation(table["label"].to_numpy())
     shuffled = table.set_column(table.column_names.index("label"), "label", pa.array(labels))
+    low, high = held_out_auc(shuffled)
+    assert low <= 0.5 <= high
     assert abs(fit(shuffled, SETTINGS).metrics["roc_auc"] - 0.5) < 0.05
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from likely_buyers.cli.project import Project
-from likely_buyers.cli.promotion import current_user, print_promotion, promote_version
+from likely_buyers.cli.promotion import announce, current_user, promote_version
 from likely_buyers.errors import expected_errors
 from likely_buyers.registry import ModelVersion
 
@@ -177,9 +177,9 @@ def rollback(
     vars_text: Vars = "{}",
 ) -> None:
     """Return to the champion before the current one."""
-    registry = Project.open(project_dir, profiles_dir, target, vars_text).registry()
-    promotion = registry.rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
-    print_promotion(promotion, registry.model_name)
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    promotion = project.registry().rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
+    announce(promotion, project)
 
 
 @app.command()
@@ -235,6 +235,29 @@ def top(
     Console().print(table)
     if not shown:
         Console().print("Nobody is on the list; the last dbt build says how many came close.")
+
+
+@app.command()
+def replay(
+    as_of: Annotated[
+        str, typer.Option("--as-of", help="The day the scores speak from, YYYY-MM-DD.")
+    ],
+    version: Annotated[str, typer.Option("--version", help="The version that gave them.")],
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Compute scores of the history once more, and say whether they are the same; writes nothing."""
+    from likely_buyers.cli.replay import replay_version
+
+    try:
+        day = date.fromisoformat(as_of)
+    except ValueError as error:
+        raise typer.BadParameter(f"--as-of must be a date as YYYY-MM-DD, found: {as_of}") from error
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    if not replay_version(project, day, version):
+        raise typer.Exit(1)
 
 
 def _print_versions(versions: list[ModelVersion]) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import typer
 import yaml
 
+from likely_buyers.errors import ProjectError
 from likely_buyers.registry import Registry
+from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,31 @@ class Project:
         """Run dbt on the project; whether it succeeded."""
         return bool(self._invoke(*arguments).success)
 
+    def refresh(self, *models: str) -> str | None:
+        """Build models anew without a word; why that failed, or None if it did not.
+
+        A database that is not there yet is not made for it.
+        """
+        database = state_folder(self.project_dir) / DATABASE_FILE
+        if not (self.profiles_dir or self.target or database.exists()):
+            return f"there is no database {database} yet"
+        finished = self._invoke("--quiet", "--log-level", "none", "run", "--select", *models)
+        return None if finished.success else _problem(finished)
+
+    def rendered(self, text: str) -> str:
+        """Text with dbt's Jinja in it, such as a macro's SQL, rendered without opening the database.
+
+        Raises:
+            ProjectError: dbt could not; the message is dbt's.
+        """
+        finished = self._invoke(
+            *("--quiet", "--log-level", "none", "compile", "--no-introspect"),
+            *("--no-populate-cache", "--inline", text),
+        )
+        if not finished.success:
+            raise ProjectError(_problem(finished))
+        return str(finished.result.results[0].node.compiled_code)
+
     def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
         """Rows of a query over the project's models; None if it failed (dbt has said why)."""
         output = io.StringIO()
@@ -99,3 +126,12 @@ class Project:
         if yaml.safe_load(self.vars_text):
             options += ["--vars", self.vars_text]
         return dbtRunner().invoke([*arguments, *options])
+
+
+def _problem(finished: Any) -> str:
+    """Why dbt failed, in its words."""
+    if finished.exception:
+        return str(finished.exception).strip()
+    return "; ".join(
+        str(result.message).strip() for result in finished.result if result.status != "success"
+    )

@@ -44,7 +44,7 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
     promotion = registry.promote(
         version.version, reason=reason, by=current_user(), at=datetime.now(UTC)
     )
-    print_promotion(promotion, registry.model_name)
+    announce(promotion, project)
 
 
 def current_user() -> str:
@@ -55,13 +55,25 @@ def current_user() -> str:
         return "unknown"
 
 
-def print_promotion(promotion: Promotion, model_name: str) -> None:
-    """Say who is champion now."""
+def announce(promotion: Promotion, project: Project) -> None:
+    """Say who is champion now, and bring training.promotions up to date.
+
+    The promotion is done by then, in the registry: a warehouse that cannot be written is no failure.
+    """
     instead = f" instead of version {promotion.replaces}" if promotion.replaces else ""
     _print(
-        f"Version {promotion.version} of {model_name} is champion{instead}."
+        f"Version {promotion.version} of {project.registry().model_name} is champion{instead}."
         " The next dbt build scores with it."
     )
+    problem = project.refresh("promotions")
+    if problem:
+        Console(stderr=True).print(
+            "Warning: training.promotions does not show it yet, the next dbt build will:"
+            f" {problem}",
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
 
 
 def _print_difference(project: Project, champion: ModelVersion, version: ModelVersion) -> None:

@@ -1,6 +1,12 @@
 """Scoring: batches of features in, batches of predictions out. Memory does not grow with the users."""
 
-from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch, ScoringError
+from likely_buyers.scoring.errors import (
+    FeatureTableMismatch,
+    HorizonMismatch,
+    ReplayImpossible,
+    ScoringError,
+)
+from likely_buyers.scoring.replay import ChangedScore, Replay, ReplaySource, replay_scores
 from likely_buyers.scoring.stream import (
     BATCH_ROWS,
     PREDICTIONS_SCHEMA,
@@ -12,10 +18,15 @@ from likely_buyers.scoring.stream import (
 __all__ = [
     "BATCH_ROWS",
     "PREDICTIONS_SCHEMA",
+    "ChangedScore",
     "FeatureTableMismatch",
     "HorizonMismatch",
+    "Replay",
+    "ReplayImpossible",
+    "ReplaySource",
     "Scoring",
     "ScoringError",
     "probabilities",
+    "replay_scores",
     "score_batches",
 ]

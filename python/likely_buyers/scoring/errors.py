@@ -11,3 +11,7 @@ class FeatureTableMismatch(ScoringError):
 
 class HorizonMismatch(ScoringError):
     """The model looks ahead another number of days than was asked for."""
+
+
+class ReplayImpossible(ScoringError):
+    """Scores of the history cannot be computed once more."""

@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
 from likely_buyers.warehouse.gzip_files import gzip_problem
+from likely_buyers.warehouse.state import in_use
 
 
 class Plugin(BasePlugin):
@@ -32,12 +33,7 @@ class Plugin(BasePlugin):
         except duckdb.IOException as error:
             if "lock" not in str(error):
                 raise
-            raise DbtRuntimeError(
-                f"likely_buyers: the database {path} is in use by another process, and DuckDB allows"
-                f" one writer. Wait for it to end, close the tool that has the file open (point BI"
-                f" tools at the published copy instead), or set LIKELY_BUYERS_STATE to another"
-                f" folder. DuckDB says: {error}"
-            ) from error
+            raise DbtRuntimeError(f"likely_buyers: {in_use(path, error)}") from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.

@@ -13,3 +13,12 @@ def state_folder(project_dir: Path | None = None) -> Path:
     """
     folder = Path(os.environ.get("LIKELY_BUYERS_STATE") or "warehouse")
     return (project_dir or Path.cwd()) / folder
+
+
+def in_use(path: Path, error: Exception) -> str:
+    """What to tell somebody whose database another process holds; `error` is DuckDB's."""
+    return (
+        f"the database {path} is in use by another process, and DuckDB allows one writer. Wait for it to"
+        " end, close the tool that has the file open (point BI tools at the published copy instead), or"
+        f" set LIKELY_BUYERS_STATE to another folder. DuckDB says: {error}"
+    )

@@ -1,0 +1,59 @@
+{#-
+    Select of the users of each due set by equal probability: how many there are and how many bought. Ties are
+    settled here, once, so that no figure depends on the order of rows: a tied user counts with the mean of its group.
+    Each group knows the users of its set who rank above it (users_above) and all of them (set_users).
+
+    due_sets  relation or CTE as `due_performance` selects it
+-#}
+{% macro score_groups(due_sets, prediction_history, user_days) %}
+    select
+        tied_users.*,
+        sum(tied_users.users) over (
+            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
+            order by tied_users.probability desc
+            rows between unbounded preceding and current row
+        ) - tied_users.users as users_above,
+        sum(tied_users.buyers) over (
+            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
+            order by tied_users.probability desc
+            rows between unbounded preceding and current row
+        ) - tied_users.buyers as buyers_above,
+        sum(tied_users.users) over (
+            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
+        ) as set_users,
+        sum(tied_users.buyers) over (
+            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
+        ) as set_buyers
+    from (
+        select
+            scores.as_of_date,
+            scores.model_name,
+            scores.model_version,
+            scores.probability,
+            count(*) as users,
+            count(buyers.user_id) as buyers
+        from {{ prediction_history }} as scores
+        inner join {{ due_sets }} as due_sets
+            on
+                scores.as_of_date = due_sets.as_of_date
+                and scores.model_name = due_sets.model_name
+                and scores.model_version = due_sets.model_version
+        left join (
+            select distinct
+                horizons.as_of_date,
+                horizons.horizon_days,
+                user_days.user_id
+            from (select distinct as_of_date, horizon_days from {{ due_sets }}) as horizons
+            inner join {{ user_days }} as user_days
+                on
+                    horizons.as_of_date <= user_days.event_date
+                    and {{ horizon_end('horizons') }} > user_days.event_date
+            where user_days.purchases > 0
+        ) as buyers
+            on
+                scores.as_of_date = buyers.as_of_date
+                and scores.horizon_days = buyers.horizon_days
+                and scores.user_id = buyers.user_id
+        group by scores.as_of_date, scores.model_name, scores.model_version, scores.probability
+    ) as tied_users
+{% endmacro %}

@@ -1,0 +1,9 @@
+"""One row per promotion in the registry's ledger: which version was champion from when until when."""
+
+from likely_buyers.jobs import list_promotions
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    settings = dbt.config.get("meta")
+    return list_promotions(model_name=settings["model_name"])

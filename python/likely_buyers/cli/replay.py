@@ -1,0 +1,93 @@
+"""Replaying: scores of the history computed once more, and what is said of them."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from likely_buyers.cli.project import Project
+from likely_buyers.scoring import Replay, ReplayImpossible, ReplaySource, replay_scores
+from likely_buyers.terminal import progress_bar
+
+# What a replay needs of dbt: where the warehouse is, and the features by the macro that scoring uses. The day stands
+# in the text: as a variable of dbt it would have the whole project parsed again.
+_REPLAYED = """\
+{{ target.type }}
+{{ target.path }}
+{{ ref('prediction_history') }}
+{{ ref('loaded_files') }}
+with scoring_cutoff as (
+    select cast('AS_OF' as date) as cutoff_date
+),
+
+user_features as (
+    {{ user_features('scoring_cutoff', ref('user_days'), cutoff_name='as_of_date') }}
+)
+
+select * from user_features"""
+
+
+def replay_version(project: Project, day: date, version: str) -> bool:
+    """Compute the scores of a day and version once more and say whether they are the same; writes nothing.
+
+    Raises:
+        ReplayImpossible: there is no such history, or it cannot be read.
+        RegistryError: there is no such version, or it cannot be loaded safely.
+    """
+    model = project.registry().load(version)
+    engine, database, history, files, features = project.rendered(
+        _REPLAYED.replace("AS_OF", day.isoformat())
+    ).split("\n", 4)
+    if engine != "duckdb":
+        raise ReplayImpossible(
+            f"a replay reads DuckDB, and the target is {engine}. Choose another: --target"
+        )
+    found = replay_scores(
+        ReplaySource(Path(database), history, files, features),
+        model,
+        day,
+        progress=lambda users: progress_bar("replaying", total=users, unit="users"),
+    )
+    whose = f"as of {day}, version {model.version} of {model.model_name}"
+    if found.is_identical:
+        Console().print(f"identical: {found.users:,} users, {whose}", highlight=False)
+        return True
+    _print_changes(found, whose)
+    return False
+
+
+def _print_changes(found: Replay, whose: str) -> None:
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"not identical, {whose}: of {found.users:,} users in the history {found.differing:,} have another"
+        f" score now, {found.missing:,} have none, and {found.new:,} users are new; the largest difference is"
+        f" {found.largest_difference:.3g}"
+    )
+    table = Table(title="the first of them")
+    for heading in ("user", "then", "now"):
+        table.add_column(heading, justify="left" if heading == "user" else "right")
+    for change in found.examples:
+        table.add_row(
+            escape(change.user_id),
+            *(
+                "" if probability is None else repr(probability)
+                for probability in (change.probability_then, change.probability_now)
+            ),
+        )
+    Console().print(table)
+    if found.files_loaded_since:
+        console.print(
+            f"{found.files_loaded_since} event files were loaded after these scores were given"
+            f" ({found.scored_at:%Y-%m-%d %H:%M} UTC). Events in them from before as_of came late: then the"
+            " differences are legitimate. So they are after a change of the event mapping."
+        )
+    else:
+        console.print(
+            f"No event file was loaded after these scores were given ({found.scored_at:%Y-%m-%d %H:%M} UTC), so"
+            " no event came late. What else changes scores: another event mapping, the SQL of the features,"
+            " other versions of the libraries."
+        )
