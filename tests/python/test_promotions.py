@@ -23,10 +23,19 @@ def two_versions(tmp_path: Path) -> Installation:
             LogisticRegression(C=spread).fit(matrix, matrix[:, 0] > 9),
             feature_names=["purchase_days"],
             feature_types=["double"],
-            metrics={},
+            metrics={"roc_auc": 0.8, "average_precision": 0.5},
             as_of=date(2020, 1, 1),
             horizon_days=30,
             at=datetime(2020, 1, 1, tzinfo=UTC),
+            parameters={
+                "rules": {"recency": {"roc_auc": 0.7, "average_precision": 0.4}},
+                "against_champion": {
+                    "version": 1,
+                    "kind": "scored",
+                    "champion": {"roc_auc": 0.8, "average_precision": 0.5},
+                    "challenger": {"roc_auc": 0.8, "average_precision": 0.5},
+                },
+            },
         )
     return installation
 
