@@ -10,12 +10,13 @@ R = TypeVar("R")
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """The base classes of our rooms' errors."""
+    from likely_buyers.explaining import ExplainingError
     from likely_buyers.registry import RegistryError
     from likely_buyers.scoring import ScoringError
     from likely_buyers.simulate import SimulationError
     from likely_buyers.training import TrainingError
 
-    return (RegistryError, ScoringError, SimulationError, TrainingError)
+    return (ExplainingError, RegistryError, ScoringError, SimulationError, TrainingError)
 
 
 def without_traceback(function: Callable[P, R]) -> Callable[P, R]:

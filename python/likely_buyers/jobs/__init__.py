@@ -1,6 +1,7 @@
 """What the dbt Python models call: they join a room that knows arrays with the registry and the clock."""
 
+from likely_buyers.jobs.explain import explain_buyers
 from likely_buyers.jobs.score import score_users
 from likely_buyers.jobs.train import train_version
 
-__all__ = ["score_users", "train_version"]
+__all__ = ["explain_buyers", "score_users", "train_version"]

@@ -81,13 +81,18 @@ def score_batches(
             f" {model.horizon_days}, or train for it: likely-buyers train --promote"
             f" --vars '{{horizon_days: {scoring.horizon_days}}}'."
         )
-    _check_signature(features.schema, model)
+    check_signature(features.schema, model)
     return pa.RecordBatchReader.from_batches(
         PREDICTIONS_SCHEMA, _predictions(features, scoring, progress)
     )
 
 
-def _check_signature(schema: pa.Schema, model: LoadedModel) -> None:
+def check_signature(schema: pa.Schema, model: LoadedModel) -> None:
+    """Whether a feature table is the one that the model was trained on.
+
+    Raises:
+        FeatureTableMismatch: names, order or types of its columns differ.
+    """
     found = [(field.name, str(field.type)) for field in schema if field.name not in KEYS]
     expected = [
         (name, _ARROW_TYPES.get(kind, kind))
@@ -159,7 +164,7 @@ def _in_order(
 
 def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
     model = scoring.model
-    probability = model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1]
+    probability = model.estimator.predict_proba(feature_matrix(batch, model.feature_names))[:, 1]
     constants = {
         "horizon_days": scoring.horizon_days,
         "model_name": model.model_name,
@@ -179,7 +184,7 @@ def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
 
 
-def _matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
+def feature_matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
     """Features as (rows, features) in C order, NaN for null."""
     matrix = np.empty((batch.num_rows, len(feature_names)))
     for position, name in enumerate(feature_names):
