@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likely_buyers.explaining.errors import ContributionsDoNotAddUp
+from likely_buyers.explaining.trees import BoostedTrees
 from likely_buyers.training import PurchaseModel
 
 Floats = NDArray[np.float64]
@@ -15,9 +16,8 @@ _TOLERANCE = 1e-6
 class Explainer:
     """Contributions of the features to a model's raw score, in log-odds.
 
-    Boosting's are exact Shapley values over the paths of its trees (TreeSHAP: Lundberg et al. 2020, "From local
-    explanations to global understanding with explainable AI for trees", Nature Machine Intelligence 2), by the `shap`
-    library. Regression and habit give their own. The parts are added in log-odds, so their contributions are too.
+    Boosting's are exact Shapley values (see `BoostedTrees`), regression and habit give their own. The parts are added
+    in log-odds, so their contributions are too.
 
     Args:
         model: a fitted model.
@@ -28,16 +28,11 @@ class Explainer:
 
     def __init__(self, model: PurchaseModel) -> None:
         self._model = model
-        self.base = 0.0
-        _, others_base = model.additive_contributions(np.zeros((1, model.n_features_in_)))
-        self.base += others_base
-        if model.boosting_ is not None:
-            # two seconds, which a build without a list need not spend
-            from shap import TreeExplainer
-
-            self._trees = TreeExplainer(model.boosting_, feature_perturbation="tree_path_dependent")
+        _, self.base = model.additive_contributions(np.zeros((1, model.n_features_in_)))
+        self._trees = None if model.boosting_ is None else BoostedTrees(model.boosting_)
+        if self._trees is not None:
             self._share = model.part_weights["boosting"]
-            self.base += self._share * float(np.ravel(self._trees.expected_value)[0])
+            self.base += self._share * self._trees.base
 
     def contributions(self, X: Floats) -> Floats:
         """Log-odds by feature (n, f) of the users' features (n, f); `base` plus their sum is `decision_function`.
@@ -46,11 +41,9 @@ class Explainer:
             ContributionsDoNotAddUp: they differ from the model's own score.
         """
         contributions, _ = self._model.additive_contributions(X)
-        if self._model.boosting_ is not None:
-            used = X[:, self._model.columns_]
-            contributions[:, self._model.columns_] += self._share * self._trees.shap_values(
-                used, check_additivity=False
-            )
+        if self._trees is not None:
+            columns = self._model.columns_
+            contributions[:, columns] += self._share * self._trees.values(X[:, columns])
         self._check(contributions, X)
         return contributions
 

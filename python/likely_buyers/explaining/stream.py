@@ -11,7 +11,8 @@ from likely_buyers.explaining.reasons import FeatureTheme, raising_features
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import check_signature, feature_matrix
 
-EXPLAINED_ROWS = 16_384
+# Users of one batch share their ways through the trees: twice the rows take less than twice the time.
+EXPLAINED_ROWS = 32_768
 CONTRIBUTIONS_SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
