@@ -205,12 +205,11 @@ UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A small shop, scored by a model of all three parts."""
-    folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SimulationSettings(users=1_500, days=90, seed=5), folder, "csv")
     installation = Installation(tmp_path_factory.mktemp("explained"))
-    installation.built(
-        "--select", "+user_features", *UNTESTED, variables={"events_path": str(folder)}
-    )
+    # where dbt looks by itself: without variables it parses the project once for all commands
+    shop_folder = installation.state / "demo_shop"
+    simulate_shop(SimulationSettings(users=1_500, days=90, seed=5), shop_folder, "csv")
+    installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
     registered(installation, names, users, linear_weight=0.3, habit_weight=0.2)
     installation.built("--select", "predictions+", "feature_words")
