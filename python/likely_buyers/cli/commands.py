@@ -189,7 +189,7 @@ def top(
     if shown is None:
         raise typer.Exit(1)
     console = Console()
-    headings = ["rank", "user", "probability", "lift", "expected revenue", "first reason"]
+    headings = ["rank", "user", "probability", "lift", "expected\nrevenue", "first reason"]
     # what would leave the reason no room on a narrow terminal; the table has it
     if console.width >= _WIDE_TERMINAL:
         headings += ["days since last purchase", "favourite category"]
