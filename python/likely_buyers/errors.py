@@ -14,6 +14,7 @@ class ProjectError(Exception):
 
 def expected_errors() -> tuple[type[Exception], ...]:
     """The base classes of our rooms' errors."""
+    from likely_buyers.explaining import ExplainingError
     from likely_buyers.promotion import NotEarned
     from likely_buyers.registry import RegistryError
     from likely_buyers.scoring import ScoringError
@@ -21,6 +22,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from likely_buyers.training import TrainingError
 
     return (
+        ExplainingError,
         NotEarned,
         ProjectError,
         RegistryError,

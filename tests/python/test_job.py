@@ -83,6 +83,7 @@ def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
         "gold.predictions": SCORES,
         "gold.prediction_history": "*",
         "gold.top_buyers": "*",
+        "gold.top_buyer_reasons": "user_id, reason_rank, feature, reason",
         "silver.events": "*",
         "silver.user_features": "*",
     }

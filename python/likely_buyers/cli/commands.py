@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+
+# Columns of text.
+_WIDE_TERMINAL = 110
 
 ProjectDir = Annotated[
     Path | None, typer.Option("--project-dir", help="Folder of dbt_project.yml; default: here.")
@@ -211,28 +215,43 @@ def top(
     """Print the head of gold.top_buyers."""
     project = Project.open(project_dir, profiles_dir, target, vars_text)
     shown = project.show(
-        "select rank, user_id, probability, lift, expected_revenue, days_since_last_purchase,"
-        " favourite_category from {{ ref('top_buyers') }} order by rank",
+        "select top_buyers.rank, top_buyers.user_id, top_buyers.probability, top_buyers.lift,"
+        " top_buyers.expected_revenue, top_buyer_reasons.reason,"
+        " top_buyers.days_since_last_purchase, top_buyers.favourite_category"
+        " from {{ ref('top_buyers') }} as top_buyers"
+        " left join {{ ref('top_buyer_reasons') }} as top_buyer_reasons"
+        " on top_buyers.user_id = top_buyer_reasons.user_id and top_buyer_reasons.reason_rank = 1"
+        " order by top_buyers.rank",
         limit,
     )
     if shown is None:
         raise typer.Exit(1)
-    table = Table(title="gold.top_buyers")
-    for heading in ("rank", "user", "probability", "lift", "expected revenue"):
-        table.add_column(heading, justify="left" if heading == "user" else "right")
-    table.add_column("days since last purchase", justify="right")
-    table.add_column("favourite category")
-    for rank, user, probability, lift, revenue, days, category in shown:
-        table.add_row(
+    console = Console()
+    headings = ["rank", "user", "probability", "lift", "expected\nrevenue", "first reason"]
+    # what would leave the reason no room on a narrow terminal; the table has it
+    if console.width >= _WIDE_TERMINAL:
+        headings += ["days since last purchase", "favourite category"]
+    table = Table(title="gold.top_buyers", box=SIMPLE_HEAD)
+    for heading in headings:
+        words = heading in ("user", "first reason", "favourite category")
+        table.add_column(
+            heading,
+            justify="left" if words else "right",
+            no_wrap=heading in ("rank", "user", "probability", "lift"),
+        )
+    for rank, user, probability, lift, revenue, reason, days, category in shown:
+        row = [
             str(rank),
             str(user),
             f"{probability:.3f}",
             f"{lift:.1f}",
             f"{revenue:.2f}",
+            reason or "",
             "never" if days is None else str(days),
             category or "",
-        )
-    Console().print(table)
+        ]
+        table.add_row(*row[: len(headings)])
+    console.print(table)
     if not shown:
         Console().print("Nobody is on the list; the last dbt build says how many came close.")
 

@@ -11,6 +11,8 @@ from likely_buyers.scoring.stream import (
     BATCH_ROWS,
     PREDICTIONS_SCHEMA,
     Scoring,
+    check_signature,
+    feature_matrix,
     probabilities,
     score_batches,
 )
@@ -26,6 +28,8 @@ __all__ = [
     "ReplaySource",
     "Scoring",
     "ScoringError",
+    "check_signature",
+    "feature_matrix",
     "probabilities",
     "replay_scores",
     "score_batches",

@@ -95,7 +95,8 @@ def probabilities(batch: pa.RecordBatch, model: LoadedModel) -> NDArray[np.float
     """
     check_signature(batch.schema, model)
     return np.asarray(
-        model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1], dtype=np.float64
+        model.estimator.predict_proba(feature_matrix(batch, model.feature_names))[:, 1],
+        dtype=np.float64,
     )
 
 
@@ -176,7 +177,7 @@ def _in_order(
 
 def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
     model = scoring.model
-    probability = model.estimator.predict_proba(_matrix(batch, model.feature_names))[:, 1]
+    probability = model.estimator.predict_proba(feature_matrix(batch, model.feature_names))[:, 1]
     constants = {
         "horizon_days": scoring.horizon_days,
         "model_name": model.model_name,
@@ -196,7 +197,7 @@ def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
 
 
-def _matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
+def feature_matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
     """Features as (rows, features) in C order, NaN for null."""
     tensor = batch.select(list(feature_names)).to_tensor(null_to_nan=True, row_major=True)
     return np.asarray(tensor.to_numpy(), dtype=np.float64)

@@ -1,0 +1,8 @@
+"""One row per selected user and reason_rank: the features that raise the user's score most."""
+
+from likely_buyers.jobs import explain_buyers
+
+
+def model(dbt, session):
+    dbt.config(materialized="table")
+    return explain_buyers(dbt.ref("top_buyers"), dbt.ref("user_features"), dbt.ref("feature_words"))

@@ -1,0 +1,27 @@
+"""Explaining: what each feature adds to a user's raw score, and the few that raise it most.
+
+It knows arrays and Arrow. The words for a feature are the warehouse's: here a feature has only a theme.
+"""
+
+from likely_buyers.explaining.contributions import Explainer
+from likely_buyers.explaining.errors import (
+    ContributionsDoNotAddUp,
+    ExplainingError,
+    FeaturesWithoutWords,
+    UsersWithoutFeatures,
+)
+from likely_buyers.explaining.reasons import FeatureTheme, raising_features
+from likely_buyers.explaining.stream import CONTRIBUTIONS_SCHEMA, EXPLAINED_ROWS, explain_batches
+
+__all__ = [
+    "CONTRIBUTIONS_SCHEMA",
+    "EXPLAINED_ROWS",
+    "ContributionsDoNotAddUp",
+    "Explainer",
+    "ExplainingError",
+    "FeatureTheme",
+    "FeaturesWithoutWords",
+    "UsersWithoutFeatures",
+    "explain_batches",
+    "raising_features",
+]
