@@ -186,3 +186,23 @@ def test_too_few_buyers_cannot_train(installation: Installation, tmp_path: Path)
     assert "at least 100 buyers" in finished.output
     models = installation.run("likely-buyers", "models")
     assert "No version yet" in models.output
+
+
+def test_a_rollback_restores_the_earlier_scores_to_the_bit(job: Installation, shop: Path) -> None:
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    scores = f"select {SCORES} from gold.predictions order by all"
+    before = job.query(scores)
+    trained = job.run("likely-buyers", "train", variables=variables | {"training_cutoffs": 3})
+    assert trained.succeeded, trained.output
+    promoted = job.run("likely-buyers", "promote", "2", "--force", "--reason", "a drill")
+    assert promoted.succeeded, promoted.output
+    assert "what changes for" in promoted.output
+    job.built(variables=variables)
+    assert job.query("select distinct model_version from gold.predictions") == [(2,)]
+    assert job.query(scores) != before
+
+    assert job.run("likely-buyers", "rollback").succeeded
+    job.built(variables=variables)
+    assert job.query(scores) == before
+    by_version = "select model_version, count(*) from gold.prediction_history group by 1 order by 1"
+    assert job.query(by_version) == [(1, len(before)), (2, len(before))]
