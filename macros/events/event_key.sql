@@ -28,7 +28,7 @@
 {#- The fast hash of an event's key, over raw_events. -#}
 {% macro event_key_hash() -%}
     {%- set source_columns = source_column_names() -%}
-    {{ line_hash(event_key_expressions(mapped_expressions(source_columns), source_columns)) }}
+    {{ fast_hash(event_key_expressions(mapped_expressions(source_columns), source_columns)) }}
 {%- endmacro %}
 
 {#-

