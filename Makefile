@@ -37,7 +37,7 @@ $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 DEMO_SHOP := $(or $(LIKELY_BUYERS_STATE),warehouse)/demo_shop
 
 demo: $(VENV)/.installed
-	likely-buyers simulate --users 12000 --days 120 --seed 1 --out $(DEMO_SHOP)
+	likely-buyers simulate --users 12000 --days 180 --seed 1 --out $(DEMO_SHOP)
 	likely-buyers train --promote
 	dbt build
 	likely-buyers top

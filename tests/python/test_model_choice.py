@@ -28,6 +28,7 @@ from likely_buyers.training import (
     fit,
 )
 from likely_buyers.training.calibration import ScoredCutoff, choose_calibration
+from likely_buyers.training.selection import BOOSTING_CANDIDATES, LINEAR_CANDIDATES
 
 SETTINGS = TrainingSettings(horizon_days=30, evaluation_cutoffs=3)
 FIRST = date(2024, 1, 1)
@@ -113,7 +114,9 @@ def test_every_evaluation_cutoff_is_later_than_a_whole_horizon_of_examples():
 
 def test_the_evidence_names_every_candidate_and_the_chosen_is_among_the_best():
     scores = {row["candidate"]: row["log_loss"] for row in trained().candidates}
-    assert {"logistic regression", "boosting, 8 leaves", "buying habit"} <= set(scores)
+    assert "buying habit" in scores
+    for family in (LINEAR_CANDIDATES, BOOSTING_CANDIDATES):
+        assert set(family) & set(scores)
     assert scores[trained().chosen] <= min(scores.values()) + 0.0003
 
 

@@ -39,6 +39,9 @@ HALF_LIFE_DAYS = 60.0
 # Log losses closer than this, in nats per user, are the same: the noise of a few thousand users at six cutoffs.
 INDIFFERENCE = 0.0005
 
+# Further behind the best of its family than this, in nats per user, a candidate is not fitted again.
+HOPELESS = 0.002
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -154,6 +157,7 @@ def compare_candidates(
             "habit_columns": columns,
             "horizon_days": horizon_days,
         }
+    labels = [examples.labels[fold.evaluation_rows] for fold in folds]
     raw: dict[str, list[Floats]] = {name: [] for name in alone}
     with a_thread_a_core() as pool:
         for number, fold in enumerate(folds, start=1):
@@ -173,11 +177,17 @@ def compare_candidates(
                 except BgNbdFitError as error:
                     progress(f"leaving out the {name}: {error}")
                     del raw[name]
+            for name in _hopeless(raw, labels[:number]) if number < len(folds) else []:
+                progress(f"leaving out {name}: behind its kind at {number} cutoffs")
+                del raw[name]
 
-    labels = [examples.labels[fold.evaluation_rows] for fold in folds]
     scored = {name: _scored(name, alone[name], own, labels) for name, own in raw.items()}
-    linear = min((scored[name] for name in LINEAR_CANDIDATES), key=lambda c: c.log_loss)
-    boosting = min((scored[name] for name in BOOSTING_CANDIDATES), key=lambda c: c.log_loss)
+    linear = min(
+        (scored[name] for name in LINEAR_CANDIDATES if name in scored), key=lambda c: c.log_loss
+    )
+    boosting = min(
+        (scored[name] for name in BOOSTING_CANDIDATES if name in scored), key=lambda c: c.log_loss
+    )
     for linear_weight, habit_weight in MIXTURES:
         members = [(linear, linear_weight), (boosting, 1.0 - linear_weight - habit_weight)]
         if habit_weight > 0:
@@ -198,6 +208,24 @@ def compare_candidates(
     return sorted(scored.values(), key=lambda candidate: candidate.log_loss)
 
 
+def _hopeless(raw: Mapping[str, list[Floats]], labels: list[NDArray[np.int8]]) -> list[str]:
+    """Candidates so far behind the best of their family, at two cutoffs or more, that no more time goes to them."""
+    if len(labels) < 2:
+        return []
+    hopeless = []
+    for family in (LINEAR_CANDIDATES, BOOSTING_CANDIDATES):
+        losses = {name: _log_loss(raw[name], labels) for name in family if name in raw}
+        best = min(losses.values())
+        hopeless += [name for name, loss in losses.items() if loss > best + HOPELESS]
+    return hopeless
+
+
+def _log_loss(raw: list[Floats], labels: list[NDArray[np.int8]]) -> float:
+    """Mean over the cutoffs, after moving the level to the realized one."""
+    pairs = zip(raw, labels, strict=True)
+    return float(np.mean([mean_log_loss(r + matching_offset(r, y), y) for r, y in pairs]))
+
+
 def _scored(
     name: str,
     parameters: dict[str, Any],
@@ -208,7 +236,7 @@ def _scored(
     return Candidate(
         name=name,
         parameters=parameters,
-        log_loss=float(np.mean([mean_log_loss(r + matching_offset(r, y), y) for r, y in pairs])),
+        log_loss=_log_loss(raw, labels),
         roc_auc=float(np.mean([roc_auc(y, r) for r, y in pairs])),
         average_precision=float(np.mean([average_precision(y, r) for r, y in pairs])),
         raw=raw,
