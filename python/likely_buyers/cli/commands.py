@@ -279,6 +279,34 @@ def replay(
         raise typer.Exit(1)
 
 
+@app.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", help="First day to score as of, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last day to score as of, YYYY-MM-DD.")],
+    every: Annotated[int, typer.Option("--every", min=1, help="Score every so many days.")] = 1,
+    version: Annotated[
+        str, typer.Option("--version", help="Version that scores; default: the champion.")
+    ] = "champion",
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Fill the history with scores as of past days; what is there stays, a stopped run goes on."""
+    from likely_buyers.cli.backfill import backfill as fill
+
+    days = []
+    for name, given in (("--from", first), ("--to", last)):
+        try:
+            days.append(date.fromisoformat(given))
+        except ValueError as error:
+            raise typer.BadParameter(
+                f"{name} must be a date as YYYY-MM-DD, found: {given}"
+            ) from error
+    project = Project.open(project_dir, profiles_dir, target, vars_text)
+    fill(project, days[0], days[1], every, version)
+
+
 def _print_versions(versions: list[ModelVersion]) -> None:
     table = Table(title="Trained versions, metrics out of time")
     for heading in ("version", "as of", "horizon", "AUC", "avg precision", "digest", ""):

@@ -1,6 +1,8 @@
 """Scoring: batches of features in, batches of predictions out. Memory does not grow with the users."""
 
+from likely_buyers.scoring.backfill import Backfilled, BackfillTarget, backfill_scores
 from likely_buyers.scoring.errors import (
+    BackfillImpossible,
     FeatureTableMismatch,
     HorizonMismatch,
     ReplayImpossible,
@@ -20,6 +22,9 @@ from likely_buyers.scoring.stream import (
 __all__ = [
     "BATCH_ROWS",
     "PREDICTIONS_SCHEMA",
+    "BackfillImpossible",
+    "BackfillTarget",
+    "Backfilled",
     "ChangedScore",
     "FeatureTableMismatch",
     "HorizonMismatch",
@@ -28,6 +33,7 @@ __all__ = [
     "ReplaySource",
     "Scoring",
     "ScoringError",
+    "backfill_scores",
     "check_signature",
     "feature_matrix",
     "probabilities",

@@ -15,3 +15,7 @@ class HorizonMismatch(ScoringError):
 
 class ReplayImpossible(ScoringError):
     """Scores of the history cannot be computed once more."""
+
+
+class BackfillImpossible(ScoringError):
+    """The history cannot be filled: no warehouse, or a day outside of the events."""

@@ -6,7 +6,6 @@ kept, in a table of the connection's own.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,7 @@ import duckdb
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.warehouse.state import in_use
+from likely_buyers.warehouse.state import connect, in_use
 
 _EXAMPLES = 5
 
@@ -135,21 +134,11 @@ def _opened(database: Path) -> duckdb.DuckDBPyConnection:
             " LIKELY_BUYERS_STATE to the folder that has it."
         )
     try:
-        connection = duckdb.connect(
-            str(database),
-            read_only=True,
-            config={
-                "memory_limit": os.environ.get("LIKELY_BUYERS_MEMORY_LIMIT", "4GB"),
-                "temp_directory": str(database.parent / "spill"),
-                "preserve_insertion_order": "false",
-            },
-        )
+        return connect(database, read_only=True)
     except duckdb.IOException as error:
         if "lock" not in str(error):
             raise
         raise ReplayImpossible(in_use(database, error)) from error
-    connection.execute("set TimeZone = 'UTC'")
-    return connection
 
 
 def _known_scores(

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import duckdb
+
 DATABASE_FILE = "likely_buyers.duckdb"
 
 
@@ -22,3 +24,22 @@ def in_use(path: Path, error: Exception) -> str:
         " end, close the tool that has the file open (point BI tools at the published copy instead), or"
         f" set LIKELY_BUYERS_STATE to another folder. DuckDB says: {error}"
     )
+
+
+def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """The database with the limits that dbt's profile gives it; UTC, as there.
+
+    Raises:
+        duckdb.IOException: another process holds it ("lock" is in the message), or it cannot be read.
+    """
+    connection = duckdb.connect(
+        str(database),
+        read_only=read_only,
+        config={
+            "memory_limit": os.environ.get("LIKELY_BUYERS_MEMORY_LIMIT", "4GB"),
+            "temp_directory": str(database.parent / "spill"),
+            "preserve_insertion_order": "false",
+        },
+    )
+    connection.execute("set TimeZone = 'UTC'")
+    return connection

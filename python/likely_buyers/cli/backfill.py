@@ -1,0 +1,79 @@
+"""Filling the history with scores as of past days."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+from rich.console import Console
+
+from likely_buyers.cli.project import Project
+from likely_buyers.scoring import BackfillImpossible, BackfillTarget, backfill_scores
+from likely_buyers.terminal import say
+
+# Stands for the day in the rendered SQL below: one run of dbt serves all days.
+_ANY_DAY = "0001-01-01"
+_RENDERED = """\
+{{ target.type }}
+{{ target.path }}
+{{ ref('prediction_history') }}
+{{ ref('user_days') }}
+with scoring_cutoff as (
+    select cast('0001-01-01' as date) as cutoff_date
+),
+
+user_features as (
+    {{ user_features('scoring_cutoff', ref('user_days'), cutoff_name='as_of_date') }}
+)
+
+select * from user_features"""
+
+
+def backfill(project: Project, first: date, last: date, every: int, version: str) -> None:
+    """Score as of every `every`-th day from `first` to `last` and say what was done.
+
+    Raises:
+        BackfillImpossible: nothing can be scored there, or the target is no DuckDB.
+        RegistryError: there is no such version, or it cannot be loaded safely.
+    """
+    days = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, every)]
+    if not days:
+        raise BackfillImpossible(f"no day lies between --from {first} and --to {last}.")
+    model = project.registry().load(version)
+    engine, database, history, user_days, features = project.rendered(_RENDERED).split("\n", 4)
+    if engine != "duckdb":
+        raise BackfillImpossible(
+            f"a backfill writes to DuckDB, and the target is {engine}. Choose another: --target"
+        )
+    target = BackfillTarget(
+        Path(database),
+        history,
+        user_days,
+        features_as_of=lambda day: features.replace(_ANY_DAY, day.isoformat()),
+    )
+    found = backfill_scores(target, model, days, progress=_time_left())
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(
+        f"{found.users:,} scores of version {model.version} of {model.model_name} as of {found.scored} days were"
+        f" added to the history; {found.known} days were there already."
+    )
+    taught = [day for day in days if day < model.as_of]
+    if taught:
+        console.print(
+            f"Version {model.version} was trained on what was known by {model.as_of}: what came true after"
+            f" {len(taught)} of these days helped to train it, so gold.model_performance is too good for them."
+            " likely-buyers backtest is the honest measure."
+        )
+
+
+def _time_left() -> Callable[[int, int], None]:
+    started = time.monotonic()
+
+    def tell(done: int, days: int) -> None:
+        spent = time.monotonic() - started
+        left = f", about {spent / done * (days - done):.0f} s left" if 0 < done < days else ""
+        say(f"backfill: {done} of {days} days{left}")
+
+    return tell

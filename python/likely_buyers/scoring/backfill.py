@@ -1,0 +1,138 @@
+"""Backfill: the history filled with the scores of past days, a day at a time, each whole or not at all."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import duckdb
+
+from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring.errors import BackfillImpossible
+from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
+from likely_buyers.warehouse.state import connect, in_use
+
+
+@dataclass(frozen=True)
+class BackfillTarget:
+    """Where scores go and what they are made of; the relations are SQL names.
+
+    `features_as_of` gives, for a day, a SQL select of `user_id`, `as_of_date` and the model's features.
+    """
+
+    database: Path
+    prediction_history: str
+    user_days: str
+    features_as_of: Callable[[date], str]
+
+
+@dataclass(frozen=True)
+class Backfilled:
+    """How many days were `scored` now, with how many `users` in all, and how many were `known` already."""
+
+    scored: int
+    known: int
+    users: int
+
+
+def backfill_scores(
+    target: BackfillTarget,
+    model: LoadedModel,
+    days: Sequence[date],
+    progress: Callable[[int, int], None] | None = None,
+) -> Backfilled:
+    """Score every user known by each of `days` with `model`, and append to the history.
+
+    A day that the version scored already is passed over, and each day is one transaction: a backfill that was
+    stopped goes on where it was, and a second one adds nothing.
+
+    Args:
+        target: the warehouse.
+        model: the version that scores.
+        days: the days the scores are to speak from.
+        progress: called with the days done and the days to do.
+
+    Raises:
+        BackfillImpossible: no database or no history in it, or it is in use; a day outside of the events.
+        FeatureTableMismatch: the features are not those the version knows.
+    """
+    if not target.database.exists():
+        raise BackfillImpossible(
+            f"there is no database {target.database}. Load the events first: dbt build; or set LIKELY_BUYERS_STATE"
+            " to the folder that has it."
+        )
+    try:
+        connection = connect(target.database)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise BackfillImpossible(in_use(target.database, error)) from error
+    with connection:
+        known = _known_days(connection, target, model)
+        _check_days(connection, target, days)
+        missing = [day for day in days if day not in known]
+        users = 0
+        for done, day in enumerate(missing):
+            if progress:
+                progress(done, len(missing))
+            users += _score_day(connection, target, model, day)
+        if progress:
+            progress(len(missing), len(missing))
+    return Backfilled(scored=len(missing), known=len(days) - len(missing), users=users)
+
+
+def _known_days(
+    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, model: LoadedModel
+) -> set[date]:
+    try:
+        rows = connection.execute(
+            f"select distinct as_of_date from {target.prediction_history}"  # noqa: S608 (resolved by dbt)
+            " where model_name = ? and model_version = ?",
+            [model.model_name, model.version],
+        ).fetchall()
+    except duckdb.CatalogException as error:
+        raise BackfillImpossible(
+            f"the database {target.database} has no table {target.prediction_history} yet. Run dbt build first."
+        ) from error
+    return {day for (day,) in rows}
+
+
+def _check_days(
+    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, days: Sequence[date]
+) -> None:
+    ((first, last),) = connection.execute(
+        f"select min(event_date) + 1, max(event_date) + 1 from {target.user_days}"  # noqa: S608
+    ).fetchall()
+    outside = [day for day in days if first is None or not first <= day <= last]
+    if outside:
+        raise BackfillImpossible(
+            f"{len(outside)} of the days, the first {outside[0]}, lie outside of the events: a day can be scored"
+            f" from the one after the first event day to the one after the last, {first} to {last}."
+        )
+
+
+def _score_day(
+    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, model: LoadedModel, day: date
+) -> int:
+    scoring = Scoring(
+        model,
+        model.horizon_days,
+        scored_at=datetime.now(UTC).replace(tzinfo=None),
+        run_id=f"backfill-{uuid.uuid4()}",
+    )
+    # the stream has a connection of its own: any other query on it would end it
+    with connection.cursor() as reading:
+        scores = score_batches(
+            reading.sql(target.features_as_of(day)).to_arrow_reader(BATCH_ROWS), scoring
+        )
+        connection.register("scores_of_day", scores)
+        try:
+            ((users,),) = connection.execute(
+                f"insert into {target.prediction_history} by name select * from scores_of_day"  # noqa: S608
+            ).fetchall()
+        finally:
+            connection.unregister("scores_of_day")
+    return int(users)
