@@ -1,0 +1,127 @@
+"""Any way of delivering the same lines, late, again, split and shuffled, ends in the same silver tables."""
+
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from conftest import PROJECT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+HEADER = (
+    "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+)
+TABLES = ("silver.events", "silver.user_days", "silver.user_features")
+
+
+class Builder:
+    """Builds in a process forked off with the project parsed, so that a build costs a second, not five."""
+
+    def __init__(self) -> None:
+        from dbt.cli.main import dbtRunner
+
+        self._options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        parsed = dbtRunner().invoke(["--quiet", "parse", *self._options])
+        assert parsed.success, parsed.exception
+        self._manifest = parsed.result
+
+    def build(self, state: Path, events: Path, *flags: str) -> None:
+        child = multiprocessing.get_context("fork").Process(
+            target=self._build, args=(state, events, flags)
+        )
+        child.start()
+        child.join(120)
+        assert child.exitcode == 0, (state / "build.log").read_text()
+
+    def _build(self, state: Path, events: Path, flags: tuple[str, ...]) -> None:
+        from dbt.cli.main import dbtRunner
+
+        state.mkdir(exist_ok=True)
+        with (state / "build.log").open("w") as log:
+            os.dup2(log.fileno(), 1)
+            os.environ["LIKELY_BUYERS_STATE"] = str(state)
+            os.environ["DBT_TARGET_PATH"] = str(state / "target")
+            os.environ["DBT_LOG_PATH"] = str(state / "logs")
+            variables = f"{{events_path: '{events}', as_of: 2020-01-20}}"
+            finished = dbtRunner(manifest=self._manifest).invoke(
+                [
+                    *("build", "--select", "+user_features", "--vars", variables),
+                    *("--resource-type", "seed", "--resource-type", "model"),
+                    *(*flags, *self._options),
+                ]
+            )
+        os._exit(0 if finished.success else 1)
+
+
+@pytest.fixture(scope="module")
+def builder() -> Builder:
+    return Builder()
+
+
+def contents(state: Path) -> dict[str, list[tuple[Any, ...]]]:
+    with duckdb.connect(str(state / "likely_buyers.duckdb"), read_only=True) as connection:
+        return {table: connection.sql(f"from {table} order by all").fetchall() for table in TABLES}
+
+
+def deliver(folder: Path, name: str, lines: list[str]) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.csv").write_text("\n".join([HEADER, *lines, ""]))
+
+
+event_lines = st.builds(
+    "2020-01-{:02d} {:02d}:00:00 UTC,{},{},1,,,{},{},s{}".format,
+    st.integers(1, 5),
+    st.integers(0, 2),
+    st.sampled_from(["view", "cart", "purchase", "hover"]),
+    st.integers(1, 3),
+    st.sampled_from(["1.50", "2", "", "-1"]),
+    st.sampled_from(["7", "8", "007", ""]),
+    st.integers(1, 2),
+)
+# days of delivery, each of files, each of lines, out of few enough that some come twice
+deliveries = st.lists(
+    st.lists(st.lists(event_lines, min_size=1, max_size=8), min_size=1, max_size=2),
+    min_size=2,
+    max_size=4,
+)
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(delivered=deliveries, turn=st.randoms(use_true_random=False))
+def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
+    builder: Builder, delivered: list[list[list[str]]], turn: Any
+) -> None:
+    valid = (
+        "2020-01-01 09:00:00 UTC,view,1,1,,,1,7,s1"  # a shop without a valid event has no features
+    )
+    delivered[0][0].append(valid)
+    with tempfile.TemporaryDirectory() as temporary:
+        events = Path(temporary) / "events"
+        for day, files in enumerate(delivered):
+            for number, lines in enumerate(files):
+                deliver(events, f"day{day}-{number}", lines)
+            builder.build(Path(temporary) / "by_increments", events)
+        by_increments = contents(Path(temporary) / "by_increments")
+
+        # all at once, in other files, under other names, in another order
+        everything = [line for files in delivered for lines in files for line in lines]
+        turn.shuffle(everything)
+        cut = turn.randint(0, len(everything))
+        again = Path(temporary) / "again"
+        for name, lines in (("b", everything[:cut]), ("a", everything[cut:])):
+            if lines:
+                deliver(again, name, lines)
+        builder.build(Path(temporary) / "at_once", again)
+        assert contents(Path(temporary) / "at_once") == by_increments
+
+        builder.build(Path(temporary) / "by_increments", events, "--full-refresh")
+        assert contents(Path(temporary) / "by_increments") == by_increments
