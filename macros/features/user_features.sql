@@ -17,15 +17,18 @@
 {%- set revenue_windows = [30, 90, 365] -%}
 {%- set event_kinds = {'view': 'views', 'cart': 'carts', 'refund': 'refunds'} -%}
 
-with days as (
+{#- a CTE that only renames would be kept in memory whole -#}
+{%- set days = user_days if users is none else 'days' -%}
+
+with
+{%- if users is not none %} days as (
 
     select user_days.*
     from {{ user_days }} as user_days
-    {%- if users is not none %}
     inner join {{ users }} as chosen_users on user_days.user_id = chosen_users.user_id
-    {%- endif %}
 
 ),
+{%- endif %}
 
 purchase_days as (
 
@@ -38,7 +41,7 @@ purchase_days as (
         purchased_products,
         lead(event_date) over (partition by user_id order by event_date) as next_purchase_date
 
-    from days
+    from {{ days }}
     where purchases > 0
 
 ),
@@ -50,7 +53,7 @@ aged_days as (
         cutoffs.cutoff_date,
         {{ dbt.datediff('days.event_date', 'cutoffs.cutoff_date', 'day') }} as days_ago
 
-    from days
+    from {{ days }} as days
     inner join {{ cutoffs }} as cutoffs on days.event_date < cutoffs.cutoff_date
 
 ),
@@ -90,10 +93,10 @@ activity as (
         {%- for kind, events in event_kinds.items() %}
         max(case when {{ events }} > 0 then days_ago end) as first_{{ kind }}_days_ago,
         min(case when {{ events }} > 0 then days_ago end) as last_{{ kind }}_days_ago,
-        sum(case when {{ events }} > 0 then 1 else 0 end) as {{ kind }}_days,
+        count(case when {{ events }} > 0 then 1 end) as {{ kind }}_days,
         {%- endfor %}
         {%- for window in activity_windows %}
-        sum(case when days_ago <= {{ window }} then 1 else 0 end) as active_days_{{ window }}d,
+        count(case when days_ago <= {{ window }} then 1 end) as active_days_{{ window }}d,
         sum(case when days_ago <= {{ window }} then views else 0 end) as views_{{ window }}d,
         sum(case when days_ago <= {{ window }} then carts else 0 end) as carts_{{ window }}d,
         {%- endfor %}
@@ -130,13 +133,13 @@ buying as (
         sum(purchases) as purchase_lines,
         sum(purchased_products) as purchased_product_days,
         {%- for window in purchase_windows %}
-        sum(case when days_ago <= {{ window }} then 1 else 0 end) as purchase_days_{{ window }}d,
+        count(case when days_ago <= {{ window }} then 1 end) as purchase_days_{{ window }}d,
         {%- endfor %}
         {%- for window in revenue_windows %}
         sum(case when days_ago <= {{ window }} then revenue else 0 end) as revenue_{{ window }}d,
         sum(case when days_ago <= {{ window }} then purchases else 0 end) as purchase_lines_{{ window }}d,
         {%- endfor %}
-        sum(case when days_ago between 336 and 365 then 1 else 0 end) as purchase_days_same_30d_last_year
+        count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
 
     from aged_purchase_days
     group by user_id, cutoff_date
