@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 from conftest import PROJECT
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 HEADER = (
@@ -94,6 +94,8 @@ deliveries = st.lists(
     max_examples=8,
     deadline=None,
     derandomize=True,
+    # a smaller example would cost many builds: the time of a red run is bounded, too
+    phases=[Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(delivered=deliveries, turn=st.randoms(use_true_random=False))
