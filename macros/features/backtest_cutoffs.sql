@@ -20,17 +20,12 @@
     from (
         {%- for cutoff in evaluated %}
         select cast({{ cutoff }} as date) as cutoff_date
-        {%- for number in range(var('training_cutoffs')) %}
         union all
-        select cast({{ dbt.dateadd('day', -(horizon_days + number * step_days), cutoff) }} as date) as cutoff_date
-        {%- endfor %}
+        {{ cutoffs_over_by(cutoff) }}
         {{ 'union all' if not loop.last }}
         {%- endfor %}
     ) as possible_cutoffs
     where
-        cutoff_date >= (
-            select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date)
-            from {{ user_days }}
-        )
+        cutoff_date >= {{ first_cutoff(user_days) }}
         and cutoff_date <= {{ dbt.dateadd('day', -horizon_days, as_of_date(user_days)) }}
 {% endmacro %}

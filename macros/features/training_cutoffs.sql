@@ -3,24 +3,29 @@
     They step back by half the horizon, at least a week: closer ones repeat the same outcomes, wider ones waste them.
 -#}
 {% macro training_cutoffs(user_days) %}
-    {%- set horizon_days = var('horizon_days') %}
-    {%- set step_days = training_step_days() %}
     {%- do check_training_history(user_days) %}
-    select
-        cutoff_date
-    from (
-        {%- for number in range(var('training_cutoffs')) %}
-        select cast({{ dbt.dateadd('day', -(horizon_days + number * step_days), as_of_date(user_days)) }} as date)
-            as cutoff_date
-        {{ 'union all' if not loop.last }}
-        {%- endfor %}
-    ) as possible_cutoffs
-    where
-        cutoff_date >= (
-            select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date)
-            from {{ user_days }}
-        )
+    select cutoff_date
+    from ({{ cutoffs_over_by(as_of_date(user_days)) }}) as possible_cutoffs
+    where cutoff_date >= {{ first_cutoff(user_days) }}
 {% endmacro %}
+
+{#- Select of the cutoffs whose horizon is over by a moment, a SQL expression, as many as training takes. -#}
+{% macro cutoffs_over_by(moment) %}
+    {%- for number in range(var('training_cutoffs')) %}
+    select
+        cast({{ dbt.dateadd('day', -(var('horizon_days') + number * training_step_days()), moment) }} as date)
+            as cutoff_date
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
+{#- The earliest cutoff that has enough history before it, as a SQL expression. -#}
+{% macro first_cutoff(user_days) -%}
+    (
+        select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date)
+        from {{ user_days }}
+    )
+{%- endmacro %}
 
 {% macro training_step_days() %}
     {% do return(var('training_step_days') or [7, var('horizon_days') // 2] | max) %}

@@ -16,18 +16,22 @@ score_groups as (
     {{ score_groups('due_sets', ref('prediction_history'), ref('user_days')) }}
 ),
 
-deciles as (
-    {{ score_deciles('score_groups') }}
-),
-
+-- of the outcome as it is known now: deciles of an earlier one leave the set due, for the build that has both
 calibration as (
     select
-        as_of_date,
-        model_name,
-        model_version,
-        {{ exact_sum('abs(predicted_buyers - realized_buyers)') }} as misplaced_buyers
-    from deciles
-    group by as_of_date, model_name, model_version
+        deciles.as_of_date,
+        deciles.model_name,
+        deciles.model_version,
+        {{ exact_sum('abs(deciles.predicted_buyers - deciles.realized_buyers)') }} as misplaced_buyers
+    from {{ ref('model_performance_deciles') }} as deciles
+    inner join due_sets
+        on
+            deciles.as_of_date = due_sets.as_of_date
+            and deciles.model_name = due_sets.model_name
+            and deciles.model_version = due_sets.model_version
+            and deciles.purchase_digest = due_sets.purchase_digest
+    group by deciles.as_of_date, deciles.model_name, deciles.model_version, due_sets.users
+    having sum(deciles.users) = due_sets.users
 ),
 
 ranked_groups as (

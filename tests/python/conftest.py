@@ -31,7 +31,8 @@ class Installation:
     state: Path
     registry_of: "Installation | None" = None
 
-    def run(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
+    def environment(self) -> dict[str, str]:
+        """The environment of the commands: nothing of one installation is written where another reads."""
         environment = dict(
             os.environ,
             LIKELY_BUYERS_STATE=str(self.state),
@@ -45,11 +46,14 @@ class Installation:
         environment.pop("MLFLOW_TRACKING_URI", None)
         if self.registry_of:
             environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.registry_of.state}/registry.db"
+        return environment
+
+    def run(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
         process = subprocess.run(
             [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
             cwd=PROJECT,
-            env=environment,
+            env=self.environment(),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

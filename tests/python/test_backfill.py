@@ -1,6 +1,5 @@
 """Past days are scored as a build of that day would have scored them, once, whatever stops the backfill."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -64,7 +63,7 @@ def test_a_backfill_that_was_killed_goes_on_where_it_was(
 ) -> None:
     installation, _ = scored
     before = history(installation)
-    environment = dict(os.environ, LIKELY_BUYERS_STATE=str(installation.state))
+    environment = installation.environment()
     command = [str(Path(sys.executable).with_name("likely-buyers")), "backfill"]
     command += ["--from", "2019-11-01", "--to", "2019-11-20"]
     with subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE) as killed:

@@ -106,17 +106,10 @@ def test_a_build_killed_at_any_moment_is_finished_by_the_next(
 
 def kill_a_build(installation: Installation, variables: dict[str, str], after: float) -> bool:
     """Start `dbt build`, kill it after so many seconds; whether it was still running."""
-    environment = dict(
-        os.environ,
-        LIKELY_BUYERS_STATE=str(installation.state),
-        DBT_TARGET_PATH=str(installation.state / "target"),
-        DBT_LOG_PATH=str(installation.state / "logs"),
-        OMP_NUM_THREADS="1",
-    )
     process = subprocess.Popen(
         [str(Path(sys.executable).with_name("dbt")), "build", "--vars", yaml.safe_dump(variables)],
         cwd=PROJECT,
-        env=environment,
+        env=installation.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -5,30 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
-from pathlib import Path
 
 from rich.console import Console
 
+from likely_buyers.cli.past_days import PastDays
 from likely_buyers.cli.project import Project
 from likely_buyers.scoring import BackfillImpossible, BackfillTarget, backfill_scores
 from likely_buyers.terminal import say
-
-# Stands for the day in the rendered SQL below: one run of dbt serves all days.
-_ANY_DAY = "0001-01-01"
-_RENDERED = """\
-{{ target.type }}
-{{ target.path }}
-{{ ref('prediction_history') }}
-{{ ref('user_days') }}
-with scoring_cutoff as (
-    select cast('0001-01-01' as date) as cutoff_date
-),
-
-user_features as (
-    {{ user_features('scoring_cutoff', ref('user_days'), cutoff_name='as_of_date') }}
-)
-
-select * from user_features"""
 
 
 def backfill(project: Project, first: date, last: date, every: int, version: str) -> None:
@@ -42,16 +25,9 @@ def backfill(project: Project, first: date, last: date, every: int, version: str
     if not days:
         raise BackfillImpossible(f"no day lies between --from {first} and --to {last}.")
     model = project.registry().load(version)
-    engine, database, history, user_days, features = project.rendered(_RENDERED).split("\n", 4)
-    if engine != "duckdb":
-        raise BackfillImpossible(
-            f"a backfill writes to DuckDB, and the target is {engine}. Choose another: --target"
-        )
+    past = PastDays.of(project, BackfillImpossible)
     target = BackfillTarget(
-        Path(database),
-        history,
-        user_days,
-        features_as_of=lambda day: features.replace(_ANY_DAY, day.isoformat()),
+        past.database, past.prediction_history, past.user_days, past.features_as_of
     )
     found = backfill_scores(target, model, days, progress=_time_left())
     console = Console(soft_wrap=True, highlight=False)

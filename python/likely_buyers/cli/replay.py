@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from likely_buyers.cli.past_days import PastDays
 from likely_buyers.cli.project import Project
 from likely_buyers.scoring import Replay, ReplayImpossible, ReplaySource, replay_scores
 from likely_buyers.terminal import progress_bar
-
-# What a replay needs of dbt: where the warehouse is, and the features by the macro that scoring uses. The day stands
-# in the text: as a variable of dbt it would have the whole project parsed again.
-_REPLAYED = """\
-{{ target.type }}
-{{ target.path }}
-{{ ref('prediction_history') }}
-{{ ref('loaded_files') }}
-with scoring_cutoff as (
-    select cast('AS_OF' as date) as cutoff_date
-),
-
-user_features as (
-    {{ user_features('scoring_cutoff', ref('user_days'), cutoff_name='as_of_date') }}
-)
-
-select * from user_features"""
 
 
 def replay_version(project: Project, day: date, version: str) -> bool:
@@ -39,15 +22,11 @@ def replay_version(project: Project, day: date, version: str) -> bool:
         RegistryError: there is no such version, or it cannot be loaded safely.
     """
     model = project.registry().load(version)
-    engine, database, history, files, features = project.rendered(
-        _REPLAYED.replace("AS_OF", day.isoformat())
-    ).split("\n", 4)
-    if engine != "duckdb":
-        raise ReplayImpossible(
-            f"a replay reads DuckDB, and the target is {engine}. Choose another: --target"
-        )
+    past = PastDays.of(project, ReplayImpossible)
     found = replay_scores(
-        ReplaySource(Path(database), history, files, features),
+        ReplaySource(
+            past.database, past.prediction_history, past.loaded_files, past.features_as_of(day)
+        ),
         model,
         day,
         progress=lambda users: progress_bar("replaying", total=users, unit="users"),

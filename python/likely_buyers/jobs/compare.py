@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
 import numpy as np
 
 from likely_buyers.promotion import Difference, difference
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import BATCH_ROWS, probabilities
+from likely_buyers.warehouse.state import connect
 
 # Enough to place a share of a percent; more users would only take longer.
 MOST_USERS = 1_000_000
@@ -34,7 +34,7 @@ def compare_versions(
         duckdb.Error: the database or the table is not there, or another process holds it.
         ScoringError: the table does not fit one of the versions.
     """
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with connect(database, read_only=True) as connection:
         users = connection.table("silver.user_features").order("md5(user_id), user_id")
         users = users.limit(MOST_USERS)
         scores: list[tuple[np.ndarray, np.ndarray]] = []

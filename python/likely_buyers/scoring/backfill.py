@@ -11,9 +11,9 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring.database import opened
 from likely_buyers.scoring.errors import BackfillImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.warehouse.state import connect, in_use
 
 
 @dataclass(frozen=True)
@@ -59,18 +59,7 @@ def backfill_scores(
         BackfillImpossible: no database or no history in it, or it is in use; a day outside of the events.
         FeatureTableMismatch: the features are not those the version knows.
     """
-    if not target.database.exists():
-        raise BackfillImpossible(
-            f"there is no database {target.database}. Load the events first: dbt build; or set LIKELY_BUYERS_STATE"
-            " to the folder that has it."
-        )
-    try:
-        connection = connect(target.database)
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise BackfillImpossible(in_use(target.database, error)) from error
-    with connection:
+    with opened(target.database, BackfillImpossible, read_only=False) as connection:
         known = _known_days(connection, target, model)
         _check_days(connection, target, days)
         missing = [day for day in days if day not in known]

@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring.database import opened
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.warehouse.state import connect, in_use
 
 _EXAMPLES = 5
 
@@ -92,7 +92,7 @@ def replay_scores(
         ReplayImpossible: no database, or it is in use; no such scores; another model file gave them; the features
             are no longer those the version knows.
     """
-    with _opened(source.database) as connection:
+    with opened(source.database, ReplayImpossible, read_only=True) as connection:
         known = _known_scores(connection, source, model, as_of)
         scoring = Scoring(model, known.horizon_days, known.scored_at, run_id="")
         try:
@@ -125,20 +125,6 @@ def replay_scores(
                 {"as_of": as_of, "name": model.model_name, "version": model.version},
             )
             return _replay(comparison, source, known)
-
-
-def _opened(database: Path) -> duckdb.DuckDBPyConnection:
-    if not database.exists():
-        raise ReplayImpossible(
-            f"there is no database {database}, and so no score to replay. Make one: dbt build; or set"
-            " LIKELY_BUYERS_STATE to the folder that has it."
-        )
-    try:
-        return connect(database, read_only=True)
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise ReplayImpossible(in_use(database, error)) from error
 
 
 def _known_scores(
