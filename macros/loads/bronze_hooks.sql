@@ -62,7 +62,7 @@
     where expected.lines <> coalesce(loaded.lines, 0);
 
     insert into {{ load_progress() }}
-    select distinct 'raw_events' as model_name, load_id, '' as definition
+    select distinct 'raw_events' as model_name, load_id, '' as definition, '{{ invocation_id }}' as invocation_id
     from {{ ref('loaded_files') }}
     where load_id not in (select load_id from {{ load_progress() }} where model_name = 'raw_events');
 {% endmacro %}

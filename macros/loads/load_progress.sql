@@ -8,8 +8,11 @@
     create table if not exists {{ load_progress() }} (
         model_name {{ dbt.type_string() }} not null,
         load_id {{ dbt.type_bigint() }} not null,
-        definition {{ dbt.type_string() }} not null
+        definition {{ dbt.type_string() }} not null,
+        invocation_id {{ dbt.type_string() }} not null
     );
+    {#- a warehouse from before this was kept -#}
+    alter table {{ load_progress() }} add column if not exists invocation_id {{ dbt.type_string() }} default '';
 {% endmacro %}
 
 {% macro load_progress() %}
@@ -26,6 +29,15 @@
             where event_mapping = '{{ var('event_mapping') | replace("'", "''") }}'
         ), '')
     )
+{%- endmacro %}
+
+{#- Select of a text that changes whenever a model took in a load, or took all of them in anew; null if it took in none. -#}
+{% macro loads_digest(model_name) -%}
+    select md5({{ dbt.listagg(
+        "load_id || ':' || invocation_id", "','", "order by load_id"
+    ) }})
+    from {{ load_progress() }}
+    where model_name = '{{ model_name }}'
 {%- endmacro %}
 
 {#- Select of the loads that `of_model` has taken in and this model has not. -#}
@@ -46,19 +58,22 @@
     Pre-hook of the incremental silver models. A model starts over, in its own transaction, when it is built
     anew, when what makes a line an event has changed, or when a file was replaced (its earlier lines may
     lie in any day).
+    on_every_load: it starts over whenever there is a load to take in.
 -#}
-{% macro begin_loads(of_model, always_start_over=false) %}
+{% macro begin_loads(of_model, on_every_load=false) %}
     delete from {{ load_progress() }}
     where
         model_name = '{{ this.identifier }}'
-        {%- if is_incremental() and not always_start_over %}
+        {%- if is_incremental() %}
         and (
             definition <> {{ event_definition() }}
             or exists (
                 select 1
                 from {{ ref('loaded_files') }} as files
                 inner join ({{ pending_loads(of_model) }}) as pending on files.load_id = pending.load_id
+                {%- if not on_every_load %}
                 where files.replaces_earlier
+                {%- endif %}
             )
         )
         {%- endif %};
@@ -71,11 +86,44 @@
 {#- Post-hook, in the same transaction: what was pending is taken in. -#}
 {% macro finish_loads(of_model) %}
     insert into {{ load_progress() }}
-    select '{{ this.identifier }}' as model_name, available.load_id, {{ event_definition() }} as definition
+    select
+        '{{ this.identifier }}' as model_name,
+        available.load_id,
+        {{ event_definition() }} as definition,
+        '{{ invocation_id }}' as invocation_id
     from {{ load_progress() }} as available
     where
         available.model_name = '{{ of_model }}'
         and available.load_id not in (
             select done.load_id from {{ load_progress() }} as done where done.model_name = '{{ this.identifier }}'
         );
+{% endmacro %}
+
+{#-
+    A test of an incremental model that looks only at what is new to it takes its loads from here: those that the
+    model has taken in and the test has not passed since.
+-#}
+{% macro untested_loads(of_model, test_name) -%}
+    select taken_in.load_id
+    from {{ load_progress() }} as taken_in
+    where
+        taken_in.model_name = '{{ of_model }}'
+        and not exists (
+            select 1 from {{ load_progress() }} as passed
+            where
+                passed.model_name = '{{ test_name }}'
+                and passed.load_id = taken_in.load_id
+                and passed.invocation_id = taken_in.invocation_id
+        )
+{%- endmacro %}
+
+{#- At the end of a run: what the test of `of_model` has passed, if it did. -#}
+{% macro remember_passed_test(results, test_name, of_model) %}
+    {% for result in results if result.status == 'pass' and result.node.name == test_name %}
+        delete from {{ load_progress() }} where model_name = '{{ test_name }}';
+        insert into {{ load_progress() }}
+        select '{{ test_name }}' as model_name, load_id, definition, invocation_id
+        from {{ load_progress() }}
+        where model_name = '{{ of_model }}';
+    {% endfor %}
 {% endmacro %}

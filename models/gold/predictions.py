@@ -4,7 +4,7 @@ from likely_buyers.jobs import score_users
 
 
 def model(dbt, session):
-    dbt.config(materialized="table")
+    dbt.config(materialized="table_on_change")
     settings = dbt.config.get("meta")
     return score_users(
         dbt.ref("user_features"),

@@ -1,3 +1,5 @@
+{{ config(materialized="table_on_change") }}
+
 with contributions as (
     select * from {{ ref('top_buyer_contributions') }}
 ),

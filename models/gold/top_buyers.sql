@@ -1,4 +1,4 @@
-{{ config(post_hook="{{ announce_top_buyers() }}") }}
+{{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
 with predictions as (
     select * from {{ ref('predictions') }}
@@ -66,12 +66,13 @@ selected_users as (
         {%- endif %}
 ),
 
+-- what they like lately: a history of years is not read again every day
 liked_categories as (
     select
-        events.user_id,
+        selected_users.buyer_rank,
         events.category,
         row_number() over (
-            partition by events.user_id
+            partition by selected_users.buyer_rank
             order by
                 count(*) desc,
                 count(case when events.event_type = 'purchase' then 1 end) desc,
@@ -83,12 +84,15 @@ liked_categories as (
     where
         events.category is not null
         and events.event_date < selected_users.as_of_date
-    group by events.user_id, events.category
+        and events.event_date >= (
+            select {{ dbt.dateadd('day', -90, 'as_of_date') }} from scored_users
+        )
+    group by selected_users.buyer_rank, events.category
 ),
 
 favourite_categories as (
     select
-        user_id,
+        buyer_rank,
         category
     from liked_categories
     where liking_rank = 1
@@ -119,7 +123,7 @@ top_buyers as (
     from selected_users
     inner join user_features on selected_users.user_id = user_features.user_id
     cross join last_horizon
-    left join favourite_categories on selected_users.user_id = favourite_categories.user_id
+    left join favourite_categories on selected_users.buyer_rank = favourite_categories.buyer_rank
 ),
 
 typed_top_buyers as (

@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        pre_hook="{{ begin_loads('events', always_start_over=not event_key_is_whole_line()) }}",
+        pre_hook="{{ begin_loads('events', on_every_load=not event_key_is_whole_line()) }}",
         post_hook="{{ finish_loads('events') }}",
     )
 }}
@@ -12,11 +12,16 @@
 -- depends_on: {{ ref('event_types') }}
 
 {#- an event told by an id alone may move to another day when an earlier version of it arrives: start over -#}
-{%- set starts_over = not is_incremental() or not event_key_is_whole_line() %}
-{%- set events = ref('events') if starts_over else 'touched_events' %}
+{%- if not is_incremental() %}
+{%- set events = ref('events') %}
+{%- elif event_key_is_whole_line() %}
+{%- set events = 'touched_events' %}
+{%- else %}
+{%- set events = '(select * from ' ~ ref('events') ~ ' where exists (' ~ pending_loads('events') ~ ')) as events' %}
+{%- endif %}
 
 with
-{%- if not starts_over %}
+{%- if events == 'touched_events' %}
 touched_user_days as (
     select distinct
         user_id,

@@ -1,3 +1,5 @@
+{{ config(materialized="table_on_change") }}
+
 {%- do check_as_of(ref('user_days')) %}
 
 with scoring_cutoff as (

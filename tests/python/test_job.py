@@ -96,6 +96,42 @@ def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
     assert contents() == before
 
 
+def test_only_what_changed_is_built_again(job: Installation, shop: Path) -> None:
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    tables = ["user_features", "predictions", "top_buyers", "top_buyer_reasons"]
+    runs = "select distinct run_id from gold.predictions"
+    listed = "select * from gold.top_buyers order by rank"
+
+    def run(*arguments: str, **more: object) -> str:
+        finished = job.dbt("run", *arguments, variables=variables | more)
+        assert finished.succeeded, finished.output
+        return finished.output
+
+    job.built(variables=variables)
+    scored_by, buyers = job.query(runs), job.query(listed)
+    assert "users in gold.top_buyers" in run("--select", *tables)
+    assert (job.query(runs), job.query(listed)) == (scored_by, buyers)
+
+    run("--select", *tables, top_fraction=0.05)
+    assert job.query(runs) == scored_by
+    assert len(job.query(listed)) < len(buyers)
+    run("--select", *tables)
+    assert (job.query(runs), job.query(listed)) == (scored_by, buyers)
+
+    run("--select", *tables, as_of=str(AS_OF - timedelta(days=1)))
+    assert job.query(runs) != scored_by
+    assert job.query("select distinct as_of_date from gold.top_buyers") == [
+        (AS_OF - timedelta(days=1),)
+    ]
+    run("--select", *tables)
+    again = job.query(runs)
+    assert again != scored_by
+    assert job.query(listed) == buyers
+    run("--full-refresh", "--select", *tables)
+    assert job.query(runs) != again
+    assert job.query(listed) == buyers
+
+
 def test_later_events_change_no_feature_and_no_score(
     job: Installation, shop: Path, tmp_path: Path
 ) -> None:

@@ -1,8 +1,8 @@
--- An event id occurs once. Only days that the last load touched are looked at: the builds before tested the others.
+-- An event id occurs once. Only days touched by loads that this test has not passed yet are looked at.
 with touched_days as (
     select distinct cast(event_time as date) as event_date
     from (
-        {{ event_lines("select max(load_id) from " ~ ref('loaded_files')) }}
+        {{ event_lines(untested_loads("events", "assert_event_ids_are_unique")) }}
     ) as mapped_lines
 ),
 

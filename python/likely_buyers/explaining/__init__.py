@@ -11,11 +11,10 @@ from likely_buyers.explaining.errors import (
     UsersWithoutFeatures,
 )
 from likely_buyers.explaining.reasons import FeatureTheme, raising_features
-from likely_buyers.explaining.stream import CONTRIBUTIONS_SCHEMA, EXPLAINED_ROWS, explain_batches
+from likely_buyers.explaining.stream import CONTRIBUTIONS_SCHEMA, explain_batches
 
 __all__ = [
     "CONTRIBUTIONS_SCHEMA",
-    "EXPLAINED_ROWS",
     "ContributionsDoNotAddUp",
     "Explainer",
     "ExplainingError",

@@ -9,11 +9,11 @@ import pyarrow as pa
 from likely_buyers.errors import without_traceback
 from likely_buyers.explaining import (
     CONTRIBUTIONS_SCHEMA,
-    EXPLAINED_ROWS,
     FeatureTheme,
     explain_batches,
 )
 from likely_buyers.registry import Registry
+from likely_buyers.scoring import BATCH_ROWS
 from likely_buyers.terminal import progress_bar
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def explain_buyers(
     selected = user_features.join(top_buyers.project(keys), keys, how="semi")
     return explain_batches(
         # last: another query on the connection would end this stream without a word
-        selected.to_arrow_reader(EXPLAINED_ROWS),
+        selected.to_arrow_reader(BATCH_ROWS),
         model,
         themes,
         users=users,

@@ -1,8 +1,6 @@
 """The stream from features to predictions."""
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from likely_buyers.parallel import a_thread_a_core
+from likely_buyers.parallel import in_order
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, HorizonMismatch
 
@@ -149,30 +147,12 @@ def _predictions(
     progress: Callable[[int], None] | None,
 ) -> Iterator[pa.RecordBatch]:
     done = 0
-    for scored in _in_order(lambda batch: _scored(batch, scoring), features):
+    batches = (batch for batch in features if batch.num_rows)
+    for scored in in_order(lambda batch: _scored(batch, scoring), batches, ahead=_BATCHES_AHEAD):
         yield scored
         done += scored.num_rows
         if progress:
             progress(done)
-
-
-def _in_order(
-    score: Callable[[pa.RecordBatch], pa.RecordBatch], batches: Iterable[pa.RecordBatch]
-) -> Iterator[pa.RecordBatch]:
-    """Each batch scored, in the order they came, with a core a batch and few batches in memory."""
-    ahead: deque[Future[pa.RecordBatch]] = deque()
-    with a_thread_a_core() as pool:
-        try:
-            for batch in batches:
-                if batch.num_rows:
-                    ahead.append(pool.submit(score, batch))
-                if len(ahead) > _BATCHES_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
 
 
 def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:

@@ -10,6 +10,7 @@ from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
 from likely_buyers.warehouse.gzip_files import gzip_problem
+from likely_buyers.warehouse.inputs import champion_digest, package_digest
 from likely_buyers.warehouse.state import in_use
 
 
@@ -40,6 +41,7 @@ class Plugin(BasePlugin):
 
         gzip_problem(content): as in `gzip_files`.
         query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
+        package_digest(), champion_digest(model_name): as in `inputs`.
         """
 
         def query_problem(query: str) -> str:
@@ -53,3 +55,7 @@ class Plugin(BasePlugin):
         conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
         # side_effects: a file may have changed since the same query was tried before
         conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
+        conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
+        conn.create_function(
+            "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
+        )

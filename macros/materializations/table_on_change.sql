@@ -1,0 +1,35 @@
+{#-
+    A table that is built anew only when something it is made of has changed, and else stays as it is: its code, the
+    tables it reads, and for a Python model the package and the champion. Same input gives the same output here, so a
+    build with nothing new need not prove it by writing a million rows again. --full-refresh builds it in any case.
+    Post-hooks run either way.
+-#}
+{% materialization table_on_change, adapter="duckdb", supported_languages=["sql", "python"] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type="table") -%}
+    {%- set intermediate = make_intermediate_relation(target_relation) -%}
+    {%- set inputs = table_inputs() -%}
+
+    {%- if existing is not none and not should_full_refresh() and inputs == remembered_inputs() -%}
+        {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
+        {{ run_hooks(post_hooks) }}
+        {% do adapter.commit() %}
+        {{ return({"relations": [target_relation]}) }}
+    {%- endif -%}
+
+    {{ drop_relation_if_exists(load_cached_relation(intermediate)) }}
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks) }}
+    {%- call statement("main", language=model.language) -%}
+        {{- create_table_as(False, intermediate, compiled_code, model.language) -}}
+    {%- endcall -%}
+    {{ drop_relation_if_exists(existing) }}
+    {% do adapter.rename_relation(intermediate, target_relation) %}
+    {% do remember_inputs(inputs) %}
+    {{ run_hooks(post_hooks) }}
+    {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
+    {% do persist_docs(target_relation, model) %}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}
