@@ -44,7 +44,7 @@ def main() -> None:
 
 def read_events(folder: Path) -> pd.DataFrame:
     """All event files."""
-    # Decimals become Python objects in pandas: as numbers, file by file, they take a quarter of the memory
+    # Decimals become Python objects in pandas: file by file there are never many of them
     return pd.concat(
         [
             pd.read_parquet(file).astype({"price": float})
