@@ -1,6 +1,7 @@
 # Everything runs in a virtual environment of its own, made by the first call and reused by the next.
 VENV := .venv
 BIN := $(VENV)/bin
+SPARK_VENV := .venv-spark
 PYTHON ?= python3
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -12,8 +13,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers"
 	@echo "make test    set up, lint, run every test"
-	@echo "make bench   set up, run the benchmarks"
-	@echo "make lock    compile the pins of requirements.txt anew"
+	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
+	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
 	@echo "make clean   remove the environment and what dbt wrote (warehouse/ stays)"
 
 # --- set-up -----------------------------------------------------------------
@@ -30,6 +31,12 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements/dev.txt
+	@touch $@
+
+# PySpark wants other versions than the rest, and only the benchmark wants PySpark
+$(SPARK_VENV)/.installed: python/requirements/spark.txt | $(BIN)/python
+	$(BIN)/python -m venv $(SPARK_VENV)
+	$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # --- what users type --------------------------------------------------------
@@ -55,8 +62,9 @@ lint: $(VENV)/.installed-dev
 	sqlfluff lint --processes 2 models tests
 	dbt-bouncer run --config-file pyproject.toml
 
-bench: $(VENV)/.installed-dev
-	$(BIN)/python python/benchmarks/run.py
+# ARGS="--events 100 --without twice", say; python python/benchmarks/run.py --help lists them
+bench: $(VENV)/.installed-dev $(SPARK_VENV)/.installed
+	$(BIN)/python python/benchmarks/run.py $(ARGS)
 
 # --- upkeep -----------------------------------------------------------------
 
@@ -67,6 +75,8 @@ lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 	$(UV_COMPILE) pyproject.toml --extra build --output-file requirements.txt
 	$(UV_COMPILE) pyproject.toml --extra dev --constraints requirements.txt --output-file python/requirements/dev.txt
+	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
+	$(UV_COMPILE) --group spark --constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
 
 clean:
-	rm -rf $(VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,147 +1,186 @@
-"""Time and memory of the whole job on generated events: `make bench`, or `python python/benchmarks/run.py --help`.
+"""The whole job on generated events, beside what people would use instead: `make bench`.
 
-Prints and writes a table: seconds per node, rows per second, peak resident memory of the dbt process, a repeated build,
-and scoring against `predict_proba` alone on the same features in memory.
+    python python/benchmarks/run.py --help
+
+Prints and writes one table (Markdown) of ratios with their goals, seconds, events a second, peak memory, seconds per
+layer and of the dearest models. Everything runs one after the other on the same cores and the same events, and every
+result is compared with gold.predictions: a job that comes to another result fails the benchmark.
 """
 
 import argparse
-import json
 import os
-import subprocess
-import sys
+import shutil
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
-import numpy as np
-from rich.console import Console
-from rich.table import Table
+import psutil
+from agreement import check_predictions
+from builds import Build, build
+from peers import SPARK_PYTHON, run_floor, run_pandas, run_pyspark
+from shops import PROJECT, champion, deliver, hold_back_last_day, shop
+from table import AGAIN, FULL, NEW_DAY, PANDAS, PYSPARK, TWICE, Measured, markdown
 
-from likely_buyers.registry import Registry
-from likely_buyers.simulate import SimulationSettings, simulate_shop
+from likely_buyers.terminal import say
+from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
-PROJECT = Path(__file__).resolve().parents[2]
-DBT = Path(sys.executable).with_name("dbt")
-LIKELY_BUYERS = Path(sys.executable).with_name("likely-buyers")
-EVENTS_PER_USER = 20
-DAYS = 60
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished process: wall-clock seconds and peak resident memory in GB."""
-
-    seconds: float
-    peak_gb: float
+PARTS = ("again", "daily", "twice", "pandas", "pyspark", "floor")
+# Above this pandas needs more memory than machines of two cores have.
+MOST_EVENTS_FOR_PANDAS = 50_000_000
 
 
-def run(command: list[str], environment: dict[str, str]) -> Run:
-    """Run a command to its end, quietly; SystemExit with its output if it fails."""
-    with tempfile.TemporaryFile("w+") as output:
-        started = time.perf_counter()
-        process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment, stdout=output, stderr=subprocess.STDOUT
-        )
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        if status:
-            output.seek(0)
-            raise SystemExit(f"{' '.join(command)} failed:\n{output.read()}")
-    return Run(seconds, usage.ru_maxrss / 1e6)
-
-
-def node_seconds(target: Path) -> dict[str, float]:
-    """Seconds per model, and of all tests together, of the last build."""
-    results = json.loads((target / "run_results.json").read_text())["results"]
-    seconds: dict[str, float] = {}
-    for result in results:
-        kind, _, name = result["unique_id"].split(".", 2)
-        label = name if kind == "model" else f"{kind}s"
-        seconds[label] = seconds.get(label, 0.0) + result["execution_time"]
-    return seconds
-
-
-def predict_proba_seconds(state: Path, registry: Registry) -> tuple[float, int]:
-    """Seconds of `predict_proba` alone on silver.user_features in memory, at its best; and the rows."""
-    champion = registry.load()
-    with duckdb.connect(str(state / "likely_buyers.duckdb"), read_only=True) as connection:
-        names = ", ".join(champion.feature_names)
-        columns = connection.sql(f"select {names} from silver.user_features").fetchnumpy()
-    matrix = np.column_stack(
-        [np.ma.filled(np.ma.asarray(columns[name], dtype=float), np.nan) for name in columns]
+def arguments() -> argparse.Namespace:
+    """The options, checked before any work is done."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    seconds = []
-    # a single call on everything suffers from its temporary arrays; whoever tunes it calls it in parts
-    for rows in (len(matrix), 131_072):
-        started = time.perf_counter()
-        for start in range(0, len(matrix), rows):
-            champion.estimator.predict_proba(matrix[start : start + rows])
-        seconds.append(time.perf_counter() - started)
-    return min(seconds), len(matrix)
+    parser.add_argument(
+        "--events",
+        type=float,
+        nargs="+",
+        default=[1, 20],
+        metavar="MILLIONS",
+        help="million events, one size or several (default: 1 20)",
+    )
+    parser.add_argument(
+        "--without",
+        type=_parts,
+        default=frozenset(),
+        metavar="PART,...",
+        help=f"what to leave out: {', '.join(PARTS)}",
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where to work, and where generated events and the champion stay (default: a temporary folder)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=state_folder(PROJECT) / "benchmarks.md",
+        help="the file to write (default: benchmarks.md in the state folder)",
+    )
+    parser.add_argument("--cores", type=int, default=2, help="cores for everybody (default: 2)")
+    parser.add_argument(
+        "--most-gb",
+        type=float,
+        default=psutil.virtual_memory().available / 1e9 - 1,
+        help="memory that no process may exceed: it is stopped (default: what is free, less 1 GB)",
+    )
+    parser.add_argument(
+        "--pandas-at-any-size",
+        action="store_true",
+        help=f"run pandas above {MOST_EVENTS_FOR_PANDAS:,} events, too, until --most-gb stops it",
+    )
+    options = parser.parse_args()
+    if min(options.events) * 1e6 < 1000:
+        parser.error("--events: expected at least 0.001 (millions)")
+    if "pyspark" not in options.without and not SPARK_PYTHON.exists():
+        parser.error(
+            f"PySpark has no environment at {SPARK_PYTHON}. Let make set it up: make bench; or leave PySpark out:"
+            " --without pyspark"
+        )
+    if "pyspark" not in options.without and not shutil.which("java"):
+        parser.error("PySpark needs Java 17 or later, and there is no java. Or: --without pyspark")
+    return options
+
+
+def _parts(text: str) -> frozenset[str]:
+    parts = frozenset(text.split(","))
+    if unknown := parts - set(PARTS):
+        raise argparse.ArgumentTypeError(
+            f"expected parts out of {', '.join(PARTS)}, found {', '.join(sorted(unknown))}"
+        )
+    return parts
 
 
 def main() -> None:
-    """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=float, default=20, help="million events (default 20)")
-    parser.add_argument("--folder", type=Path, help="where to work; default: a temporary folder")
-    options = parser.parse_args()
+    """Measure each size, and print and write the table after each."""
+    options = arguments()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.cores])
     with tempfile.TemporaryDirectory(prefix="likely_buyers_bench_") as temporary:
-        benchmark(int(options.events * 1e6), options.folder or Path(temporary))
+        folder = (options.folder or Path(temporary)).resolve()
+        registry = champion(folder)
+        sizes: list[Measured] = []
+        for millions in options.events:
+            sizes.append(measured(int(millions * 1e6), folder, registry, options))
+            table = markdown(sizes)
+            options.out.parent.mkdir(parents=True, exist_ok=True)
+            options.out.write_text(table)
+    print(table)
+    say(f"written to {options.out}")
 
 
-def benchmark(events: int, folder: Path) -> None:
-    """Generate `events` events, train on a small shop, build, build again, and compare."""
-    console = Console()
-    small, big, shop = folder / "trained", folder / "measured", folder / "shop"
-    users = events // EVENTS_PER_USER
-    if not (shop / "_truth" / "dirt.json").exists():
-        console.print(f"generating {events:,} events of {users:,} users ...")
-        simulate_shop(SimulationSettings(users=users, days=DAYS, seed=1), shop, "parquet")
-    base = dict(os.environ, DBT_QUIET="true")
-    if Registry(small).champion() is None:
-        console.print("training on a small shop ...")
-        simulate_shop(
-            SimulationSettings(users=10_000, days=90, seed=2), folder / "small_shop", "parquet"
+def measured(events: int, folder: Path, registry: Path, options: argparse.Namespace) -> Measured:
+    """Everything that is asked for, at one size."""
+    place = folder / f"{events}_events"
+    whole = shop(place / "shop", events=events)
+    size = Measured(events, users=events // 20)
+    state, most_gb = fresh(place / "full"), options.most_gb
+    database = state / DATABASE_FILE
+
+    say(f"{events:,} events: full build")
+    size.builds[FULL] = build(state, whole, registry, most_gb=most_gb)
+    if "again" not in options.without:
+        say("nothing new")
+        size.builds[AGAIN] = build(state, whole, registry, most_gb=most_gb)
+    if "floor" not in options.without:
+        say("the floor")
+        size.floor = run_floor(whole, registry, fresh(place / "floor"), database, most_gb=most_gb)
+    if "pandas" not in options.without and (
+        events <= MOST_EVENTS_FOR_PANDAS or options.pandas_at_any_size
+    ):
+        say(PANDAS)
+        size.peers[PANDAS] = run_pandas(
+            whole, registry, fresh(place / "pandas"), database, most_gb=most_gb
         )
-        run(
-            [
-                str(LIKELY_BUYERS),
-                "train",
-                "--promote",
-                "--vars",
-                f"{{events_path: {folder}/small_shop}}",
-            ],
-            base | {"LIKELY_BUYERS_STATE": str(small), "DBT_TARGET_PATH": str(folder / "target")},
+    if "pyspark" not in options.without:
+        say(PYSPARK)
+        out = fresh(place / "pyspark")
+        size.peers[PYSPARK] = run_pyspark(
+            whole, registry, out, database, cores=options.cores, most_gb=most_gb
         )
-    (big / "likely_buyers.duckdb").unlink(missing_ok=True)
-    environment = base | {
-        "LIKELY_BUYERS_STATE": str(big),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "MLFLOW_TRACKING_URI": f"sqlite:///{small}/registry.db",
-    }
-    command = [str(DBT), "build", "--vars", f"{{events_path: {shop}}}"]
-    console.print("full build ...")
-    full = run(command, environment)
-    nodes = node_seconds(folder / "target")
-    again = run(command, environment)
-    alone, rows = predict_proba_seconds(big, Registry(small))
+        shutil.rmtree(out)
+    if "daily" not in options.without:
+        size.builds[NEW_DAY] = last_day(whole, place / "daily", registry, options, database)
+    shutil.rmtree(state)
+    if not {"daily", "twice"} & options.without:
+        longer = shop(place / "shop_of_twice_the_history", events=events, history=2)
+        size.builds[TWICE] = last_day(longer, place / "daily", registry, options)
+    return size
 
-    table = Table("what", "result", title=f"{events:,} events of {users:,} users, Parquet")
-    for name, seconds in sorted(nodes.items(), key=lambda item: -item[1]):
-        if seconds >= 0.5:
-            table.add_row(name, f"{seconds:.1f} s")
-    table.add_row("full dbt build", f"{full.seconds:.1f} s, peak {full.peak_gb:.2f} GB resident")
-    table.add_row("events per second", f"{events / full.seconds:,.0f}")
-    table.add_row("dbt build with nothing new", f"{again.seconds:.1f} s")
-    table.add_row(
-        "scoring in the build / predict_proba alone",
-        f"{nodes['predictions']:.2f} s / {alone:.2f} s = {nodes['predictions'] / alone:.2f}"
-        f" ({rows:,} users)",
-    )
-    console.print(table)
+
+def fresh(folder: Path) -> Path:
+    """An empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def last_day(
+    whole: Path,
+    place: Path,
+    registry: Path,
+    options: argparse.Namespace,
+    full_database: Path | None = None,
+) -> Build:
+    """The build of a shop's last day, after all days before it; its result must be that of `full_database`, if any."""
+    state, delivered = fresh(place) / "state", place / "delivered"
+    last = hold_back_last_day(whole, delivered)
+    say(f"all days before {last.stem}")
+    build(state, delivered, registry, most_gb=options.most_gb)
+    deliver(last, delivered)
+    say(f"{last.stem} is new")
+    finished = build(state, delivered, registry, most_gb=options.most_gb)
+    if full_database:
+        check_predictions(
+            full_database,
+            NEW_DAY,
+            "other.gold.predictions",
+            other_database=state / DATABASE_FILE,
+        )
+    shutil.rmtree(place)
+    return finished
 
 
 if __name__ == "__main__":

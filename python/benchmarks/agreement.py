@@ -1,0 +1,76 @@
+"""The same result: a benchmark of jobs that do not come out alike compares nothing."""
+
+from pathlib import Path
+
+import duckdb
+
+# Far above the noise of adding in another order, far below what a single other value of a feature does to a score.
+TOLERANCE = 1e-9
+
+
+def check_predictions(
+    database: Path, who: str, predictions: str, *, other_database: Path | None = None
+) -> None:
+    """The same users as in gold.predictions, each with the same probability within TOLERANCE.
+
+    predictions: a SQL relation with `user_id` and `probability`; a table of `other_database` begins with `other.`.
+
+    Raises:
+        SystemExit: not so; with how many differ.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        if other_database:
+            connection.execute(f"attach '{other_database}' as other (read_only)")
+        ((users, missing, unknown, differing, largest),) = connection.sql(
+            f"""
+            select
+                count(*),
+                count(*) filter (where theirs.user_id is null),
+                count(*) filter (where ours.user_id is null),
+                count(*) filter (
+                    where ours.user_id = theirs.user_id
+                    and not coalesce(abs(ours.probability - theirs.probability) <= {TOLERANCE}, false)
+                ),
+                max(abs(ours.probability - theirs.probability))
+            from gold.predictions as ours
+            full join (
+                select cast(user_id as varchar) as user_id, probability from {predictions}
+            ) as theirs on ours.user_id = theirs.user_id
+            """
+        ).fetchall()
+    if not users or missing or unknown or differing:
+        raise SystemExit(
+            f"{who} does not come to the result of dbt build: of {users:,} users {missing:,} are missing, {unknown:,}"
+            f" are not in gold.predictions, and {differing:,} have a probability more than {TOLERANCE:g} away (at most"
+            f" {largest}). Its time says nothing until it does."
+        )
+
+
+def check_top_buyers(database: Path, who: str, top_buyers: str) -> None:
+    """The same list as gold.top_buyers: users, ranks and deciles.
+
+    Raises:
+        SystemExit: not so.
+    """
+    columns = "cast(user_id as varchar) as user_id, rank, decile"
+    ours, theirs = (f"select {columns} from {table}" for table in ("gold.top_buyers", top_buyers))
+    with duckdb.connect(str(database), read_only=True) as connection:
+        ((differing,),) = connection.sql(
+            f"select count(*) from ((({ours}) except ({theirs})) union all (({theirs}) except ({ours})))"
+        ).fetchall()
+    if differing:
+        raise SystemExit(
+            f"{who} does not come to the list of dbt build: {differing:,} rows differ."
+        )
+
+
+def check_user_days(database: Path, who: str, user_days: int) -> None:
+    """As many rows as silver.user_days.
+
+    Raises:
+        SystemExit: not so.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        ((ours,),) = connection.sql("select count(*) from silver.user_days").fetchall()
+    if ours != user_days:
+        raise SystemExit(f"{who} finds {user_days:,} user days, and silver.user_days has {ours:,}.")
