@@ -10,30 +10,36 @@ from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
 from likely_buyers.warehouse.gzip_files import gzip_problem
-from likely_buyers.warehouse.state import in_use
+from likely_buyers.warehouse.state import (
+    BadSetting,
+    DatabaseInUse,
+    lock_attempts,
+    opened_when_free,
+)
 
 
 class Plugin(BasePlugin):
     """Creates the state folder, explains a locked database, and adds SQL functions for macros/ingest."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """Make sure that the database can be opened.
+        """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
+
+        dbt-duckdb's own retries say nothing while they wait, double the pause each time, and end with the engine's
+        words; they come after this and find the database free.
 
         Raises:
-            DbtRuntimeError: another process holds the database and the profile asks for no retries.
+            DbtRuntimeError: another process holds the database, or the number of attempts is none.
         """
         path = Path(creds.path)
         if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        if creds.retries or not path.exists():
-            return
         try:
-            duckdb.connect(str(path), config=config).close()
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            raise DbtRuntimeError(f"likely_buyers: {in_use(path, error)}") from error
+            attempts = lock_attempts(creds.retries.connect_attempts if creds.retries else 1)
+            if path.exists():
+                opened_when_free(path, attempts, config=config).close()
+        except (BadSetting, DatabaseInUse) as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
