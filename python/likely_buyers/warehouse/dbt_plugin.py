@@ -9,6 +9,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
+from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.gzip_files import gzip_problem
 from likely_buyers.warehouse.state import (
     BadSetting,
@@ -19,7 +20,7 @@ from likely_buyers.warehouse.state import (
 
 
 class Plugin(BasePlugin):
-    """Creates the state folder, explains a locked database, and adds SQL functions for macros/ingest."""
+    """Creates the state folder, explains faults of the database, and adds SQL functions for macros."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
         """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
@@ -46,6 +47,7 @@ class Plugin(BasePlugin):
 
         gzip_problem(content): as in `gzip_files`.
         query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
+        fault_remedy(problem): as `remedy` in `faults`.
         """
 
         def query_problem(query: str) -> str:
@@ -57,5 +59,21 @@ class Plugin(BasePlugin):
             return ""
 
         conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
+        conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         # side_effects: a file may have changed since the same query was tried before
         conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
+
+    def configure_cursor(self, cursor: Any) -> None:
+        """UTC, and what to do when DuckDB has closed the database.
+
+        As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
+
+        Raises:
+            DbtRuntimeError: an earlier write of this run failed in a way after which DuckDB refuses everything.
+        """
+        try:
+            cursor.execute("set TimeZone = 'UTC'")
+        except duckdb.FatalException as error:
+            raise DbtRuntimeError(
+                f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"
+            ) from error

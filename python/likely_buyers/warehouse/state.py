@@ -11,6 +11,7 @@ import duckdb
 from likely_buyers.terminal import say
 
 DATABASE_FILE = "likely_buyers.duckdb"
+MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 # as in profiles.yml
 _DEFAULT_LOCK_ATTEMPTS = "5"
@@ -32,6 +33,11 @@ def state_folder(project_dir: Path | None = None) -> Path:
     """
     folder = Path(os.environ.get("LIKELY_BUYERS_STATE") or "warehouse")
     return (project_dir or Path.cwd()) / folder
+
+
+def memory_limit() -> str:
+    """What DuckDB may use before it spills, as profiles.yml has it."""
+    return os.environ.get(MEMORY_LIMIT, "4GB")
 
 
 def lock_attempts(value: object = None) -> int:
@@ -92,7 +98,7 @@ def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnec
         lock_attempts(),
         read_only=read_only,
         config={
-            "memory_limit": os.environ.get("LIKELY_BUYERS_MEMORY_LIMIT", "4GB"),
+            "memory_limit": memory_limit(),
             "temp_directory": str(database.parent / "spill"),
             "preserve_insertion_order": "false",
         },
