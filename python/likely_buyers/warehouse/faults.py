@@ -22,7 +22,8 @@ def remedy(problem: str) -> str:
         return (
             f"DuckDB may use too little memory: {MEMORY_LIMIT} is {memory_limit()}. Raise it (below 1GB a CSV"
             " file cannot be read), or lower LIKELY_BUYERS_THREADS"
-            f" (now {os.environ.get('LIKELY_BUYERS_THREADS', '2')}). {_KEPT}"
+            f" (now {os.environ.get('LIKELY_BUYERS_THREADS', '2')}). If that is not little, spill/ in the state folder"
+            f" {state_folder()} found no room: free space there. {_KEPT}"
         )
     if any(
         sign in problem
