@@ -113,14 +113,14 @@ def test_a_full_disk(shop: Shop, tmp_path: Path) -> None:
     before = shop.contents()
     deliver(shop.events / "2.csv", *lines(2, 6_000))
     after = shop.undisturbed()
+    # one path for each small disk: dbt parses the project anew where the profile names another
+    disk = tmp_path / "disk"
+    disk.mkdir()
     # what is left of the disk when the build begins: full in the middle of bronze, and later on
     for megabytes in (1, 3):
         left = tmp_path / f"left-{megabytes}"
         shutil.copytree(shop.warehouse.state, left, ignore=shutil.ignore_patterns("target", "logs"))
         size = sum(file.stat().st_size for file in left.rglob("*") if file.is_file())
-        disk = tmp_path / f"disk-{megabytes}"
-        disk.mkdir()
-        warehouse = Installation(disk)
         command = [
             *(*rights, "sh", "-c", ON_A_SMALL_DISK, "sh"),
             *(str(size + megabytes * 1_000_000), str(disk), str(left)),
@@ -140,7 +140,7 @@ def test_a_full_disk(shop: Shop, tmp_path: Path) -> None:
         full = subprocess.run(
             command,
             cwd=PROJECT,
-            env=warehouse.environment() | elsewhere,
+            env=Installation(disk).environment() | elsewhere,
             text=True,
             capture_output=True,
             timeout=300,
