@@ -4,6 +4,7 @@
         {% do event_mapping() %}
         {% do events_path() %}
         {% do given_as_of() %}
+        {% do check_number('machine_events_per_day', 1, none, whole=true) %}
         {% do check_number('horizon_days', 1, 365, whole=true) %}
         {% do check_number('top_fraction', 0, 1, above_low=true) %}
         {% do check_number('min_probability', 0, 1, optional=true) %}

@@ -32,25 +32,35 @@
 {%- endmacro %}
 
 {#-
-    The event's id, over event_lines: the source's own, or the MD5 of what makes it the event it is. name=value of
-    the columns that are not null, so that a column added later changes no id of earlier lines.
+    The event's id, over event_lines: the source's own, or the MD5 of what makes it the event it is. A line on which all
+    of that is null is told by its whole: it is an event without an id, not the same as the next one.
 -#}
 {% macro event_id() -%}
     {%- if event_key_is_whole_line() -%}
+    {{ whole_line_digest() }}
+    {%- else -%}
+    {%- set keys = [] -%}
+    {%- for _ in event_mapping().get('dedupe_on') or ['event_id'] -%}
+        {%- do keys.append('cast(event_key_' ~ loop.index ~ ' as ' ~ dbt.type_string() ~ ')') -%}
+    {%- endfor -%}
+    coalesce(source_event_id, case
+        when {{ keys | join(' is null and ') }} is null then {{ whole_line_digest() }}
+        else md5(concat_ws(chr(31){% for key in keys %}, coalesce({{ key }}, chr(30)){% endfor %}))
+    end)
+    {%- endif -%}
+{%- endmacro %}
+
+{#-
+    MD5 of name=value of the columns that are not null, so that a column added later changes no id of earlier lines, nor
+    does a header that is spelt in other letters.
+-#}
+{% macro whole_line_digest() -%}
     md5(concat_ws(
         chr(31)
         {%- for column in source_column_names() -%}
-        , {{ sql_text(column ~ '=') }} || cast({{ sql_name('source.' ~ column) }} as {{ dbt.type_string() }})
+        , {{ sql_text((column | lower) ~ '=') }} || cast({{ sql_name('source.' ~ column) }} as {{ dbt.type_string() }})
         {%- endfor -%}
     ))
-    {%- else -%}
-    coalesce(source_event_id, md5(concat_ws(
-        chr(31)
-        {%- for _ in event_mapping().get('dedupe_on') or ['event_id'] -%}
-        , coalesce(cast(event_key_{{ loop.index }} as {{ dbt.type_string() }}), chr(30))
-        {%- endfor -%}
-    )))
-    {%- endif -%}
 {%- endmacro %}
 
 {#- The total order by which one of several lines of the same event is kept: by content, never by arrival. -#}

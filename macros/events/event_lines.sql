@@ -62,7 +62,7 @@
     {% set names = [] %}
     {% if execute and load_relation(ref('raw_events')) is not none %}
         {% for column in adapter.get_columns_in_relation(ref('raw_events'))
-            if column.name not in ['source_file', 'load_id', 'loaded_at'] %}
+            if column.name not in load_columns() %}
             {% do names.append(column.name) %}
         {% endfor %}
     {% endif %}

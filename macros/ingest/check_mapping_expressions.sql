@@ -1,24 +1,23 @@
 {#-
     Stops at an expression of the event mapping that cannot be evaluated over a file's columns, before a line of it
-    is loaded. files: as inspected; CSV and JSON columns are text.
+    is loaded. files: as inspected; raw: the columns of raw_events once they are in it, as raw_columns gives them.
 -#}
-{% macro check_mapping_expressions(files) %}
-    {% do return(adapter.dispatch('check_mapping_expressions')(files)) %}
+{% macro check_mapping_expressions(files, raw) %}
+    {% do return(adapter.dispatch('check_mapping_expressions')(files, raw)) %}
 {% endmacro %}
 
-{% macro default__check_mapping_expressions(files) %}
+{% macro default__check_mapping_expressions(files, raw) %}
     {% do stop("check_mapping_expressions is not written for " ~ target.type ~ ".") %}
 {% endmacro %}
 
-{% macro duckdb__check_mapping_expressions(files) %}
+{% macro duckdb__check_mapping_expressions(files, raw) %}
     {% set expressions = mapping_expressions() %}
     {% set seen = [] %}
     {% set checks = [] %}
     {% for file in files if file.columns %}
         {% set columns = [] %}
         {% for name in file.columns %}
-            {% set type = file.types[loop.index0] if file.types else 'varchar' %}
-            {% do columns.append('cast(null as ' ~ type ~ ') as ' ~ sql_name(name)) %}
+            {% do columns.append('cast(null as ' ~ raw[name | lower].type ~ ') as ' ~ sql_name(name)) %}
         {% endfor %}
         {% if columns not in seen %}
             {% do seen.append(columns) %}
@@ -36,7 +35,7 @@
             {% do stop("the event mapping '" ~ var('event_mapping') ~ "' gives for '" ~ check.given.column
                 ~ "' an expression that cannot be evaluated: " ~ check.given.expression | string | trim
                 ~ " (over the columns of '" ~ check.file ~ "'). " ~ problem.split('\n')[0].rstrip('.')
-                ~ ". CSV and JSON columns arrive as text: cast what is to be reckoned with, as in"
+                ~ ". Columns of CSV and JSON, and those whose type differs between files, are text: cast what is to be reckoned with, as in"
                 ~ " cast(price as double). Nothing was loaded. Mend the mapping in dbt_project.yml or --vars.") %}
         {% endif %}
     {% endfor %}

@@ -1,15 +1,16 @@
 {#-
-    Files that are read alike, so that one scan takes them all: [{format, delimiter, columns, is_line_by_line,
+    Files that are read alike, so that one scan takes them all: [{format, delimiter, columns, types, is_line_by_line,
     load_id, loaded_at, paths}], from registered files (rows of bronze.loaded_files or of inspect_event_files).
 -#}
 {% macro group_files(files) %}
     {% set groups = {} %}
     {% for file in files if file.columns %}
-        {% set key = tojson([file.format, file.delimiter, file.columns, file.get('is_line_by_line', false),
-            file.get('load_id', 0)]) %}
+        {% set key = tojson([file.format, file.delimiter, file.columns, file.get('types'),
+            file.get('is_line_by_line', false), file.get('load_id', 0)]) %}
         {% if key not in groups %}
             {% do groups.update({key: {
                 'format': file.format, 'delimiter': file.delimiter, 'columns': file.columns,
+                'types': file.get('types'),
                 'is_line_by_line': file.get('is_line_by_line', false), 'load_id': file.get('load_id', 0),
                 'loaded_at': file.get('loaded_at', ''), 'paths': [],
             }}) %}

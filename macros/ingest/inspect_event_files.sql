@@ -65,7 +65,9 @@
         {% endif %}
         {% do check_source_columns(file, needs) %}
     {% endfor %}
-    {% do check_mapping_expressions(fresh) %}
+    {% set raw_events = none if registered is none
+        else adapter.get_relation(registered.database, registered.schema, 'raw_events') %}
+    {% do check_mapping_expressions(fresh, raw_columns(fresh, raw_events, warned=true)) %}
     {% if fresh and not known and not fresh | selectattr('columns') | list %}
         {% do stop("events_path '" ~ events_path() ~ "' holds no line: every file there is empty ("
             ~ fresh | map(attribute='path') | join(', ') ~ "). Deliver the events, then run dbt build.") %}
@@ -74,7 +76,7 @@
 {% endmacro %}
 
 {% macro duckdb__inspect_parquet(file) %}
-    {% set description = "describe select * from read_parquet(" ~ sql_text(file.path) ~ ")" %}
+    {% set description = duckdb__describe_parquet(file.path) %}
     {% set problem = duckdb__query_problems([description])[0] %}
     {% if problem %}
         {% do stop("the file '" ~ file.path ~ "' is no whole Parquet file: " ~ problem
@@ -108,17 +110,25 @@
     {% do file.update({'delimiter': best.delimiter, 'columns': columns}) %}
 {% endmacro %}
 
-{#- A source column that a required contract column is made from must be in every file; others may be absent. -#}
+{#-
+    A source column that a required contract column is made from, or by which events are told apart, must be in every
+    file; others may be absent.
+-#}
 {% macro check_source_columns(file, needs) %}
     {% set names = file.columns | map('lower') | list %}
     {% if not names %}
         {% do exceptions.warn("likely_buyers: the file '" ~ file.path ~ "' is empty: no line in it.") %}
     {% else %}
+        {% for name in file.columns if name | lower in load_columns() %}
+            {% do stop("the file '" ~ file.path ~ "' has a column '" ~ name ~ "', a name that bronze.raw_events keeps for"
+                ~ " itself (" ~ load_columns() | join(', ') ~ "). Nothing was loaded. Deliver the file with another"
+                ~ " name for it.") %}
+        {% endfor %}
         {% for need in needs if need.source_column | lower not in names %}
             {% set what = "the file '" ~ file.path ~ "' has no column '" ~ need.source_column
                 ~ "', which the event mapping '" ~ var('event_mapping') ~ "' needs for '" ~ need.column
                 ~ "' (" ~ need.expression | trim ~ "). Found: " ~ file.columns | join(', ') ~ "." %}
-            {% if need.column in required_contract_columns() %}
+            {% if need.column in required_contract_columns() + ['event_id', 'dedupe_on'] %}
                 {% do stop(what ~ " Nothing was loaded. Mend the file, or the mapping in dbt_project.yml.") %}
             {% else %}
                 {% do exceptions.warn("likely_buyers: " ~ what ~ " It is null for this file's events.") %}
@@ -134,6 +144,11 @@
     {% for column in contract_columns() if mapping.get(column) %}
         {% for source_column in referenced_columns(mapping[column]) %}
             {% do needs.append({'column': column, 'expression': mapping[column], 'source_column': source_column}) %}
+        {% endfor %}
+    {% endfor %}
+    {% for expression in (mapping.get('dedupe_on') or [] if not event_key_is_whole_line() else []) %}
+        {% for source_column in referenced_columns(expression) %}
+            {% do needs.append({'column': 'dedupe_on', 'expression': expression, 'source_column': source_column}) %}
         {% endfor %}
     {% endfor %}
     {% do return(needs) %}

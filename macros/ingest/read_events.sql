@@ -1,23 +1,29 @@
-{#- Select of the readable lines of the given files, as they came, with where they came from. -#}
-{% macro read_events(files) %}
-    {{ return(adapter.dispatch('read_events')(files)) }}
+{#-
+    Select of the readable lines of the given files, as they came, with where they came from.
+    columns: as raw_columns gives them; a value whose type is another there is cast.
+-#}
+{% macro read_events(files, columns) %}
+    {{ return(adapter.dispatch('read_events')(files, columns)) }}
 {% endmacro %}
 
-{% macro default__read_events(files) %}
+{% macro default__read_events(files, columns) %}
     {% do stop("read_events is not written for " ~ target.type ~ ".") %}
 {% endmacro %}
 
-{% macro duckdb__read_events(files) -%}
+{% macro duckdb__read_events(files, columns) -%}
     {%- for group in group_files(files) %}
     select
         {%- for column in group.columns %}
+        {%- set raw_column = columns[column | lower] %}
         {%- if group.format == 'json_lines' %}
-        line ->> {{ sql_text('$."' ~ column ~ '"') }} as {{ sql_name(column) }},
+        line ->> {{ sql_text('$."' ~ column ~ '"') }}
         {%- elif group.is_line_by_line %}
-        {{ duckdb__unquoted('fields[' ~ loop.index ~ ']') }} as {{ sql_name(column) }},
+        {{ duckdb__unquoted('fields[' ~ loop.index ~ ']') }}
+        {%- elif group.types and group.types[loop.index0] != raw_column.type %}
+        cast({{ sql_name(column) }} as {{ raw_column.type }})
         {%- else %}
-        {{ sql_name(column) }},
-        {%- endif %}
+        {{ sql_name(column) }}
+        {%- endif %} as {{ sql_name(raw_column.name) }},
         {%- endfor %}
         source_file,
         cast({{ group.load_id }} as bigint) as load_id,

@@ -9,6 +9,23 @@
 {% endmacro %}
 
 {#-
+    Pre-hook of raw_events, the first of its transaction: the columns and types that the pending files need. After it
+    DuckDB may delete and append; an alteration after a deletion cannot be committed.
+-#}
+{% macro settle_raw_columns() %}
+    {% if is_incremental() %}
+        {% for column in raw_columns(pending_files(false), this).values() if column.type != column.known_type %}
+            alter table {{ this }}
+            {%- if column.known_type is none %}
+            add column {{ sql_name(column.name) }} {{ column.type }};
+            {%- else %}
+            alter column {{ sql_name(column.name) }} set data type {{ column.type }};
+            {%- endif %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+{#-
     Pre-hook of raw_events and rejected_lines: lines of earlier versions of a file that was replaced leave,
     and so do lines of a load that was never finished.
 -#}

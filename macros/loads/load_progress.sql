@@ -19,10 +19,13 @@
     {% do return(api.Relation.create(database=target.database, schema='bronze', identifier='load_progress')) %}
 {% endmacro %}
 
-{#- Digest, as SQL, of what makes a line an event: the mapping and its event types. -#}
+{#-
+    Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
+    that changes with it.
+-#}
 {% macro event_definition() -%}
     md5(
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping()], sort_keys=true)) }}'
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), 2], sort_keys=true)) }}'
         || coalesce((
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}

@@ -1,4 +1,7 @@
-{#- Columns of the current row, whose names begin with prefix, as the text of a JSON object without it. -#}
+{#-
+    Columns of the current row, whose names begin with prefix, as the text of a JSON object without it: values as text,
+    nulls left out, so that a column that came later or changed its type does not change it.
+-#}
 {% macro columns_as_json(columns, prefix='') %}
     {{ return(adapter.dispatch('columns_as_json')(columns, prefix)) }}
 {% endmacro %}
@@ -8,6 +11,8 @@
 {% endmacro %}
 
 {% macro duckdb__columns_as_json(columns, prefix) -%}
-    cast(json_object({% for column in columns %}{{ sql_text(column) }}, {{ sql_name(prefix ~ column) }}
-    {{- ', ' if not loop.last }}{% endfor %}) as varchar)
+    cast(json_merge_patch('{}', json_object(
+        {%- for column in columns %}{{ sql_text(column) }}, cast({{ sql_name(prefix ~ column) }} as varchar)
+        {{- ', ' if not loop.last }}{% endfor -%}
+    )) as varchar)
 {%- endmacro %}

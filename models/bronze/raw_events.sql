@@ -1,7 +1,7 @@
 {{
     config(
         on_schema_change="append_new_columns",
-        pre_hook="{{ begin_file_load() }}",
+        pre_hook=["{{ settle_raw_columns() }}", "{{ begin_file_load() }}"],
         post_hook="{{ finish_file_load() }}",
     )
 }}
@@ -12,7 +12,7 @@
 
 {%- if files %}
 
-{{ read_events(files) }}
+{{ read_events(files, raw_columns(files, this if is_incremental() else none)) }}
 
 {%- else %}
 

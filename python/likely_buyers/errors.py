@@ -20,8 +20,11 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from likely_buyers.scoring import ScoringError
     from likely_buyers.simulate import SimulationError
     from likely_buyers.training import TrainingError
+    from likely_buyers.warehouse.state import BadSetting, DatabaseInUse
 
     return (
+        BadSetting,
+        DatabaseInUse,
         ExplainingError,
         NotEarned,
         ProjectError,

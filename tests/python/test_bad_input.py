@@ -159,15 +159,6 @@ def test_another_mapping_in_the_same_warehouse(installation: Installation, tmp_p
     assert "LIKELY_BUYERS_STATE" in message
 
 
-def test_a_locked_database(installation: Installation) -> None:
-    installation.state.mkdir()
-    with duckdb.connect(str(installation.state / "likely_buyers.duckdb")):
-        finished = installation.dbt("build", "--select", "event_types")
-    assert not finished.succeeded
-    assert "is in use by another process" in " ".join(finished.output.split())
-    assert "Wait for it to end" in " ".join(finished.output.split())
-
-
 def test_a_column_of_the_wrong_type_is_quarantined(
     installation: Installation, tmp_path: Path
 ) -> None:

@@ -1,14 +1,11 @@
 """Any way of delivering the same lines, late, again, split and shuffled, ends in the same silver tables."""
 
-import multiprocessing
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import pytest
-from conftest import PROJECT
+from conftest import Builder
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,50 +13,6 @@ HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 )
 TABLES = ("silver.events", "silver.user_days", "silver.user_features")
-
-
-class Builder:
-    """Builds in a process forked off with the project parsed, so that a build costs a second, not five."""
-
-    def __init__(self) -> None:
-        from dbt.cli.main import dbtRunner
-
-        self._options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        parsed = dbtRunner().invoke(["--quiet", "parse", *self._options])
-        assert parsed.success, parsed.exception
-        self._manifest = parsed.result
-
-    def build(self, state: Path, events: Path, *flags: str) -> None:
-        child = multiprocessing.get_context("fork").Process(
-            target=self._build, args=(state, events, flags)
-        )
-        child.start()
-        child.join(120)
-        assert child.exitcode == 0, (state / "build.log").read_text()
-
-    def _build(self, state: Path, events: Path, flags: tuple[str, ...]) -> None:
-        from dbt.cli.main import dbtRunner
-
-        state.mkdir(exist_ok=True)
-        with (state / "build.log").open("w") as log:
-            os.dup2(log.fileno(), 1)
-            os.environ["LIKELY_BUYERS_STATE"] = str(state)
-            os.environ["DBT_TARGET_PATH"] = str(state / "target")
-            os.environ["DBT_LOG_PATH"] = str(state / "logs")
-            variables = f"{{events_path: '{events}', as_of: 2020-01-20}}"
-            finished = dbtRunner(manifest=self._manifest).invoke(
-                [
-                    *("build", "--select", "+user_features", "--vars", variables),
-                    *("--resource-type", "seed", "--resource-type", "model"),
-                    *(*flags, *self._options),
-                ]
-            )
-        os._exit(0 if finished.success else 1)
-
-
-@pytest.fixture(scope="module")
-def builder() -> Builder:
-    return Builder()
 
 
 def contents(state: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -106,12 +59,18 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
         "2020-01-01 09:00:00 UTC,view,1,1,,,1,7,s1"  # a shop without a valid event has no features
     )
     delivered[0][0].append(valid)
+
+    def build(state: Path, events: Path, *flags: str) -> None:
+        variables = {"events_path": str(events), "as_of": "2020-01-20"}
+        built = builder.build(state, variables, "--select", "+user_features", *flags)
+        assert built.succeeded, built.output
+
     with tempfile.TemporaryDirectory() as temporary:
         events = Path(temporary) / "events"
         for day, files in enumerate(delivered):
             for number, lines in enumerate(files):
                 deliver(events, f"day{day}-{number}", lines)
-            builder.build(Path(temporary) / "by_increments", events)
+            build(Path(temporary) / "by_increments", events)
         by_increments = contents(Path(temporary) / "by_increments")
 
         # all at once, in other files, under other names, in another order
@@ -122,8 +81,8 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
         for name, lines in (("b", everything[:cut]), ("a", everything[cut:])):
             if lines:
                 deliver(again, name, lines)
-        builder.build(Path(temporary) / "at_once", again)
+        build(Path(temporary) / "at_once", again)
         assert contents(Path(temporary) / "at_once") == by_increments
 
-        builder.build(Path(temporary) / "by_increments", events, "--full-refresh")
+        build(Path(temporary) / "by_increments", events, "--full-refresh")
         assert contents(Path(temporary) / "by_increments") == by_increments

@@ -1,10 +1,12 @@
 """The commands. Each is thin: it opens the project and calls a room."""
 
 import json
+import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+import duckdb
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -14,6 +16,7 @@ from likely_buyers.cli.project import Project
 from likely_buyers.cli.promotion import announce, current_user, promote_version
 from likely_buyers.errors import expected_errors
 from likely_buyers.registry import ModelVersion
+from likely_buyers.warehouse.faults import remedy
 
 app = typer.Typer(
     help="From a shop's raw events to a ranked list of likely buyers. The daily job is `dbt build`.",
@@ -42,6 +45,12 @@ def main() -> None:
         app()
     except expected_errors() as error:
         Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
+        raise SystemExit(1) from None
+    except duckdb.Error as error:
+        todo = remedy(str(error))
+        if not todo:
+            raise
+        print(f"Error: {todo} DuckDB says: {error}", file=sys.stderr)
         raise SystemExit(1) from None
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from likely_buyers.cli.project import Project
 from likely_buyers.registry import ModelVersion, Promotion
-from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
+from likely_buyers.warehouse.state import DATABASE_FILE, DatabaseInUse, state_folder
 
 if TYPE_CHECKING:
     from likely_buyers.jobs.compare import UserDifference
@@ -90,7 +90,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
             registry.load(version),
             top_fraction,
         )
-    except (duckdb.Error, RegistryError, ScoringError, ValueError) as error:
+    except (duckdb.Error, DatabaseInUse, RegistryError, ScoringError, ValueError) as error:
         _print(f"  no report of what changes for the list: {str(error).splitlines()[0]}")
         return
     for line in difference_lines(found, champion.version, version.version, top_fraction):

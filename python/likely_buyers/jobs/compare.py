@@ -31,7 +31,8 @@ def compare_versions(
     """Score the first million users of silver.user_features, by a hash of their id, with two versions.
 
     Raises:
-        duckdb.Error: the database or the table is not there, or another process holds it.
+        DatabaseInUse: another process holds the database.
+        duckdb.Error: the database or the table is not there.
         ScoringError: the table does not fit one of the versions.
     """
     with connect(database, read_only=True) as connection:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.scoring.errors import ScoringError
-from likely_buyers.warehouse.state import connect, in_use
+from likely_buyers.warehouse.state import DatabaseInUse, connect
 
 
 def opened(
@@ -25,7 +25,5 @@ def opened(
         )
     try:
         return connect(database, read_only=read_only)
-    except duckdb.IOException as error:
-        if "lock" not in str(error):
-            raise
-        raise refusal(in_use(database, error)) from error
+    except DatabaseInUse as error:
+        raise refusal(str(error)) from error

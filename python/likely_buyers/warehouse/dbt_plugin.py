@@ -9,32 +9,39 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
+from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.gzip_files import gzip_problem
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
-from likely_buyers.warehouse.state import in_use
+from likely_buyers.warehouse.state import (
+    BadSetting,
+    DatabaseInUse,
+    lock_attempts,
+    opened_when_free,
+)
 
 
 class Plugin(BasePlugin):
-    """Creates the state folder, explains a locked database, and adds SQL functions for macros/ingest."""
+    """Creates the state folder, explains faults of the database, and adds SQL functions for macros."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """Make sure that the database can be opened.
+        """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
+
+        dbt-duckdb's own retries say nothing while they wait, double the pause each time, and end with the engine's
+        words; they come after this and find the database free.
 
         Raises:
-            DbtRuntimeError: another process holds the database and the profile asks for no retries.
+            DbtRuntimeError: another process holds the database, or the number of attempts is none.
         """
         path = Path(creds.path)
         if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        if creds.retries or not path.exists():
-            return
         try:
-            duckdb.connect(str(path), config=config).close()
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            raise DbtRuntimeError(f"likely_buyers: {in_use(path, error)}") from error
+            attempts = lock_attempts(creds.retries.connect_attempts if creds.retries else 1)
+            if path.exists():
+                opened_when_free(path, attempts, config=config).close()
+        except (BadSetting, DatabaseInUse) as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from error
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
@@ -42,6 +49,7 @@ class Plugin(BasePlugin):
         gzip_problem(content): as in `gzip_files`.
         query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
         package_digest(), champion_digest(model_name): as in `inputs`.
+        fault_remedy(problem): as `remedy` in `faults`.
         """
 
         def query_problem(query: str) -> str:
@@ -53,9 +61,25 @@ class Plugin(BasePlugin):
             return ""
 
         conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
+        conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         # side_effects: a file may have changed since the same query was tried before
         conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
         )
+
+    def configure_cursor(self, cursor: Any) -> None:
+        """UTC, and what to do when DuckDB has closed the database.
+
+        As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
+
+        Raises:
+            DbtRuntimeError: an earlier write of this run failed in a way after which DuckDB refuses everything.
+        """
+        try:
+            cursor.execute("set TimeZone = 'UTC'")
+        except duckdb.FatalException as error:
+            raise DbtRuntimeError(
+                f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"
+            ) from error
