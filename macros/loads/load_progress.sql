@@ -25,7 +25,7 @@
 -#}
 {% macro event_definition() -%}
     md5(
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), 2], sort_keys=true)) }}'
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), 3], sort_keys=true)) }}'
         || coalesce((
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}
