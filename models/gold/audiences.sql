@@ -1,0 +1,83 @@
+{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false) }}
+
+with scored_users as (
+    select
+        count(*) as user_count,
+        max(as_of_date) as as_of_date
+    from {{ ref('predictions') }}
+),
+
+-- A list is made once, by the first build whose scores speak from its start_date or later, and never touched again.
+-- Shares are decimal: 0.07 of 6,000 users are 420 and not, by a floating-point hair, 421.
+due_campaigns as (
+    select
+        campaigns.*,
+        case
+            when campaigns.top_fraction is not null
+                then ceil(scored_users.user_count * cast(campaigns.top_fraction as decimal(18, 12)))
+            when campaigns.size is not null then campaigns.size
+            else scored_users.user_count
+        end as places,
+        campaigns.top_fraction is null and campaigns.size is null as is_left_to_the_money
+    from {{ ref('campaigns') }} as campaigns
+    cross join scored_users
+    where
+        campaigns.start_date <= scored_users.as_of_date
+        {%- if is_incremental() %}
+        and campaigns.campaign not in (select distinct made.campaign from {{ this }} as made)
+        {%- endif %}
+),
+
+-- nothing due, nobody to rank
+ranked_users as (
+    select
+        user_id,
+        probability,
+        as_of_date,
+        horizon_days,
+        model_name,
+        model_version,
+        row_number() over (order by probability desc nulls last, user_id asc) as rank
+    from {{ ref('predictions') }}
+    where (select count(*) from due_campaigns) > 0
+),
+
+listed_users as (
+    select
+        due_campaigns.*,
+        ranked_users.*,
+        {{ as_double('ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact') }}
+            as expected_profit
+    from ranked_users
+    inner join due_campaigns on ranked_users.rank <= due_campaigns.places
+    where
+        (
+            not due_campaigns.is_left_to_the_money
+            or ranked_users.probability * due_campaigns.margin > due_campaigns.cost_per_contact
+        )
+        and ranked_users.probability >= coalesce(due_campaigns.min_probability, 0)
+),
+
+audiences as (
+    select
+        campaign,
+        user_id,
+        {{ campaign_arm('campaign', 'user_id', 'control_share') }} as arm,
+        rank,
+        probability,
+        expected_profit,
+        as_of_date,
+        horizon_days,
+        model_name,
+        model_version,
+        start_date,
+        top_fraction,
+        size,
+        min_probability,
+        margin,
+        cost_per_contact,
+        control_share
+    from listed_users
+)
+
+select * from audiences
