@@ -1,16 +1,19 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="campaign") }}
 
-with due_campaigns as (
+with due_results as (
+    {{ due_campaign_results(ref('listed_campaigns'), ref('user_days')) }}
+),
+
+due_campaigns as (
     select
         campaigns.campaign,
         campaigns.as_of_date,
         campaigns.horizon_days,
         campaigns.margin,
         campaigns.contact_cost,
-        due.purchase_digest
+        due_results.purchase_digest
     from {{ ref('listed_campaigns') }} as campaigns
-    inner join ({{ due_campaign_results(ref('listed_campaigns'), ref('user_days')) }}) as due
-        on campaigns.campaign = due.campaign
+    inner join due_results on campaigns.campaign = due_results.campaign
 ),
 
 horizon_purchases as (
