@@ -170,6 +170,32 @@ def test_an_empty_list_is_said(job: Installation, shop: Path) -> None:
     job.built("--select", "top_buyers", variables=variables | {"min_probability": None})
 
 
+def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, shop: Path) -> None:
+    """Tables, incremental and Python models alike; raw_events keeps a source's columns, which nobody described."""
+    described = job.query(
+        "select schema_name || '.' || table_name, count(*) - count(comment) from duckdb_columns()"
+        " where schema_name in ('bronze', 'silver', 'gold') group by all"
+    )
+    mute = {table for table, missing in described if missing}
+    assert mute == {"bronze.raw_events", "bronze.load_progress"}
+    ((comment,),) = job.query(
+        "select comment from duckdb_tables() where schema_name || '.' || table_name = 'gold.predictions'"
+    )
+    assert comment.startswith("One row per user")
+
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    generated = job.run("dbt", "--warn-error", "docs", "generate", variables=variables)
+    assert generated.succeeded, generated.output
+    catalog = json.loads((job.state / "target" / "catalog.json").read_text())
+    assert not catalog["errors"]
+    tables = {table for table, _ in described} - {"bronze.load_progress"}
+    documented = {
+        f"{node['metadata']['schema']}.{node['metadata']['name']}"
+        for node in catalog["nodes"].values()
+    }
+    assert tables <= documented
+
+
 def test_promote_rollback_and_models(job: Installation) -> None:
     listed = job.run("likely-buyers", "models")
     assert listed.succeeded
