@@ -2,6 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
+AIRFLOW_VENV := .venv-airflow
 PYTHON ?= python3
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -39,6 +40,12 @@ $(SPARK_VENV)/.installed: python/requirements/spark.txt | $(BIN)/python
 	$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+# the file is complete: every package is in it with its hash, and pip's resolver would only take its time over it
+$(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
+	$(BIN)/python -m venv $(AIRFLOW_VENV)
+	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
 # --- what users type --------------------------------------------------------
 
 DEMO_SHOP := $(or $(LIKELY_BUYERS_STATE),warehouse)/demo_shop
@@ -51,7 +58,7 @@ demo: $(VENV)/.installed
 
 # two workers share two cores: more threads of one only wait for the other
 test: export OMP_NUM_THREADS := 1
-test: lint
+test: lint $(AIRFLOW_VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-dev
@@ -77,6 +84,7 @@ lock: $(BIN)/python
 	$(UV_COMPILE) pyproject.toml --extra dev --constraints requirements.txt --output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	$(UV_COMPILE) --group spark --constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
+	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 
 clean:
-	rm -rf $(VENV) $(SPARK_VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
