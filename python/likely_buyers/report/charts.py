@@ -59,7 +59,11 @@ def charts_of(figures: Figures) -> dict[str, Markup]:
         drawings["gains"] = partial(gains, captures, TOP_PERCENTS[-1] / 100)
         drawings["lift"] = partial(lift, figures.version.metrics)
     if figures.performance:
-        for name, floor in (("roc_auc", 0.5), ("lift_10pct", 0.0), ("predicted_over_realized", 0.0)):
+        for name, floor in (
+            ("roc_auc", 0.5),
+            ("lift_10pct", 0.0),
+            ("predicted_over_realized", 0.0),
+        ):
             if any(row[name] is not None for row in figures.performance):
                 drawings[name] = partial(over_time, figures.performance, name, floor)
     if figures.event_days:
@@ -84,7 +88,9 @@ def _svg(chart: alt.TopLevelMixin, name: str, place: Place) -> Markup:
         svg = re.sub(rf"\b{found}\b", f"{name}-{place.name}-{number}", svg)
     # hidden from screen readers: the figure that holds it says what it shows, and has its numbers in a table
     return Markup(  # noqa: S704 (Vega escapes the texts of its SVG; a test looks)
-        svg.replace('class="marks"', f'class="{place.name}" aria-hidden="true" focusable="false"', 1)
+        svg.replace(
+            'class="marks"', f'class="{place.name}" aria-hidden="true" focusable="false"', 1
+        )
     )
 
 
@@ -108,7 +114,12 @@ def _style(place: Place) -> dict[str, Any]:
         ),
         "axisX": alt.AxisConfig(grid=False, domain=True, domainColor=MUTED),
         "axisY": alt.AxisConfig(
-            titleAngle=0, titleAlign="left", titleAnchor="start", titleBaseline="bottom", titleX=0, titleY=-10
+            titleAngle=0,
+            titleAlign="left",
+            titleAnchor="start",
+            titleBaseline="bottom",
+            titleX=0,
+            titleY=-10,
         ),
         "line": alt.LineConfig(strokeWidth=2),
         "text": alt.MarkConfig(color=INK, fontSize=place.font_size),
@@ -172,7 +183,13 @@ def score_shift(classes: Sequence[Row], place: Place) -> alt.TopLevelMixin:
         for left, name in ((0.08, "earlier_users"), (0.5, "users")):
             share = row[name] / totals[name] if totals[name] else 0
             bars.append(
-                {"left": number + left, "right": number + left + 0.42, "share": share, "zero": 0, "when": name}
+                {
+                    "left": number + left,
+                    "right": number + left + 0.42,
+                    "share": share,
+                    "zero": 0,
+                    "when": name,
+                }
             )
     return (
         alt.Chart(_data(bars))
@@ -207,7 +224,9 @@ def gains_of(outcome: Outcome) -> list[Row]:
     points = captured(outcome.figures)
     for row in outcome.deciles:
         if row["found"] is not None:
-            points.append({"whose": "realized", "contacted": row["contacted"], "share": row["found"]})
+            points.append(
+                {"whose": "realized", "contacted": row["contacted"], "share": row["found"]}
+            )
     promised = [
         {"whose": "promised", "contacted": row["contacted"], "share": row["promised"]}
         for row in outcome.deciles
@@ -220,9 +239,14 @@ def gains_of(outcome: Outcome) -> list[Row]:
 def gains(points: Sequence[Row], last: float, place: Place) -> alt.TopLevelMixin:
     """Share of all buyers found by contacting the top share of users; `last` is where the axis ends."""
     of_users = alt.X(
-        "contacted:Q", title="share of users contacted", axis=_PERCENT, scale=alt.Scale(domain=[0, last])
+        "contacted:Q",
+        title="share of users contacted",
+        axis=_PERCENT,
+        scale=alt.Scale(domain=[0, last]),
     )
-    of_buyers = alt.Y("share:Q", title="share of buyers found", axis=_PERCENT, scale=alt.Scale(domainMin=0))
+    of_buyers = alt.Y(
+        "share:Q", title="share of buyers found", axis=_PERCENT, scale=alt.Scale(domainMin=0)
+    )
     chance = (
         alt.Chart(_data([{"contacted": 0, "share": 0}, {"contacted": last, "share": last}]))
         .mark_line(color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5)
@@ -244,10 +268,14 @@ def lift(metrics: Row, place: Place) -> alt.TopLevelMixin:
         if metrics.get(f"lift_{percent}pct") is not None
     ]
     base = alt.Chart(_data(bars)).encode(
-        alt.X("top:N", title="of the users, by probability", sort=None, axis=alt.Axis(labelAngle=0)),
+        alt.X(
+            "top:N", title="of the users, by probability", sort=None, axis=alt.Axis(labelAngle=0)
+        ),
         alt.Y("lift:Q", title="times the average purchase rate"),
     )
-    average = alt.Chart(_data([{"lift": 1}])).mark_rule(color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5)
+    average = alt.Chart(_data([{"lift": 1}])).mark_rule(
+        color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5
+    )
     return (
         base.mark_bar(color=NOW, width=alt.RelativeBandSize(band=0.6))
         + average.encode(alt.Y("lift:Q"))
@@ -260,10 +288,14 @@ _SHARES = (0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
 
 def reliability(deciles: Sequence[Row], place: Place) -> alt.TopLevelMixin:
     """Promised against realized purchase rate, a dot per tenth of the users; both axes are square roots."""
-    points = [{"promised": row["mean_probability"], "came": row["realized_rate"]} for row in deciles]
+    points = [
+        {"promised": row["mean_probability"], "came": row["realized_rate"]} for row in deciles
+    ]
     top = max(max(point.values()) for point in points) or 1.0
     scale = alt.Scale(type="sqrt", domain=[0, top * 1.02])
-    axis = alt.Axis(format=".1~%", values=[share for share in _SHARES if share <= top], labelOverlap="greedy")
+    axis = alt.Axis(
+        format=".1~%", values=[share for share in _SHARES if share <= top], labelOverlap="greedy"
+    )
     promised = alt.X("promised:Q", title="promised: mean probability", axis=axis, scale=scale)
     came = alt.Y("came:Q", title="came true: share that bought", axis=axis, scale=scale)
     right = (
@@ -271,11 +303,15 @@ def reliability(deciles: Sequence[Row], place: Place) -> alt.TopLevelMixin:
         .mark_line(color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5)
         .encode(promised, came)
     )
-    dots = alt.Chart(_data(points)).mark_circle(size=80, color=NOW, opacity=1).encode(promised, came)
+    dots = (
+        alt.Chart(_data(points)).mark_circle(size=80, color=NOW, opacity=1).encode(promised, came)
+    )
     return right + dots
 
 
-def over_time(performance: Sequence[Row], metric: str, floor: float, place: Place) -> alt.TopLevelMixin:
+def over_time(
+    performance: Sequence[Row], metric: str, floor: float, place: Place
+) -> alt.TopLevelMixin:
     """A metric of the finished sets by the day they spoke from; hollow where training knew the outcome."""
     points = [
         {
@@ -296,12 +332,16 @@ def over_time(performance: Sequence[Row], metric: str, floor: float, place: Plac
     layers = [
         base.mark_line().encode(alt.Detail("version:N")),
         base.mark_point(size=36, opacity=1, strokeWidth=2).encode(
-            alt.Fill("seen:N", legend=None, scale=_colours(known="var(--card)", unseen="transparent")),
+            alt.Fill(
+                "seen:N", legend=None, scale=_colours(known="var(--card)", unseen="transparent")
+            ),
         ),
         base.transform_filter("datum.seen == 'unseen'").mark_circle(size=42, opacity=1),
     ]
     if metric == "predicted_over_realized":
-        right = alt.Chart(_data([{"value": 1}])).mark_rule(color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5)
+        right = alt.Chart(_data([{"value": 1}])).mark_rule(
+            color=CHANCE, strokeDash=[3, 4], strokeWidth=1.5
+        )
         layers.insert(0, right.encode(alt.Y("value:Q")))
     return alt.layer(*layers)
 
@@ -323,7 +363,9 @@ def events_per_day(days: Sequence[Row], place: Place) -> alt.TopLevelMixin:
 _LONG = 300
 
 
-def _day_axis(rows: Sequence[Row], column: str, title: str | None, field: str | None = None) -> alt.X:
+def _day_axis(
+    rows: Sequence[Row], column: str, title: str | None, field: str | None = None
+) -> alt.X:
     """Days in UTC, whatever the zone of the machine that draws."""
     days = [row[column] for row in rows]
     is_long = (max(days) - min(days)).days > _LONG

@@ -167,9 +167,7 @@ def _read(warehouse: _Warehouse, rows: int) -> Figures:
         performance=performance,
         outcome=_outcome(warehouse, performance, run),
         loads=_loads(warehouse),
-        event_days=warehouse.rows(
-            "event_days", as_of_date=run["as_of_date"], days=DAYS_OF_EVENTS
-        ),
+        event_days=warehouse.rows("event_days", as_of_date=run["as_of_date"], days=DAYS_OF_EVENTS),
         campaigns=_campaigns(warehouse),
     )
 
@@ -218,9 +216,7 @@ def _performance(warehouse: _Warehouse, run: Row) -> list[Row]:
             "is_current": row["model_version"] == run["model_version"],
             "is_known": trained.get(row["model_version"], row["as_of_date"]) > row["as_of_date"],
         }
-        for row in warehouse.rows(
-            "performance", model_name=run["model_name"], sets=SETS_OF_SCORES
-        )
+        for row in warehouse.rows("performance", model_name=run["model_name"], sets=SETS_OF_SCORES)
     ]
 
 
@@ -229,7 +225,9 @@ def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Out
     honest = [row for row in performance if not row["is_known"]]
     if not honest:
         return None
-    latest = max(honest, key=lambda row: (row["as_of_date"], row["is_current"], row["model_version"]))
+    latest = max(
+        honest, key=lambda row: (row["as_of_date"], row["is_current"], row["model_version"])
+    )
     return Outcome(latest, warehouse.rows("performance_deciles", **_set_of(latest)))
 
 
@@ -243,7 +241,9 @@ def _campaigns(warehouse: _Warehouse) -> list[CampaignTable]:
     described = warehouse.rows("table_columns", schema_name="gold")
     tables = []
     for name in _CAMPAIGN_TABLES:
-        columns = {row["column_name"]: row["comment"] for row in described if row["table_name"] == name}
+        columns = {
+            row["column_name"]: row["comment"] for row in described if row["table_name"] == name
+        }
         if columns:
             tables.append(
                 CampaignTable(

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import os
 import tempfile
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -26,7 +25,7 @@ from likely_buyers.report.figures import (
 )
 
 _ROOM = Path(__file__).parent
-_NOTHING = "–"
+_NOTHING = "\N{EN DASH}"
 
 # name of the metric, its term, decimals, what to say of it
 _METRICS = (
@@ -38,9 +37,17 @@ _METRICS = (
     ("predicted_over_realized", "Promised / realized", 2, "1 is right; above 1 promises too many"),
 )
 _TIME_CHARTS = (
-    ("roc_auc", "AUC", "chance that a buyer ranks above a non-buyer; the axis begins at 0.5, a toss-up"),
+    (
+        "roc_auc",
+        "AUC",
+        "chance that a buyer ranks above a non-buyer; the axis begins at 0.5, a toss-up",
+    ),
     ("lift_10pct", "Lift, top 10 %", "times the average purchase rate"),
-    ("predicted_over_realized", "Promised / realized", "buyers promised over buyers; the line is 1"),
+    (
+        "predicted_over_realized",
+        "Promised / realized",
+        "buyers promised over buyers; the line is 1",
+    ),
 )
 
 
@@ -152,7 +159,9 @@ def _gains(figures: Figures) -> list[Row]:
 def _campaigns(figures: Figures) -> list[_Campaign]:
     tables = {table.name: table.rows for table in figures.campaigns}
     results = {row["campaign"]: row for row in tables.get("campaign_results", [])}
-    newest_first = sorted(tables.get("campaigns", []), key=lambda row: row["as_of_date"], reverse=True)
+    newest_first = sorted(
+        tables.get("campaigns", []), key=lambda row: row["as_of_date"], reverse=True
+    )
     return [_Campaign(row["campaign"], row, results.get(row["campaign"])) for row in newest_first]
 
 
