@@ -83,7 +83,7 @@ def _svg(chart: alt.TopLevelMixin, name: str, place: Place) -> Markup:
         padding=0,
         autosize=alt.AutoSizeParams(type="fit", contains="padding"),
     ).configure(**_style(place))
-    svg = vl_convert.vegalite_to_svg(specification.to_dict())
+    svg = vl_convert.vegalite_to_svg(specification.to_dict(validate=False))
     for number, found in enumerate(dict.fromkeys(_IDS.findall(svg))):
         svg = re.sub(rf"\b{found}\b", f"{name}-{place.name}-{number}", svg)
     # hidden from screen readers: the figure that holds it says what it shows, and has its numbers in a table
@@ -126,8 +126,8 @@ def _style(place: Place) -> dict[str, Any]:
     }
 
 
-def _data(rows: Sequence[Mapping[str, Any]]) -> alt.Data:
-    return alt.Data(values=[dict(row) for row in rows])
+def _data(rows: Sequence[Mapping[str, Any]]) -> alt.InlineData:
+    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 def shown_classes(classes: Sequence[Row]) -> Sequence[Row]:
@@ -245,7 +245,10 @@ def gains(points: Sequence[Row], last: float, place: Place) -> alt.TopLevelMixin
         scale=alt.Scale(domain=[0, last]),
     )
     of_buyers = alt.Y(
-        "share:Q", title="share of buyers found", axis=_PERCENT, scale=alt.Scale(domainMin=0)
+        "share:Q",
+        title="share of buyers found",
+        axis=_PERCENT,
+        scale=alt.Scale(domainMin=0, nice=True),
     )
     chance = (
         alt.Chart(_data([{"contacted": 0, "share": 0}, {"contacted": last, "share": last}]))
@@ -283,7 +286,8 @@ def lift(metrics: Row, place: Place) -> alt.TopLevelMixin:
     )
 
 
-_SHARES = (0, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
+_SHARES = (0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1)
+_SMALL_SHARES = (0, 0.001, 0.002, 0.005, 0.01, 0.02)
 
 
 def reliability(deciles: Sequence[Row], place: Place) -> alt.TopLevelMixin:
@@ -294,9 +298,22 @@ def reliability(deciles: Sequence[Row], place: Place) -> alt.TopLevelMixin:
     top = max(max(point.values()) for point in points) or 1.0
     scale = alt.Scale(type="sqrt", domain=[0, top * 1.02])
     axis = alt.Axis(
-        format=".1~%", values=[share for share in _SHARES if share <= top], labelOverlap="greedy"
+        format=".1~%",
+        values=[
+            share
+            for share in (_SHARES if top > _SMALL_SHARES[-1] else _SMALL_SHARES)
+            if share <= top
+        ],
+        labelOverlap="greedy",
+        labelSeparation=8,
+        labelFlush=False,
     )
-    promised = alt.X("promised:Q", title="promised: mean probability", axis=axis, scale=scale)
+    promised = alt.X(
+        "promised:Q",
+        title="promised: mean probability (square-root axes)",
+        axis=axis,
+        scale=scale,
+    )
     came = alt.Y("came:Q", title="came true: share that bought", axis=axis, scale=scale)
     right = (
         alt.Chart(_data([{"promised": 0, "came": 0}, {"promised": top, "came": top}]))
@@ -326,7 +343,7 @@ def over_time(
     ]
     base = alt.Chart(_data(points)).encode(
         _day_axis(performance, "as_of_date", "scored as of"),
-        alt.Y("value:Q", title=None, scale=alt.Scale(domainMin=floor, zero=floor == 0)),
+        alt.Y("value:Q", title=None, scale=alt.Scale(domainMin=floor, zero=floor == 0, nice=True)),
         alt.Color("whose:N", legend=None, scale=_colours(current=NOW, earlier=OTHER)),
     )
     layers = [

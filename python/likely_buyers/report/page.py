@@ -83,6 +83,7 @@ def page_of(figures: Figures) -> str:
             "points": _points,
             "rounded": _rounded,
             "shift": _shift,
+            "time": _time,
         }
     )
     # nothing from outside stands in these two: they are files of this room
@@ -195,6 +196,10 @@ def _points(value: float | None) -> str:
 
 def _day(value: date) -> str:
     return f"{value.day} {value:%B %Y}"
+
+
+def _time(value: date | str) -> Markup:
+    return Markup("<time>{}</time>").format(value)
 
 
 def _minute(value: datetime) -> str:
