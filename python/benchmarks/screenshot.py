@@ -21,7 +21,8 @@ def main() -> None:
     parser.add_argument("page", nargs="?", type=Path, default=state_folder(PROJECT) / "report.html")
     parser.add_argument("--out", type=Path, default=PROJECT / "models/gold/pictures/report.png")
     parser.add_argument("--width", type=int, default=1280)
-    parser.add_argument("--height", type=int, default=1000)
+    parser.add_argument("--height", type=int, default=1880)
+    parser.add_argument("--scale", type=float, default=0.75)
     parser.add_argument("--theme", choices=["light", "dark"], default="light")
     options = parser.parse_args()
     with sync_playwright() as playwright:
@@ -30,7 +31,9 @@ def main() -> None:
             args=["--no-sandbox"] if os.geteuid() == 0 else [],
         )
         page = browser.new_page(
-            viewport={"width": options.width, "height": options.height}, color_scheme=options.theme
+            viewport={"width": options.width, "height": options.height},
+            device_scale_factor=options.scale,
+            color_scheme=options.theme,
         )
         page.goto(options.page.resolve().as_uri())
         options.out.parent.mkdir(exist_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from likely_buyers.report.charts import TOP_PERCENTS, captured, charts_of, shown_classes
 from likely_buyers.report.figures import (
@@ -72,6 +72,7 @@ def page_of(figures: Figures) -> str:
     )
     environment.filters.update(
         {
+            "breakable": _breakable,
             "cell": _cell,
             "class": _class,
             "count": _count,
@@ -214,6 +215,11 @@ def _shift(index: float) -> str:
     if index < SMALL_DRIFT:
         return "no shift worth mention"
     return "a large shift" if index > LARGE_DRIFT else "a moderate shift"
+
+
+def _breakable(value: str) -> Markup:
+    """A dotted path that may go on in the next line."""
+    return Markup(".<wbr>").join(escape(part) for part in value.split("."))
 
 
 def _cell(value: Any) -> str:
