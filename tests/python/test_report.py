@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -53,8 +54,9 @@ def contracted_tables() -> dict[str, list[tuple[str, str]]]:
             for model in yaml.safe_load(file.read_text()).get("models", []):
                 columns = [(c["name"], c.get("data_type")) for c in model["columns"]]
                 if all(kind for _, kind in columns):
-                    name = model.get("config", {}).get("alias", model["name"])
-                    tables[f"{layer}.{name}"] = columns
+                    sql = file.with_name(f"{model['name']}.sql")
+                    alias = re.search(r'alias="(\w+)"', sql.read_text()) if sql.exists() else None
+                    tables[f"{layer}.{alias[1] if alias else model['name']}"] = columns
     return tables
 
 
