@@ -529,10 +529,9 @@ def browser() -> Iterator[Browser]:
         filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
     )
     if not found:
-        # where CI installs it, its absence is a fault
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(
-            "needs Chromium: apt-get install chromium"
-        )
+        # where .ci/run installs it, its absence is a fault
+        required = os.environ.get("LIKELY_BUYERS_REQUIRE_BROWSER")
+        (pytest.fail if required else pytest.skip)("needs Chromium: apt-get install chromium")
     # Chromium has no sandbox for root
     arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:

@@ -82,11 +82,10 @@ class Loads:
 
 @dataclass(frozen=True)
 class CampaignTable:
-    """A table on campaigns as it is: its columns, with their comments, and its rows."""
+    """A table on campaigns as it is."""
 
     name: str
     columns: Sequence[str]
-    comments: Mapping[str, str]
     rows: Sequence[Row]
 
 
@@ -140,13 +139,17 @@ class _Warehouse:
 
     def rows(self, query: str, **parameters: object) -> list[Row]:
         """Rows of sql/<query>.sql."""
-        return self.select((SQL / f"{query}.sql").read_text("utf-8"), **parameters)
+        _, rows = self._select((SQL / f"{query}.sql").read_text("utf-8"), parameters)
+        return rows
 
-    def select(self, sql: str, **parameters: object) -> list[Row]:
-        """Rows of a select."""
+    def table(self, name: str) -> tuple[list[str], list[Row]]:
+        """Columns and rows of a table, in the order of all columns."""
+        return self._select(f"select * from {name} order by all", {})  # noqa: S608 (a name of ours)
+
+    def _select(self, sql: str, parameters: Mapping[str, object]) -> tuple[list[str], list[Row]]:
         cursor = self._connection.execute(sql, parameters or None)
-        names = [column[0] for column in cursor.description or []]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        columns = [column[0] for column in cursor.description or []]
+        return columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _read(warehouse: _Warehouse, rows: int) -> Figures:
@@ -238,19 +241,8 @@ def _loads(warehouse: _Warehouse) -> Loads:
 
 
 def _campaigns(warehouse: _Warehouse) -> list[CampaignTable]:
-    described = warehouse.rows("table_columns", schema_name="gold")
-    tables = []
-    for name in _CAMPAIGN_TABLES:
-        columns = {
-            row["column_name"]: row["comment"] for row in described if row["table_name"] == name
-        }
-        if columns:
-            tables.append(
-                CampaignTable(
-                    name,
-                    list(columns),
-                    {column: comment for column, comment in columns.items() if comment},
-                    warehouse.select(f"select * from gold.{name} order by all"),  # noqa: S608
-                )
-            )
-    return tables
+    return [
+        CampaignTable(name, *warehouse.table(f"gold.{name}"))
+        for name in _CAMPAIGN_TABLES
+        if f"gold.{name}" in warehouse.tables
+    ]
