@@ -474,7 +474,7 @@ def test_the_same_database_gives_the_same_page(warehouse: Path, tmp_path: Path) 
 
 
 def test_the_command_writes_the_page_and_says_what_is_in_the_way(
-    warehouse: Path, tmp_path: Path
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(tmp_path / "state")
     missing = installation.run("likely-buyers", "report")
@@ -496,6 +496,7 @@ def test_the_command_writes_the_page_and_says_what_is_in_the_way(
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
+        monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
         with pytest.raises(ReportImpossible, match="in use by another process"):
             read_figures(database, 30)
         holder.communicate(b"", timeout=30)
