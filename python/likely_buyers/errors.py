@@ -17,6 +17,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     from likely_buyers.explaining import ExplainingError
     from likely_buyers.promotion import NotEarned
     from likely_buyers.registry import RegistryError
+    from likely_buyers.report import ReportImpossible
     from likely_buyers.scoring import ScoringError
     from likely_buyers.simulate import SimulationError
     from likely_buyers.training import TrainingError
@@ -29,6 +30,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
         NotEarned,
         ProjectError,
         RegistryError,
+        ReportImpossible,
         ScoringError,
         SimulationError,
         TrainingError,

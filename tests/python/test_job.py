@@ -161,6 +161,34 @@ def test_later_events_change_no_feature_and_no_score(
         assert fresh.query(query) == job.query(query)
 
 
+def test_the_report_tells_of_the_job(job: Installation) -> None:
+    finished = job.run("likely-buyers", "report")
+    assert finished.succeeded, finished.output
+    page = Path(finished.output.splitlines()[-1]).read_text("utf-8")
+    ((users, as_of, run_id),) = job.query(
+        "select count(*), min(as_of_date), min(run_id) from gold.predictions"
+    )
+    ((likeliest, reason),) = job.query(
+        "select user_id, reason from gold.top_buyer_reasons"
+        " where user_id = (select user_id from gold.top_buyers where rank = 1) and reason_rank = 1"
+    )
+    ((auc,),) = job.query(
+        "select cast(metrics ->> 'roc_auc' as double) from training.model_versions"
+    )
+    ((rejected, quarantined),) = job.query(
+        "select (select count(*) from bronze.rejected_lines), (select count(*) from silver.quarantined_events)"
+    )
+    for text in (f"{users:,} users, scored as of", str(as_of), run_id, likeliest, reason):
+        assert text in page
+    # the first horizon ends after the last event
+    assert "held-out evaluation of the training" in page
+    assert f"<strong>{auc:.3f}</strong>" in page
+    for count in (rejected, quarantined):
+        assert f"<td>{count:,}</td><td>{count:,}</td>" in page
+    assert "These are the first scores" in page
+    assert "No campaign has been listed." in page
+
+
 def test_an_empty_list_is_said(job: Installation, shop: Path) -> None:
     variables = {"events_path": str(shop), "as_of": str(AS_OF), "min_probability": 0.9999}
     finished = job.built("--select", "top_buyers", variables=variables)

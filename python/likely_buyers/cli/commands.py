@@ -266,6 +266,26 @@ def top(
 
 
 @app.command()
+def report(
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="File to write; default: report.html in the state folder."),
+    ] = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 1_000,
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Write one HTML page on the list, the scores, how good they are, the data and the campaigns."""
+    from likely_buyers.cli.report import report as write
+
+    # Project.open changes into the project's folder
+    page = out.resolve() if out else None
+    write(Project.open(project_dir, profiles_dir, target, vars_text), page, rows)
+
+
+@app.command()
 def replay(
     as_of: Annotated[
         str, typer.Option("--as-of", help="The day the scores speak from, YYYY-MM-DD.")

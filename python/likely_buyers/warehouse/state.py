@@ -107,6 +107,25 @@ def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnec
     return connection
 
 
+def opened(
+    database: Path, refusal: type[Exception], *, read_only: bool
+) -> duckdb.DuckDBPyConnection:
+    """`connect` to a database that is there.
+
+    Raises:
+        refusal: there is no database, or another process holds it.
+    """
+    if not database.exists():
+        raise refusal(
+            f"there is no database {database}, and so no score in it. Make one: dbt build; or set"
+            " LIKELY_BUYERS_STATE to the folder that has it."
+        )
+    try:
+        return connect(database, read_only=read_only)
+    except DatabaseInUse as error:
+        raise refusal(str(error)) from error
+
+
 def _in_use(database: Path, error: Exception, attempts: int) -> str:
     waited = f"It did not end within {attempts} attempts, a second apart. " if attempts > 1 else ""
     return (

@@ -1,0 +1,40 @@
+"""Writing the report: where the warehouse is, where the page goes, and what is said of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from likely_buyers.cli.project import Project
+from likely_buyers.report import ReportImpossible, read_figures, write_report
+from likely_buyers.warehouse.state import state_folder
+
+_TARGET = "{{ target.type }}\n{{ target.path }}"
+
+
+def report(project: Project, out: Path | None, rows: int) -> None:
+    """Write the page and say where it is; the warehouse is only read.
+
+    Raises:
+        ReportImpossible: the warehouse cannot be read, holds no scores, or the page cannot be written.
+    """
+    engine, database = project.rendered(_TARGET).split("\n", 1)
+    if engine != "duckdb":
+        raise ReportImpossible(
+            f"the report is made from DuckDB, and the target is {engine}. Choose another: --target"
+        )
+    figures = read_figures(Path(database), rows)
+    page = out or state_folder(project.project_dir) / "report.html"
+    try:
+        write_report(figures, page)
+    except OSError as error:
+        raise ReportImpossible(
+            f"the page cannot be written to {page}: {error.strerror or error}. Name another file: --out"
+        ) from error
+    run = figures.run
+    Console(soft_wrap=True, highlight=False).print(
+        f"The report on {run['users']:,} users as of {run['as_of_date']}, scored by version {run['model_version']} of"
+        f" {run['model_name']}, opens in a browser and needs no network:\n{page}",
+        markup=False,
+    )
