@@ -19,15 +19,19 @@ _READ_ONLY = 0o444
 def publish_duckdb(gold: Gold, folder: Folder, name: str, at: datetime) -> Published:
     """Write all of gold as `gold.<table>` with the comments of the dbt docs, and `gold.publication`, the receipt."""
     published: list[Published] = []
+    # DuckDB names an open file after itself: in gold.duckdb a schema gold would make gold.<table> ambiguous
+    schema = f"{_ATTACHED}.{'main' if Path(name).stem == 'gold' else 'gold'}"
 
     def write(path: Path) -> None:
         with gold.connection.cursor() as connection:
             connection.execute(f"attach {literal(str(path))} as {_ATTACHED}")
             try:
-                connection.execute(f"create schema {_ATTACHED}.gold")
-                tables = tuple(_write_table(gold, connection, table) for table in gold.build.tables)
+                connection.execute(f"create schema if not exists {schema}")
+                tables = tuple(
+                    _write_table(gold, connection, schema, table) for table in gold.build.tables
+                )
                 published.append(Published(folder.address(name), gold.served, at, tables))
-                _write_receipt(connection, published[0])
+                _write_receipt(connection, schema, published[0])
             finally:
                 connection.execute(f"detach {_ATTACHED}")
         path.chmod(_READ_ONLY)
@@ -37,9 +41,9 @@ def publish_duckdb(gold: Gold, folder: Folder, name: str, at: datetime) -> Publi
 
 
 def _write_table(
-    gold: Gold, connection: duckdb.DuckDBPyConnection, table: GoldTable
+    gold: Gold, connection: duckdb.DuckDBPyConnection, schema: str, table: GoldTable
 ) -> PublishedTable:
-    relation = f"{_ATTACHED}.gold.{quoted(table.name)}"
+    relation = f"{schema}.{quoted(table.name)}"
     query = gold.select(table)
     columns = gold.columns(query)
     # a user's row is found by the smallest and largest user of each block; a log grows too long to be sorted daily
@@ -54,8 +58,10 @@ def _write_table(
     return PublishedTable(table.name, rows, 1)
 
 
-def _write_receipt(connection: duckdb.DuckDBPyConnection, published: Published) -> None:
-    relation = f"{_ATTACHED}.gold.publication"
+def _write_receipt(
+    connection: duckdb.DuckDBPyConnection, schema: str, published: Published
+) -> None:
+    relation = f"{schema}.publication"
     connection.execute(
         f"create table {relation} (table_name varchar, row_count bigint, run_id varchar, build_id varchar,"
         " as_of_date date, model_name varchar, model_version integer, published_at timestamp)"

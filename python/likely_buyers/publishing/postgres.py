@@ -159,9 +159,10 @@ def _publish(
 def _make_schema(connection: psycopg.Connection[tuple[Any, ...]], place: PostgresPlace) -> None:
     schema = sql.Identifier(place.schema)
     # asked first: `if not exists` needs the right to make one even when there is one
-    if not connection.execute(
-        "select from pg_namespace where nspname = %s", [place.schema]
-    ).fetchone():
+    stands = connection.execute(
+        "select 1 from pg_namespace where nspname = %s", [place.schema]
+    ).fetchone()
+    if stands is None:
         connection.execute(sql.SQL("create schema {}").format(schema))
     connection.execute(
         sql.SQL(
