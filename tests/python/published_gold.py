@@ -1,15 +1,17 @@
-"""What the tests of publishing share: small builds of gold, the servers to publish to, and what a reader finds there."""
+"""What the tests of publishing share: small builds of gold, servers to publish to, and what a reader finds there."""
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -141,7 +143,11 @@ def artifacts(target: Path, invocation_id: str) -> None:
     nodes = {node["unique_id"]: node for node in [*models, *tests]}
     (target / "manifest.json").write_text(json.dumps({"nodes": nodes}))
     results = [
-        {"unique_id": name, "status": "pass" if name.startswith("test") else "success", "message": None}
+        {
+            "unique_id": name,
+            "status": "pass" if name.startswith("test") else "success",
+            "message": None,
+        }
         for name in nodes
     ]
     (target / "run_results.json").write_text(
@@ -241,8 +247,11 @@ class Postgres:
         if user:
             shutil.chown(folder, user)
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "owner", "--pwfile", password]
-            + ["-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync"],
+            [
+                *(programs / "initdb", "-D", folder / "data", "-U", "owner"),
+                *("--pwfile", password, "-A", "scram-sha-256"),
+                *("-E", "UTF8", "--no-locale", "--no-sync"),
+            ],
             check=True,
             stdout=subprocess.DEVNULL,
             user=user,
@@ -373,3 +382,67 @@ def s3_server() -> Iterator[S3]:
         yield server
     finally:
         server.stop()
+
+
+# --- processes ------------------------------------------------------------------------------
+
+HERE = Path(__file__).resolve().parent
+
+
+def python(script: str, *arguments: str) -> subprocess.Popen[str]:
+    """A process that runs a script beside this module."""
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *arguments],
+        cwd=HERE,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def poll(published: str, postgres: str, threads: int) -> None:
+    """Read every place again and again, until stdin is closed; print how often, what was seen and what was wrong.
+
+    A script of a reading process: 50 of them would need more memory than a machine of CI has.
+    """
+    readers: dict[str, Callable[[], Seen]] = {
+        "duckdb": lambda: read_duckdb(Path(published, "gold.duckdb")),
+        "parquet": lambda: read_parquet(f"{published}/parquet"),
+        "delta": lambda: read_delta(f"{published}/delta"),
+    }
+    if postgres:
+        readers["postgres"] = lambda: read_postgres(postgres)
+    reads = dict.fromkeys(readers, 0)
+    runs: dict[str, set[str]] = {name: set() for name in readers}
+    wrong: list[str] = []
+    stopped = threading.Event()
+
+    def read(name: str) -> None:
+        while not stopped.is_set():
+            try:
+                seen = readers[name]()
+            except Exception as error:
+                wrong.append(f"{name}: {type(error).__name__}: {error}")
+                return
+            run = seen.predictions[0][0] if seen.predictions else ""
+            if (
+                seen.predictions != ((run, 200),)
+                or seen.receipt not in (None, run)
+                or seen.top_buyers not in (0 if seen.receipt is None else 20,)
+            ):
+                wrong.append(f"{name}: {seen}")
+                return
+            reads[name] += 1
+            runs[name].add(run)
+            stopped.wait(2.0)
+
+    names = [name for _, name in zip(range(threads), itertools.cycle(readers), strict=False)]
+    working = [threading.Thread(target=read, args=(name,)) for name in names]
+    for thread in working:
+        thread.start()
+    print("reading", flush=True)
+    sys.stdin.read()
+    stopped.set()
+    for thread in working:
+        thread.join()
+    print(json.dumps([reads, {name: sorted(found) for name, found in runs.items()}, wrong]))

@@ -1,7 +1,10 @@
 """Publishing: what each place's own client reads back, and what is refused."""
 
+import itertools
 import json
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -200,7 +203,7 @@ def test_delta_files_lie_in_the_order_of_users(shop: Shop, monkeypatch: pytest.M
     files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     assert len(files) > 1
     ranges = sorted((file["min.user_id"], file["max.user_id"]) for file in files)
-    assert all(high < low for (_, high), (low, _) in zip(ranges, ranges[1:], strict=False))
+    assert all(high < low for (_, high), (low, _) in itertools.pairwise(ranges))
 
 
 def test_old_versions_of_delta_are_kept_for_the_stated_time_only(shop: Shop) -> None:
@@ -231,7 +234,7 @@ def test_postgres_holds_gold_with_comments_for_a_role_that_reads(
             " where attrelid = 'gold.predictions'::regclass and attname = 'probability'"
         ).fetchall()
         assert comments == [(COMMENTS["probability"],)]
-        connection.execute("set role \"bi \"\"readers\"\"\"")
+        connection.execute('set role "bi ""readers"""')
         assert connection.execute("select count(*) from gold.top_buyers").fetchone() == (20,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("delete from gold.top_buyers")
@@ -260,7 +263,9 @@ def test_a_reader_of_postgres_does_not_wait_and_keeps_its_run(
     shop.publish(shop.build(1), postgres={})
     with psycopg.connect(empty_postgres.address()) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        assert reader.execute("select distinct run_id from gold.publication").fetchone() == ("run-1",)
+        assert reader.execute("select distinct run_id from gold.publication").fetchone() == (
+            "run-1",
+        )
         shop.publish(shop.build(2), postgres={})
         runs = reader.execute("select distinct run_id from gold.predictions").fetchall()
         assert runs == [("run-1",)]
@@ -296,8 +301,14 @@ def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: P
 
 
 @pytest.mark.parametrize(
-    ("host", "mode"), [("127.0.0.1", None), ("localhost", None), ("/run/pg", None)]
-    + [("db.shop.example", "verify-full"), ("localhost,db.shop.example", "verify-full")],
+    ("host", "mode"),
+    [
+        ("127.0.0.1", None),
+        ("localhost", None),
+        ("/run/postgresql", None),
+        ("db.shop.example", "verify-full"),
+        ("localhost,db.shop.example", "verify-full"),
+    ],
 )
 def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | None) -> None:
     environment = {"PGHOST": host, "PGUSER": "u", "PGDATABASE": "d"}
@@ -422,12 +433,9 @@ def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
 
 def test_a_database_in_use_is_said(shop: Shop) -> None:
     build = shop.build(1)
-    import subprocess
-    import sys
-
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
     holder = subprocess.Popen(
-        [sys.executable, "-c", "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"]
-        + [str(shop.database)],
+        [sys.executable, "-c", hold, str(shop.database)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -116,7 +116,7 @@ def _refuse_failures(
         f"the last dbt build did not pass: {_named(failed or skipped)}"
         + (f", and {len(skipped)} more were skipped" if failed and skipped else "")
         + (f'. dbt says of the first: "{str(said).strip().splitlines()[0]}"' if said else "")
-        + ". Nothing was published; what was published before stands. Mend it, run dbt build, then likely-buyers publish."
+        + f". What was published before stands. {_REMEDY}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -37,9 +37,7 @@ def publish_delta(gold: Gold, folder: Folder, keep_days: int, at: datetime) -> P
     return published
 
 
-def _publish_table(
-    gold: Gold, folder: Folder, table: GoldTable, keep_days: int
-) -> PublishedTable:
+def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int) -> PublishedTable:
     query = gold.select(table)
     columns = gold.columns(query)
     by_partition = table.is_log and is_partitioned(columns)
@@ -56,7 +54,7 @@ def _publish_table(
             stands or address,
             _in_utc(gold.batches(query, part)),
             mode="overwrite",
-            predicate=_rows_of(part) if stands and part.partition else None,
+            predicate=_rows_of(part.partition) if stands and part.partition else None,
             # columns of a log are added, those of a current table are what they are
             schema_mode=_schema_mode(stands, part),
             partition_by=list(PARTITION) if by_partition else None,
@@ -80,12 +78,14 @@ def _publish_table(
         )
         stands = _opened(address, options)
         written += 1
-    assert stands is not None
-    if written:
-        stands.vacuum(
-            keep_days * 24, dry_run=False, enforce_retention_duration=False, full=True
-        )
-    return PublishedTable(table.name, sum(part.rows for part in parts), written, stands.version())
+    version = None
+    if stands is not None:
+        version = stands.version()
+        if written:
+            stands.vacuum(
+                keep_days * 24, dry_run=False, enforce_retention_duration=False, full=True
+            )
+    return PublishedTable(table.name, sum(part.rows for part in parts), written, version)
 
 
 def _opened(address: str, options: dict[str, str] | None) -> DeltaTable | None:
@@ -100,12 +100,9 @@ def _name(part: Part) -> str:
     return "/".join(map(str, part.partition)) if part.partition else _WHOLE
 
 
-def _rows_of(part: Part) -> str:
-    assert part.partition is not None
-    name, version, day = part.partition
-    return (
-        f"model_name = {literal(name)} and model_version = {version:d} and as_of_date = '{day.isoformat()}'"
-    )
+def _rows_of(partition: tuple[str, int, date]) -> str:
+    name, version, day = partition
+    return f"model_name = {literal(name)} and model_version = {version:d} and as_of_date = '{day.isoformat()}'"
 
 
 def _schema_mode(stands: DeltaTable | None, part: Part) -> Any:

@@ -78,5 +78,3 @@ def _write_receipt(
             for table in published.tables
         ],
     )
-
-

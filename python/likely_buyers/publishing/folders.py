@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, Protocol, cast
+from typing import IO, Any, cast
 
 from likely_buyers.publishing.errors import MissingCredentials, PublishingMisconfigured
 
@@ -23,33 +23,11 @@ _S3_CREDENTIALS = (
 )
 
 
-class Folder(Protocol):
-    """A folder to publish into; names are relative, with `/`."""
-
-    def __str__(self) -> str:
-        """The folder as a path or address."""
-
-    def address(self, name: str) -> str:
-        """Path or address of a file or folder in it."""
-
-    def replace(self, name: str, write: Callable[[Path], None]) -> None:
-        """Let `write` make a file at the path it is given, and put it in the place of the named one at once."""
-
-    def opened(self, name: str) -> IO[bytes] | None:
-        """The named file for reading, None when there is none."""
-
-    def remove_unfinished(self) -> None:
-        """Remove what killed publishes left, in the folder and those below it."""
-
-    @property
-    def storage_options(self) -> dict[str, str] | None:
-        """What `deltalake` is to be told beside the environment."""
-
-
 class LocalFolder:
     """A folder of this machine."""
 
-    storage_options = None
+    storage_options: dict[str, str] | None = None
+    """What `deltalake` is to be told beside the environment."""
 
     def __init__(self, path: Path):
         self._path = path
@@ -58,9 +36,11 @@ class LocalFolder:
         return str(self._path)
 
     def address(self, name: str) -> str:
+        """Path or address of a file or folder in it; names are relative, with `/`."""
         return str(self._path / name)
 
     def replace(self, name: str, write: Callable[[Path], None]) -> None:
+        """Let `write` make a file at the path it is given, and put it in the place of the named one at once."""
         path = self._path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         # a fixed name: what a killed publish left is overwritten by the next. No reader takes it for a table
@@ -75,10 +55,12 @@ class LocalFolder:
         _to_disk(path.parent)
 
     def opened(self, name: str) -> IO[bytes] | None:
+        """The named file for reading, None when there is none."""
         path = self._path / name
         return path.open("rb") if path.exists() else None
 
     def remove_unfinished(self) -> None:
+        """Remove what killed publishes left, in the folder and those below it."""
         for path in self._path.rglob(f".*{_UNFINISHED}"):
             _remove(path)
 
@@ -108,13 +90,16 @@ class S3Folder:
         return self._url
 
     @property
-    def storage_options(self) -> dict[str, str]:
+    def storage_options(self) -> dict[str, str] | None:
+        """What `deltalake` is to be told beside the environment."""
         return {"max_retries": str(_RETRIES), "retry_timeout": f"{_RETRY_FOR.total_seconds():.0f}s"}
 
     def address(self, name: str) -> str:
+        """As of a LocalFolder."""
         return f"{self._url}/{name}"
 
     def replace(self, name: str, write: Callable[[Path], None]) -> None:
+        """As of a LocalFolder; the file is made in the scratch folder and sent whole."""
         import obstore
 
         unfinished = self._scratch / f".upload{_UNFINISHED}"
@@ -130,12 +115,17 @@ class S3Folder:
         """Nothing to do: it shows no object that is not whole."""
 
     def opened(self, name: str) -> IO[bytes] | None:
+        """As of a LocalFolder; what is read is fetched."""
         import obstore
 
         try:
             return cast(IO[bytes], _Readable(obstore.open_reader(self._store, name)))
         except FileNotFoundError:
             return None
+
+
+Folder = LocalFolder | S3Folder
+"""A folder to publish into."""
 
 
 class _Readable:

@@ -166,9 +166,7 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
         yield Gold(connection, build, _served(connection, database, build))
 
 
-def _served(
-    connection: duckdb.DuckDBPyConnection, database: Path, build: PassedBuild
-) -> Served:
+def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: PassedBuild) -> Served:
     remedy = (
         "Nothing was published. Run dbt build on it (is LIKELY_BUYERS_STATE the same?), then"
         " likely-buyers publish."
@@ -200,7 +198,8 @@ def _served(
         raise NotPublishable(
             f"gold.predictions in {database} mixes the scores of several versions or days. {remedy}"
         )
-    return Served(*served[0], build_id=build.invocation_id)
+    name, version, day, run_id = served[0]
+    return Served(name, version, day, run_id, build.invocation_id)
 
 
 def quoted(name: str) -> str:

@@ -33,9 +33,7 @@ def publish_parquet(gold: Gold, folder: Folder, at: datetime) -> Published:
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTable:
-    query = (
-        gold.select_with_features(table) if table.name == "predictions" else gold.select(table)
-    )
+    query = gold.select_with_features(table) if table.name == "predictions" else gold.select(table)
     rows = written = 0
     for part in _parts(gold, table, query):
         rows += part.rows

@@ -1,4 +1,4 @@
-"""Tables of a PostgreSQL schema, all of one publish replaced in one transaction: a reader sees one run, and never waits."""
+"""Tables of a PostgreSQL schema, all replaced in one transaction: a reader sees one run, and never waits."""
 
 from __future__ import annotations
 
@@ -359,7 +359,9 @@ def _grant(
         )
 
 
-def _remove_old_rows(options: Mapping[str, str], place: PostgresPlace, published: Published) -> None:
+def _remove_old_rows(
+    options: Mapping[str, str], place: PostgresPlace, published: Published
+) -> None:
     """Give back the room of replaced rows and renew the statistics; readers do not wait for it."""
     changed = [table.name for table in published.tables if table.written]
     try:
@@ -388,7 +390,11 @@ def _postgres_type(table: GoldTable, column: str, kind: str) -> str:
 
 
 def _spelt(kind: str) -> str:
-    return kind.replace(" ", "").replace("withouttimezone", "").replace("timestampwithtimezone", "timestamptz")
+    return (
+        kind.replace(" ", "")
+        .replace("withouttimezone", "")
+        .replace("timestampwithtimezone", "timestamptz")
+    )
 
 
 def _name(part: Part) -> str:

@@ -122,7 +122,7 @@ def publish(
     if failed:
         raise PlaceFailed(
             without_secrets(
-                f"{len(failed)} of {len(jobs)} places were not published, and keep what stood there, each table whole:\n"
+                f"{len(failed)} of {len(jobs)} places were not published; what stood there stands, each table whole:\n"
                 + "\n".join(f"  {problem}" for problem in failed)
                 + "\nMend it and run likely-buyers publish again; what is published already costs little."
             )

@@ -12,7 +12,9 @@ from typing import Any
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.publishing.gold import Served
 
-PUBLICATION = "One row per published table: its rows, the run they are of, and when it was published (UTC)."
+PUBLICATION = (
+    "One row per published table: its rows, the run they are of, and when it was published (UTC)."
+)
 """Of the table `publication`, the receipt in a database."""
 
 RECEIPT_FILE = "_published.json"
