@@ -14,6 +14,8 @@ from likely_buyers.publishing.receipts import PUBLICATION, Published, PublishedT
 
 _ATTACHED = "published"
 _READ_ONLY = 0o444
+# A user's row is sought in one block: smaller than DuckDB's own, for a third of the time
+_BLOCK_ROWS = 16_384
 
 
 def publish_duckdb(gold: Gold, folder: Folder, name: str, at: datetime) -> Published:
@@ -24,7 +26,9 @@ def publish_duckdb(gold: Gold, folder: Folder, name: str, at: datetime) -> Publi
 
     def write(path: Path) -> None:
         with gold.connection.cursor() as connection:
-            connection.execute(f"attach {literal(str(path))} as {_ATTACHED}")
+            connection.execute(
+                f"attach {literal(str(path))} as {_ATTACHED} (row_group_size {_BLOCK_ROWS})"
+            )
             try:
                 connection.execute(f"create schema if not exists {schema}")
                 tables = tuple(
@@ -46,7 +50,7 @@ def _write_table(
     relation = f"{schema}.{quoted(table.name)}"
     query = gold.select(table)
     columns = gold.columns(query)
-    # a user's row is found by the smallest and largest user of each block; a log grows too long to be sorted daily
+    # a block tells its smallest and largest user; a log grows too long to be sorted daily
     order = "" if table.is_log else f" order by {gold.order(columns)}"
     ((rows,),) = connection.execute(f"create table {relation} as {query}{order}").fetchall()
     connection.execute(f"comment on table {relation} is {literal(table.description)}")
