@@ -12,7 +12,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 .PHONY: help demo test lint bench lock clean
 
 help:
-	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, write a report"
+	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
 	@echo "make test    set up, lint, run every test"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
@@ -55,6 +55,7 @@ demo: $(VENV)/.installed
 	likely-buyers train --promote
 	dbt build
 	likely-buyers top
+	likely-buyers publish
 	likely-buyers report
 
 # two workers share two cores: more threads of one only wait for the other

@@ -16,6 +16,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
     """The base classes of our rooms' errors."""
     from likely_buyers.explaining import ExplainingError
     from likely_buyers.promotion import NotEarned
+    from likely_buyers.publishing.errors import PublishingError
     from likely_buyers.registry import RegistryError
     from likely_buyers.report import ReportImpossible
     from likely_buyers.scoring import ScoringError
@@ -29,6 +30,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
         ExplainingError,
         NotEarned,
         ProjectError,
+        PublishingError,
         RegistryError,
         ReportImpossible,
         ScoringError,

@@ -96,6 +96,38 @@ def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
     assert contents() == before
 
 
+def test_gold_is_published_after_a_build_that_passed_and_not_after_one_that_failed(
+    job: Installation, shop: Path
+) -> None:
+    # it asks dbt as well, and leaves what dbt tells of the build alone
+    assert job.run("likely-buyers", "top").succeeded
+    published = job.run("likely-buyers", "publish")
+    assert published.succeeded, published.output
+    assert "published/gold.duckdb: 7 tables" in published.output
+    query = f"select {SCORES}, run_id, scored_at from gold.predictions order by user_id"
+    file = job.state / "published" / "gold.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        assert connection.sql(query).fetchall() == job.query(query)
+        undocumented = connection.sql(
+            "select table_name, column_name from duckdb_columns()"
+            " where comment is null and not internal and table_name <> 'publication'"
+        ).fetchall()
+        assert undocumented == []
+    logged = f"'{job.state}/published/parquet/predictions/**/*.parquet'"
+    columns = ", ".join(name for name, *_ in job.query("describe silver.user_features"))
+    assert job.query(f"select {columns} from {logged} order by user_id") == job.query(
+        f"select {columns} from silver.user_features order by user_id"
+    )
+
+    variables = {"events_path": str(shop), "as_of": str(AS_OF), "horizon_days": 15}
+    failed = job.dbt("build", variables=variables)
+    assert not failed.succeeded
+    refused = job.run("likely-buyers", "publish")
+    assert not refused.succeeded
+    assert "the last dbt build did not pass: model predictions" in refused.output
+    assert "Traceback" not in refused.output
+
+
 def test_only_what_changed_is_built_again(job: Installation, shop: Path) -> None:
     variables = {"events_path": str(shop), "as_of": str(AS_OF)}
     tables = ["user_features", "predictions", "top_buyers", "top_buyer_reasons"]

@@ -1,4 +1,4 @@
-"""The command line: `likely-buyers simulate / train / promote / rollback / models / top / report / replay`."""
+"""The command line, `likely-buyers …`: a command a function in `commands`."""
 
 from likely_buyers.cli.commands import app, main
 

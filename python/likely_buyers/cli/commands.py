@@ -336,6 +336,19 @@ def backfill(
     fill(project, days[0], days[1], every, version)
 
 
+@app.command()
+def publish(
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Put gold of a build that passed where people and BI tools read it: the places of vars.publish."""
+    from likely_buyers.cli.publish import publish_gold
+
+    publish_gold(Project.open(project_dir, profiles_dir, target, vars_text))
+
+
 def _print_versions(versions: list[ModelVersion]) -> None:
     table = Table(title="Trained versions, metrics out of time")
     for heading in ("version", "as of", "horizon", "AUC", "avg precision", "digest", ""):

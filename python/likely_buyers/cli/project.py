@@ -14,6 +14,9 @@ from likely_buyers.errors import ProjectError
 from likely_buyers.registry import Registry
 from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
+# The artifacts of dbt keep telling of the last build: `likely-buyers publish` asks them.
+_ASIDE = ("--quiet", "--no-write-json")
+
 
 @dataclass(frozen=True)
 class Project:
@@ -64,6 +67,17 @@ class Project:
         project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
         return project["vars"][name]
 
+    def publishing_places(self) -> Any:
+        """`vars.publish`: the settings of `--vars` before those of dbt_project.yml."""
+        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
+        return {**(project["vars"].get("publish") or {}), **(self.var("publish") or {})}
+
+    def target_path(self) -> Path:
+        """Where dbt leaves its artifacts."""
+        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
+        named = os.environ.get("DBT_TARGET_PATH") or project.get("target-path") or "target"
+        return self.project_dir / named
+
     def with_var(self, name: str, value: Any) -> "Project":
         """The same project with one dbt variable set."""
         given = {**(yaml.safe_load(self.vars_text) or {}), name: value}
@@ -87,7 +101,7 @@ class Project:
         database = state_folder(self.project_dir) / DATABASE_FILE
         if not (self.profiles_dir or self.target or database.exists()):
             return f"there is no database {database} yet"
-        finished = self._invoke("--quiet", "--log-level", "none", "run", "--select", *models)
+        finished = self._invoke(*_ASIDE, "--log-level", "none", "run", "--select", *models)
         return None if finished.success else _problem(finished)
 
     def rendered(self, text: str) -> str:
@@ -97,7 +111,7 @@ class Project:
             ProjectError: dbt could not; the message is dbt's.
         """
         finished = self._invoke(
-            *("--quiet", "--log-level", "none", "compile", "--no-introspect"),
+            *(*_ASIDE, "--log-level", "none", "compile", "--no-introspect"),
             *("--no-populate-cache", "--inline", text),
         )
         if not finished.success:
@@ -109,7 +123,7 @@ class Project:
         output = io.StringIO()
         # dbt prints the rows whatever its log level
         with redirect_stdout(output):
-            shown = self._invoke("--quiet", "show", "--inline", query, "--limit", str(limit))
+            shown = self._invoke(*_ASIDE, "show", "--inline", query, "--limit", str(limit))
         if not shown.success:
             print(output.getvalue(), end="")
             return None

@@ -1,0 +1,20 @@
+{#-
+    At the start of a run that builds models of gold: which run that is. Only when the build that passed is the
+    one named here may gold be published: a later build that was stopped left tables of two runs.
+-#}
+{% macro record_build_of_gold() %}
+    {% set gold = [] %}
+    {% for unique_id in selected_resources if graph.nodes.get(unique_id, {}).get('config', {}).get('schema') == 'gold' %}
+        {% if graph.nodes[unique_id].resource_type == 'model' %}
+            {% do gold.append(unique_id) %}
+        {% endif %}
+    {% endfor %}
+    {% if gold %}
+        {% set builds = api.Relation.create(
+            database=target.database, schema='bronze', identifier='latest_build_of_gold'
+        ) %}
+        create table if not exists {{ builds }} (invocation_id {{ dbt.type_string() }} not null);
+        delete from {{ builds }};
+        insert into {{ builds }} values ('{{ invocation_id }}');
+    {% endif %}
+{% endmacro %}
