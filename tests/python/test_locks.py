@@ -12,10 +12,9 @@ import pytest
 from conftest import PROJECT, Installation
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.scoring.database import opened
 from likely_buyers.scoring.errors import ScoringError
 from likely_buyers.warehouse.dbt_plugin import Plugin
-from likely_buyers.warehouse.state import BadSetting, DatabaseInUse, connect
+from likely_buyers.warehouse.state import BadSetting, DatabaseInUse, connect, opened
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 

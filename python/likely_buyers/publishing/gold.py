@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from likely_buyers.publishing.build import GoldTable, PassedBuild
 from likely_buyers.publishing.errors import NotPublishable
-from likely_buyers.warehouse.state import in_use
+from likely_buyers.warehouse.state import limits, opened
 
 PARTITION = ("model_name", "model_version", "as_of_date")
 """What the log of serving is kept by: the version that scored, and the day it spoke from."""
@@ -144,25 +143,13 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
     Raises:
         NotPublishable: no database, it is in use, or it does not hold what the build made.
     """
-    if not database.exists():
-        raise NotPublishable(f"there is no database {database}. Make one: dbt build.")
-    spill = database.parent / "spill"
-    with duckdb.connect(
-        config={
-            "memory_limit": os.environ.get("LIKELY_BUYERS_MEMORY_LIMIT", "4GB"),
-            "temp_directory": str(spill),
-            "preserve_insertion_order": "false",
-        }
-    ) as connection:
+    # waits for who holds it, and says who
+    opened(database, NotPublishable, read_only=True).close()
+    with duckdb.connect(config=limits(database)) as connection:
         connection.execute("set global TimeZone = 'UTC'")
-        try:
-            connection.execute(
-                f"attach {literal(str(database))} as {quoted(build.database)} (read_only)"
-            )
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            raise NotPublishable(in_use(database, error)) from error
+        connection.execute(
+            f"attach {literal(str(database))} as {quoted(build.database)} (read_only)"
+        )
         yield Gold(connection, build, _served(connection, database, build))
 
 

@@ -85,6 +85,15 @@ def opened_when_free(
         time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
+def limits(database: Path) -> dict[str, Any]:
+    """DuckDB's configuration as the profile has it: memory, where to spill, and rows in no order."""
+    return {
+        "memory_limit": memory_limit(),
+        "temp_directory": str(database.parent / "spill"),
+        "preserve_insertion_order": "false",
+    }
+
+
 def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """The database with the limits that dbt's profile gives it; UTC, as there.
 
@@ -97,11 +106,7 @@ def connect(database: Path, *, read_only: bool = False) -> duckdb.DuckDBPyConnec
         database,
         lock_attempts(),
         read_only=read_only,
-        config={
-            "memory_limit": memory_limit(),
-            "temp_directory": str(database.parent / "spill"),
-            "preserve_insertion_order": "false",
-        },
+        config=limits(database),
     )
     connection.execute("set TimeZone = 'UTC'")
     return connection
