@@ -41,6 +41,7 @@ from likely_buyers.publishing import (
     read_build,
 )
 from likely_buyers.publishing.postgres import connection_options
+from likely_buyers.warehouse.state import DatabaseInUse
 
 PARTITION = "model_name=o%27brien%20shop/model_version=3/as_of_date={}"
 
@@ -431,7 +432,8 @@ def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
     assert "there is no database" in refusal(shop)
 
 
-def test_a_database_in_use_is_said(shop: Shop) -> None:
+def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
     build = shop.build(1)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
     holder = subprocess.Popen(
@@ -442,7 +444,7 @@ def test_a_database_in_use_is_said(shop: Shop) -> None:
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(NotPublishable, match="in use by another process"):
+        with pytest.raises(DatabaseInUse, match="in use by another process"):
             shop.publish(build)
     finally:
         holder.communicate(b"\n", timeout=30)

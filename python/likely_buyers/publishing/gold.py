@@ -141,11 +141,14 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
     """The gold of a build, read only.
 
     Raises:
-        NotPublishable: no database, it is in use, or it does not hold what the build made.
+        NotPublishable: there is no database, or it does not hold what the build made.
+        DatabaseInUse: another process holds it and did not end while we waited.
     """
-    # waits for who holds it, and says who
-    opened(database, NotPublishable, read_only=True).close()
-    with duckdb.connect(config=limits(database)) as connection:
+    # the first waits for who holds the file, and keeps writers out; it cannot attach a file to write, so a second reads
+    with (
+        opened(database, NotPublishable, read_only=True),
+        duckdb.connect(config=limits(database)) as connection,
+    ):
         connection.execute("set global TimeZone = 'UTC'")
         connection.execute(
             f"attach {literal(str(database))} as {quoted(build.database)} (read_only)"
