@@ -376,8 +376,12 @@ class S3:
 
 @contextmanager
 def s3_server() -> Iterator[S3]:
+    from moto.backends import get_backend
+
     server = S3()
     try:
+        # moto keeps what earlier servers of the process were given
+        get_backend("s3").reset()
         server.filesystem().create_dir("shop")
         yield server
     finally:
