@@ -41,7 +41,6 @@ from likely_buyers.publishing import (
     read_build,
 )
 from likely_buyers.publishing.postgres import connection_options
-from likely_buyers.warehouse.state import DatabaseInUse
 
 PARTITION = "model_name=o%27brien%20shop/model_version=3/as_of_date={}"
 
@@ -444,7 +443,7 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(DatabaseInUse, match="in use by another process"):
+        with pytest.raises(NotPublishable, match="in use by another process"):
             shop.publish(build)
     finally:
         holder.communicate(b"\n", timeout=30)

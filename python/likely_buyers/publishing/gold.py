@@ -141,8 +141,7 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
     """The gold of a build, read only.
 
     Raises:
-        NotPublishable: there is no database, or it does not hold what the build made.
-        DatabaseInUse: another process holds it and did not end while we waited.
+        NotPublishable: there is no database, another process holds it, or it is not what the build made.
     """
     # the first waits for who holds the file, and keeps writers out; it cannot attach a file to write, so a second reads
     with (
