@@ -18,3 +18,4 @@ where
     or campaigns.campaign is null
     or arms.treated_users <> campaigns.treated_users
     or arms.control_users <> campaigns.control_users
+    or campaigns.users <> campaigns.treated_users + campaigns.control_users

@@ -212,7 +212,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
     registered(installation, names, users, linear_weight=0.3, habit_weight=0.2)
-    installation.built("--select", "predictions+", "feature_words")
+    installation.built("--select", "predictions+", "feature_words", "campaigns")
     return installation
 
 

@@ -14,6 +14,7 @@ from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.warehouse.dbt_plugin import Plugin
 from likely_buyers.warehouse.faults import remedy
+from likely_buyers.warehouse.state import connect
 
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -170,6 +171,22 @@ def test_a_database_that_was_closed_by_a_full_disk_says_so_without_a_traceback()
 
     with pytest.raises(DbtRuntimeError, match=r"the disk is full.*Free space there"):
         Plugin("likely_buyers", {}).configure_cursor(Closed())
+
+
+def test_a_log_that_duckdb_cannot_replay_by_itself_is_taken_over(tmp_path: Path) -> None:
+    database = tmp_path / "likely_buyers.duckdb"
+    killed = (
+        "import duckdb, os, sys\n"
+        "connection = duckdb.connect(sys.argv[1])\n"
+        "connection.execute('create table kept (number integer, check (abs(number) > 0))')\n"
+        "connection.execute('insert into kept values (7)')\n"
+        "connection.execute(\"comment on column kept.number is 'a number'\")\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(database)], check=False, timeout=60)
+    assert database.with_name("likely_buyers.duckdb.wal").exists()
+    with connect(database, read_only=True) as connection:
+        assert connection.sql("select * from kept").fetchall() == [(7,)]
 
 
 def test_a_full_spill_folder(tmp_path: Path) -> None:

@@ -130,6 +130,7 @@ class Project:
         return [tuple(row) for row in shown.result.results[0].agate_table.rows]
 
     def _invoke(self, *arguments: str) -> Any:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
         options = ["--project-dir", str(self.project_dir)]
@@ -139,7 +140,11 @@ class Project:
             options += ["--target", self.target]
         if yaml.safe_load(self.vars_text):
             options += ["--vars", self.vars_text]
-        return dbtRunner().invoke([*arguments, *options])
+        try:
+            return dbtRunner().invoke([*arguments, *options])
+        finally:
+            # else the database stays open here, with a configuration that no other connection of ours may differ from
+            DuckDBConnectionManager.close_all_connections()
 
 
 def _problem(finished: Any) -> str:

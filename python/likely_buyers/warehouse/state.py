@@ -71,6 +71,9 @@ def opened_when_free(
     while True:
         try:
             return duckdb.connect(str(database), read_only=read_only, config=config)
+        except duckdb.InternalException as error:
+            if "replaying WAL" not in str(error) or not _finish_log(database):
+                raise
         except duckdb.IOException as error:
             if "lock" not in str(error):
                 raise
@@ -81,8 +84,25 @@ def opened_when_free(
                     f"the database {database} is in use by {_holder(error)}. Waiting for it: up to"
                     f" {attempts} attempts, a second apart ({LOCK_ATTEMPTS})."
                 )
-        attempt += 1
-        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+            attempt += 1
+            time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+
+
+def _finish_log(database: Path) -> bool:
+    """Take over what a killed process left in the log beside the database; whether there was any.
+
+    DuckDB fails to open a database whose log alters a table with an expression in its definition: it looks up
+    functions before there is a default database (duckdb #19712, #22124). Attached beside another one it can.
+    """
+    log = database.with_name(database.name + ".wal")
+    if not log.exists():
+        return False
+    path, name = str(database).replace("'", "''"), database.stem.replace('"', '""')
+    with duckdb.connect() as connection:
+        # under the name that the log knows
+        connection.execute(f"attach '{path}' as \"{name}\"")
+        connection.execute(f'checkpoint "{name}"')
+    return not log.exists()
 
 
 def limits(database: Path) -> dict[str, Any]:
