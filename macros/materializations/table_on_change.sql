@@ -13,6 +13,7 @@
     {%- if existing is not none and not should_full_refresh() and inputs == remembered_inputs() -%}
         {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
         {{ run_hooks(post_hooks) }}
+        {% do persist_docs(target_relation, model) %}
         {% do adapter.commit() %}
         {{ return({"relations": [target_relation]}) }}
     {%- endif -%}
