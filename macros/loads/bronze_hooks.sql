@@ -64,7 +64,7 @@
     with expected as (
         select source_file, load_id, line_count - rejected_count as lines
         from {{ ref('loaded_files') }}
-        where load_id not in (select load_id from {{ load_progress() }} where model_name = 'raw_events')
+        where {{ unfinished }}
     ),
 
     loaded as (
@@ -90,5 +90,5 @@
     insert into {{ load_progress() }}
     select distinct 'raw_events' as model_name, load_id, '' as definition, '{{ invocation_id }}' as invocation_id
     from {{ ref('loaded_files') }}
-    where load_id not in (select load_id from {{ load_progress() }} where model_name = 'raw_events');
+    where {{ unfinished }};
 {% endmacro %}

@@ -16,7 +16,12 @@
 {% endmacro %}
 
 {% macro load_progress() %}
-    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier='load_progress')) %}
+    {% do return(ledger('load_progress')) %}
+{% endmacro %}
+
+{#- A table that hooks keep, beside the models of bronze. -#}
+{% macro ledger(name) %}
+    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
 {% endmacro %}
 
 {#-

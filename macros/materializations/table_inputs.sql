@@ -1,6 +1,6 @@
 {#- What each table_on_change was made of when it was last built: one row per table. -#}
 {% macro table_inputs_ledger() %}
-    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier='table_inputs')) %}
+    {% do return(ledger('table_inputs')) %}
 {% endmacro %}
 
 {% macro create_table_inputs() %}

@@ -84,9 +84,7 @@ liked_categories as (
     where
         events.category is not null
         and events.event_date < selected_users.as_of_date
-        and events.event_date >= (
-            select {{ dbt.dateadd('day', -90, 'as_of_date') }} from scored_users
-        )
+        and {{ dbt.datediff('events.event_date', 'selected_users.as_of_date', 'day') }} <= 90
     group by selected_users.buyer_rank, events.category
 ),
 

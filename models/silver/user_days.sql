@@ -40,14 +40,17 @@ touched_events as (
 ),
 {%- endif %}
 
--- few events are purchases: telling their products apart costs little on its own
-purchased_products as (
+-- few events are bought or sent back: exact money and telling their products apart cost little on their own
+money as (
     select
         user_id,
         event_date,
-        count(distinct product_id) as purchased_products
+        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
+        cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
+        cast(sum(case when event_type = 'purchase' then price * quantity end) as decimal(18, 4)) as revenue,
+        cast(sum(case when event_type = 'refund' then price * quantity end) as decimal(18, 4)) as refunded
     from {{ events }}
-    where event_type = 'purchase'
+    where event_type in ('purchase', 'refund')
     group by user_id, event_date
 ),
 
@@ -63,35 +66,20 @@ event_counts as (
         count(case when event_type = 'remove_from_cart' then 1 end) as removals,
         count(case when event_type = 'purchase' then 1 end) as purchases,
         count(case when event_type = 'refund' then 1 end) as refunds,
-        count(distinct case when product_id is not null then {{ fast_hash(['product_id']) }} end) as products,
-        coalesce(sum(case when event_type = 'purchase' then quantity end), 0) as purchased_quantity,
-        coalesce(sum(case when event_type = 'purchase' then price * quantity end), 0) as revenue,
-        coalesce(sum(case when event_type = 'refund' then price * quantity end), 0) as refunded
+        count(distinct case when product_id is not null then {{ fast_hash(['product_id']) }} end) as products
     from {{ events }}
     group by user_id, event_date
 ),
 
 user_days as (
     select
-        event_counts.user_id,
-        event_counts.event_date,
-        event_counts.events,
-        event_counts.sessions,
-        event_counts.views,
-        event_counts.carts,
-        event_counts.removals,
-        event_counts.purchases,
-        event_counts.refunds,
-        event_counts.products,
-        coalesce(purchased_products.purchased_products, 0) as purchased_products,
-        cast(event_counts.purchased_quantity as decimal(18, 3)) as purchased_quantity,
-        cast(event_counts.revenue as decimal(18, 4)) as revenue,
-        cast(event_counts.refunded as decimal(18, 4)) as refunded
+        event_counts.*,
+        coalesce(money.purchased_products, 0) as purchased_products,
+        coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
+        coalesce(money.revenue, cast(0 as decimal(18, 4))) as revenue,
+        coalesce(money.refunded, cast(0 as decimal(18, 4))) as refunded
     from event_counts
-    left join purchased_products
-        on
-            event_counts.user_id = purchased_products.user_id
-            and event_counts.event_date = purchased_products.event_date
+    left join money on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
 )
 
 select * from user_days

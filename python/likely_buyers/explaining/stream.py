@@ -1,6 +1,6 @@
 """The stream from features to the largest contributions."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -70,9 +70,10 @@ def _explained_batches(
 ) -> Iterator[pa.RecordBatch]:
     explainer = Explainer(model.estimator)
     batches = (batch for batch in features if batch.num_rows)
+    in_order_of_features = [themes[name] for name in model.feature_names]
     done = 0
     for rows, explained in in_order(
-        lambda batch: (batch.num_rows, _explained(batch, explainer, model, themes)),
+        lambda batch: (batch.num_rows, _explained(batch, explainer, model, in_order_of_features)),
         batches,
         ahead=_BATCHES_AHEAD,
     ):
@@ -91,11 +92,11 @@ def _explained(
     batch: pa.RecordBatch,
     explainer: Explainer,
     model: LoadedModel,
-    themes: Mapping[str, FeatureTheme],
+    themes: Sequence[FeatureTheme],
 ) -> pa.RecordBatch:
     X = feature_matrix(batch, model.feature_names)
     contributions = explainer.contributions(X)
-    chosen = raising_features(contributions, X, [themes[name] for name in model.feature_names])
+    chosen = raising_features(contributions, X, themes)
     user, place = np.nonzero(chosen >= 0)
     feature = chosen[user, place]
     columns = {
