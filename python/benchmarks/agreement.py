@@ -47,12 +47,12 @@ def check_predictions(
 
 
 def check_top_buyers(database: Path, who: str, top_buyers: str) -> None:
-    """The same list as gold.top_buyers: users, ranks and deciles.
+    """The same list as gold.top_buyers: users, ranks, deciles and favourite categories.
 
     Raises:
         SystemExit: not so.
     """
-    columns = "cast(user_id as varchar) as user_id, rank, decile"
+    columns = "cast(user_id as varchar) as user_id, rank, decile, favourite_category"
     ours, theirs = (f"select {columns} from {table}" for table in ("gold.top_buyers", top_buyers))
     with duckdb.connect(str(database), read_only=True) as connection:
         ((differing,),) = connection.sql(
@@ -62,6 +62,27 @@ def check_top_buyers(database: Path, who: str, top_buyers: str) -> None:
         raise SystemExit(
             f"{who} does not come to the list of dbt build: {differing:,} rows differ."
         )
+
+
+def check_events(database: Path, who: str, events: str, quarantined_events: str) -> None:
+    """The same events as silver.events, by their ids, and as many lines in quarantine.
+
+    Raises:
+        SystemExit: not so.
+    """
+    # adding up hashes compares 100 M ids without holding them
+    ids = "select count(*), sum(hash(event_id)::hugeint) from"
+    lines = "select count(*) from"
+    with duckdb.connect(str(database), read_only=True) as connection:
+        for ours, theirs in [
+            (f"{ids} silver.events", f"{ids} {events}"),
+            (f"{lines} silver.quarantined_events", f"{lines} {quarantined_events}"),
+        ]:
+            expected, found = (connection.sql(query).fetchone() for query in (ours, theirs))
+            if expected != found:
+                raise SystemExit(
+                    f"{who} does not come to the events of dbt build: expected {expected} ({ours}), found {found}."
+                )
 
 
 def check_user_days(database: Path, who: str, user_days: int) -> None:

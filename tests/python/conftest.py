@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,3 +125,33 @@ class Builder:
 @pytest.fixture(scope="session")
 def builder() -> Builder:
     return Builder()
+
+
+class DeliveredShop:
+    """A folder of deliveries, and the warehouse that takes them in up to its features."""
+
+    def __init__(self, builder: Builder, folder: Path) -> None:
+        self.builder = builder
+        self.events = folder / "events"
+        self.warehouse = Installation(folder / "state")
+        self.variables = {"events_path": str(self.events), "as_of": "2020-02-01"}
+
+    def build(
+        self,
+        *flags: str,
+        select: Sequence[str] = ("+user_features",),
+        into: Installation | None = None,
+    ) -> Finished:
+        state = (into or self.warehouse).state
+        return self.builder.build(state, self.variables, "--select", *select, *flags)
+
+    def built(
+        self,
+        *flags: str,
+        select: Sequence[str] = ("+user_features",),
+        into: Installation | None = None,
+    ) -> str:
+        """What a build that must succeed said, in one line."""
+        finished = self.build(*flags, select=select, into=into)
+        assert finished.succeeded, finished.output
+        return " ".join(finished.output.split())

@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from conftest import PROJECT, Builder, Finished, Installation
+from conftest import PROJECT, Builder, DeliveredShop, Installation
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.warehouse.dbt_plugin import Plugin
@@ -53,23 +53,8 @@ def deliver(file: Path, *made: str) -> Path:
     return file
 
 
-class Shop:
-    """A folder of deliveries and the warehouse that takes them in."""
-
-    def __init__(self, builder: Builder, folder: Path) -> None:
-        self.builder = builder
-        self.events = folder / "events"
-        self.warehouse = Installation(folder / "state")
-        self.variables = {"events_path": str(self.events), "as_of": "2020-02-01"}
-
-    def build(self, *select: str, into: Installation | None = None) -> Finished:
-        selected = ("--select", *(select or ("+user_features",)))
-        return self.builder.build((into or self.warehouse).state, self.variables, *selected)
-
-    def built(self, *select: str, into: Installation | None = None) -> str:
-        finished = self.build(*select, into=into)
-        assert finished.succeeded, finished.output
-        return " ".join(finished.output.split())
+class Shop(DeliveredShop):
+    """Its tables by their sums, to be compared before and after a fault."""
 
     def contents(self, of: Installation | None = None) -> dict[str, list[tuple[Any, ...]]]:
         """Per table the number of rows and a sum over them that any other row would change."""
@@ -225,9 +210,9 @@ def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_vanishes_between_being_found_and_being_read(shop: Shop) -> None:
     before = shop.contents()
     late = deliver(shop.events / "2.csv", *lines(2, 50))
-    shop.built("event_types", "loaded_files")
+    shop.built(select=("event_types", "loaded_files"))
     late.rename(late.with_suffix(".away"))
-    finished = shop.build("rejected_lines", "raw_events", "events")
+    finished = shop.build(select=("rejected_lines", "raw_events", "events"))
     assert not finished.succeeded
     message = " ".join(finished.output.split())
     assert "raw_events failed: a file was there and then was not" in message
@@ -245,13 +230,13 @@ def test_a_file_that_grows(shop: Shop, grown_before: str) -> None:
     before = shop.contents()
     growing = deliver(shop.events / "2.csv", *lines(2, 50))
     if grown_before == "raw_events":
-        shop.built("event_types", "loaded_files", "rejected_lines")
+        shop.built(select=("event_types", "loaded_files", "rejected_lines"))
     else:
         shop.built()
     with growing.open("a") as file:
         file.write("\n".join([*lines(3, 50), ""]))
     if grown_before == "raw_events":
-        finished = shop.build("raw_events")
+        finished = shop.build(select=("raw_events",))
         assert not finished.succeeded
         message = " ".join(finished.output.split())
         assert (

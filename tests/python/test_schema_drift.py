@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from conftest import Builder, Finished, Installation
+from conftest import Builder, DeliveredShop, Installation
 
 COLUMNS = [
     *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
@@ -47,23 +47,8 @@ def deliver(file: Path, events: list[Event], order: list[str] | None = None) -> 
         connection.table("delivery").write_parquet(str(file))
 
 
-class Shop:
-    """A folder of deliveries, and the warehouse that takes them in."""
-
-    def __init__(self, builder: Builder, folder: Path) -> None:
-        self.builder = builder
-        self.events = folder / "events"
-        self.warehouse = Installation(folder / "state")
-        self.variables = {"events_path": str(self.events), "as_of": "2020-02-01"}
-
-    def build(self, *flags: str, into: Installation | None = None) -> Finished:
-        state = (into or self.warehouse).state
-        return self.builder.build(state, self.variables, "--select", "+user_features", *flags)
-
-    def built(self, *flags: str, into: Installation | None = None) -> str:
-        finished = self.build(*flags, into=into)
-        assert finished.succeeded, finished.output
-        return " ".join(finished.output.split())
+class Shop(DeliveredShop):
+    """Its tables row by row, to be compared with those of a full refresh."""
 
     def refused(self) -> str:
         finished = self.build()

@@ -1,4 +1,5 @@
--- An event id occurs once. Only days touched by loads that this test has not passed yet are looked at.
+-- An event id occurs once. Only days touched by loads that this test has not passed yet are looked at. Ids made of the
+-- whole line can only be equal on one day.
 with touched_days as (
     select distinct cast(event_time as date) as event_date
     from (
@@ -6,22 +7,17 @@ with touched_days as (
     ) as mapped_lines
 ),
 
-touched_events as (
-    select events.event_id
-    from {{ ref('events') }} as events
-    inner join touched_days on events.event_date = touched_days.event_date
-),
-
--- a cheap hash finds the few ids that may be equal
-repeated_hashes as (
-    select {{ fast_hash(['event_id']) }} as id_hash
-    from touched_events
-    group by {{ fast_hash(['event_id']) }}
+repeated_ids as (
+    {%- for part in (parts_by_date(ref('events')) if event_key_is_whole_line() else [none]) %}
+    select event_id
+    from {{ ref('events') }}
+    where
+        event_date in (select touched_days.event_date from touched_days)
+        {{ "and " ~ part if part }}
+    group by event_id
     having count(*) > 1
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 )
 
-select event_id
-from touched_events
-where {{ fast_hash(['event_id']) }} in (select repeated_hashes.id_hash from repeated_hashes)
-group by event_id
-having count(*) > 1
+select event_id from repeated_ids

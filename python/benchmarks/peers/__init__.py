@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from agreement import check_predictions, check_top_buyers, check_user_days
+from agreement import check_events, check_predictions, check_top_buyers, check_user_days
 from measure import Run, run
 from shops import PROJECT
 
@@ -57,7 +57,13 @@ def run_pyspark(
     finished = run(command, environment, folder=PROJECT, most_gb=most_gb)
     if finished.stopped:
         raise SystemExit(f"{PYSPARK} held more than {most_gb:.1f} GB of memory and was stopped.")
-    gold = out / "gold"
+    gold, silver = out / "gold", out / "silver"
+    check_events(
+        database,
+        PYSPARK,
+        f"read_parquet('{silver}/events/*.parquet')",
+        f"read_parquet('{silver}/quarantined_events/*.parquet')",
+    )
     check_predictions(database, PYSPARK, f"read_parquet('{gold}/predictions/*.parquet')")
     check_top_buyers(database, PYSPARK, f"read_parquet('{gold}/top_buyers/*.parquet')")
     return finished

@@ -2,9 +2,9 @@
 
     python textbook_pyspark.py EVENTS_FOLDER REGISTRY_FOLDER OUT_FOLDER --cores 2 --driver-memory 6g
 
-It writes the tables of the pipeline as Parquet: bronze/raw_events, silver/events, silver/user_days,
-silver/user_features, gold/predictions (a pandas UDF with the broadcast champion) and gold/top_buyers. It leaves out
-what nobody asks of it: quarantine, digests of events, reasons, the history of scores, and every test.
+It writes the tables of the pipeline as Parquet, with the same rows: bronze/raw_events, silver/events with their ids,
+silver/quarantined_events, silver/user_days, silver/user_features, gold/predictions (a pandas UDF with the broadcast
+champion), gold/prediction_history and gold/top_buyers. It leaves out reasons, audiences and campaigns, and every test.
 
 Distinct counts go through sets, since several countDistinct in one aggregate copy every row for each of them; shuffles
 have 16 parts a core instead of 200 in all.
@@ -66,7 +66,17 @@ def main() -> None:
         return spark.read.parquet(path)
 
     lines = spark.read.parquet(str(options.events / "*.parquet"))
-    raw_events = written(lines.withColumn("source_file", f.input_file_name()), "bronze/raw_events")
+    raw_events = written(
+        lines.withColumns(
+            {
+                "source_file": f.input_file_name(),
+                "load_id": f.lit(1),
+                "loaded_at": f.current_timestamp(),
+            }
+        ),
+        "bronze/raw_events",
+    )
+    written(quarantined(raw_events), "silver/quarantined_events")
     events = written(cleaned(raw_events), "silver/events")
     days = written(user_days(events), "silver/user_days")
     (last_day,) = days.agg(f.max("event_date")).first()
@@ -74,23 +84,51 @@ def main() -> None:
     features = written(user_features(days, as_of), "silver/user_features")
     model = Registry(options.registry).load()
     predictions = written(predicted(spark, features, model), "gold/predictions")
-    written(top_buyers(predictions), "gold/top_buyers")
+    dated = predictions.withColumn("as_of_date", f.lit(as_of))
+    dated.write.mode("append").parquet(str(options.out / "gold/prediction_history"))
+    written(top_buyers(predictions, events, as_of), "gold/top_buyers")
     spark.stop()
 
 
+def broken_rules() -> Column:
+    """Names of the rules that a raw line breaks, with spaces between; empty if it is an event."""
+    rules = {
+        "future_event_time": f.col("event_time") > f.expr("localtimestamp() + interval 1 day"),
+        "unknown_event_type": ~f.coalesce(
+            f.col("event_type").isin(list(EVENT_TYPES)), f.lit(False)
+        ),
+        "missing_user_id": f.col("user_id").isNull(),
+        "negative_price": f.col("price") < 0,
+    }
+    return f.concat_ws(" ", *(f.when(broken, f.lit(name)) for name, broken in rules.items()))
+
+
+def quarantined(raw_events: DataFrame) -> DataFrame:
+    """Lines that are no events, and why."""
+    return raw_events.withColumn("reasons", broken_rules()).where(f.col("reasons") != "")
+
+
 def cleaned(raw_events: DataFrame) -> DataFrame:
-    """Valid events, each once."""
-    valid = (
-        f.col("event_type").isin(list(EVENT_TYPES))
-        & f.col("user_id").isNotNull()
-        & (f.col("price").isNull() | (f.col("price") >= 0))
-        & (f.col("event_time") <= f.expr("localtimestamp() + interval 1 day"))
-    )
+    """Valid events, each once, with an id made of the whole line."""
+    line = [
+        f.concat(f.lit(f"\x1f{name}="), f.col(name).cast("string"))
+        for name in sorted(set(raw_events.columns) - {"source_file", "load_id", "loaded_at"})
+    ]
     return (
-        raw_events.where(valid)
-        .drop("source_file")
-        .dropDuplicates()
-        .withColumn("event_date", f.to_date("event_time"))
+        raw_events.where(broken_rules() == "")
+        .select(
+            f.md5(f.concat_ws("", *line)).alias("event_id"),
+            "event_time",
+            f.to_date("event_time").alias("event_date"),
+            "event_type",
+            f.col("user_id").cast("string").alias("user_id"),
+            f.col("user_session").alias("session_id"),
+            f.col("product_id").cast("string").alias("product_id"),
+            f.col("category_code").alias("category"),
+            "brand",
+            "price",
+        )
+        .dropDuplicates(["event_id"])
     )
 
 
@@ -102,7 +140,7 @@ def user_days(events: DataFrame) -> DataFrame:
 
     return events.groupBy("user_id", "event_date").agg(
         *(f.count_if(is_type(kind)).alias(name) for kind, name in EVENT_TYPES.items()),
-        f.size(f.collect_set("user_session")).alias("sessions"),
+        f.size(f.collect_set("session_id")).alias("sessions"),
         f.size(f.collect_set("product_id")).alias("products"),
         f.size(f.collect_set(f.when(is_type("purchase"), f.col("product_id")))).alias(
             "purchased_products"
@@ -238,16 +276,35 @@ def predicted(spark: SparkSession, features: DataFrame, model: LoadedModel) -> D
             yield pd.DataFrame({"user_id": batch["user_id"], "probability": probability})
 
     numbers = features.select("user_id", *(f.col(name).cast("double") for name in names))
-    return numbers.mapInPandas(score, "user_id long, probability double")
+    return numbers.mapInPandas(score, "user_id string, probability double")
 
 
-def top_buyers(predictions: DataFrame) -> DataFrame:
-    """The likeliest tenth, ranked."""
+def top_buyers(predictions: DataFrame, events: DataFrame, as_of: date) -> DataFrame:
+    """The likeliest tenth, ranked, with what they like lately."""
     users, mean = predictions.agg(f.count("*"), f.avg("probability")).first()
-    by_probability = Window.orderBy(f.desc("probability"), f.col("user_id").cast("string"))
+    by_probability = Window.orderBy(f.desc("probability"), "user_id")
     ranked = predictions.withColumn("rank", f.row_number().over(by_probability))
+    selected = ranked.where(f.col("rank") <= f.ceil(f.lit(users * TOP_FRACTION)))
+    recent = events.where(
+        f.col("category").isNotNull() & (f.col("event_date") >= as_of - timedelta(days=90))
+    )
+    by_liking = Window.partitionBy("user_id").orderBy(
+        f.desc("events"), f.desc("purchases"), f.desc("last_time"), "category"
+    )
+    favourites = (
+        recent.join(selected.select("user_id"), "user_id")
+        .groupBy("user_id", "category")
+        .agg(
+            f.count("*").alias("events"),
+            f.count_if(f.col("event_type") == "purchase").alias("purchases"),
+            f.max("event_time").alias("last_time"),
+        )
+        .withColumn("place", f.row_number().over(by_liking))
+        .where(f.col("place") == 1)
+        .select("user_id", f.col("category").alias("favourite_category"))
+    )
     return (
-        ranked.where(f.col("rank") <= f.ceil(f.lit(users * TOP_FRACTION)))
+        selected.join(favourites, "user_id", "left")
         .withColumn("decile", f.ceil(10 * f.col("rank") / users).cast("int"))
         .withColumn("lift", f.col("probability") / mean)
     )

@@ -24,6 +24,8 @@ HABIT_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
+# So many rows of a hundred features stay in a core's cache from one step to the next.
+_ROWS_AT_ONCE = 1024
 _HABIT_ROWS = 20_000
 _SMALLEST_PROBABILITY = 1e-4
 
@@ -57,11 +59,14 @@ class LinearPart(BaseEstimator):
         return self
 
     def _standardised(self, filled_logs: Floats) -> Floats:
-        return np.clip((filled_logs - self.mean_) / self.scale_, -_FARTHEST, _FARTHEST)
+        inputs = filled_logs - self.mean_
+        inputs /= self.scale_
+        return np.clip(inputs, -_FARTHEST, _FARTHEST, out=inputs)
 
     def _inputs(self, X: Floats) -> Floats:
         logs = _signed_log(X)
-        return self._standardised(np.where(np.isnan(logs), self.median_, logs))
+        np.copyto(logs, self.median_, where=np.isnan(logs))
+        return self._standardised(logs)
 
     @property
     def base(self) -> float:
@@ -70,10 +75,12 @@ class LinearPart(BaseEstimator):
 
     def decision_function(self, X: Floats) -> Floats:
         """Log-odds (n,); those of a row do not depend on the rows beside it, as a matrix product's last bits do."""
-        inputs = self._inputs(X)
-        log_odds = np.full(len(inputs), self.intercept_)
-        for column, coefficient in enumerate(self.coefficients_):
-            log_odds += coefficient * inputs[:, column]
+        log_odds = np.full(len(X), self.intercept_)
+        for start in range(0, len(X), _ROWS_AT_ONCE):
+            rows = slice(start, start + _ROWS_AT_ONCE)
+            inputs = self._inputs(X[rows])
+            for column, coefficient in enumerate(self.coefficients_):
+                log_odds[rows] += coefficient * inputs[:, column]
         return log_odds
 
     def contributions(self, X: Floats) -> Floats:
@@ -82,7 +89,9 @@ class LinearPart(BaseEstimator):
 
 
 def _signed_log(X: Floats) -> Floats:
-    return np.sign(X) * np.log1p(np.abs(X))
+    logs = np.abs(X)
+    np.log1p(logs, out=logs)
+    return np.copysign(logs, X, out=logs)
 
 
 class HabitPart(BaseEstimator):
