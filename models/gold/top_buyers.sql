@@ -20,6 +20,7 @@ events as (
 scored_users as (
     select
         count(*) as user_count,
+        cast(ceil(count(*) * {{ var('top_fraction') }}) as {{ dbt.type_bigint() }}) as places,
         cast(sum(cast(probability as decimal(18, 12))) as {{ type_double() }}) / count(*) as mean_probability,
         min(as_of_date) as as_of_date,
         min(horizon_days) as horizon_days
@@ -39,7 +40,15 @@ last_horizon as (
         and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= scored_users.horizon_days
 ),
 
+-- everybody is ranked by two columns, and only who is selected gets the others
 ranked_users as (
+    select
+        user_id,
+        row_number() over (order by probability desc nulls last, user_id asc) as buyer_rank
+    from predictions
+),
+
+selected_users as (
     select
         predictions.user_id,
         predictions.as_of_date,
@@ -49,20 +58,17 @@ ranked_users as (
         predictions.model_version,
         scored_users.user_count,
         predictions.probability / nullif(scored_users.mean_probability, 0) as lift,
-        row_number() over (order by predictions.probability desc nulls last, predictions.user_id asc) as buyer_rank
-    from predictions
+        ranked_users.buyer_rank
+    from ranked_users
     cross join scored_users
-),
-
-selected_users as (
-    select * from ranked_users
+    inner join predictions on ranked_users.user_id = predictions.user_id
     where
-        buyer_rank <= ceil(user_count * {{ var('top_fraction') }})
+        ranked_users.buyer_rank <= scored_users.places
         {%- if var('min_probability') is not none %}
-        and probability >= {{ var('min_probability') }}
+        and predictions.probability >= {{ var('min_probability') }}
         {%- endif %}
         {%- if var('min_lift') is not none %}
-        and lift >= {{ var('min_lift') }}
+        and predictions.probability / nullif(scored_users.mean_probability, 0) >= {{ var('min_lift') }}
         {%- endif %}
 ),
 

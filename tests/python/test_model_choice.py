@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import skops.io
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from likely_buyers.evaluation import roc_auc
 from likely_buyers.training import (
@@ -29,6 +30,7 @@ from likely_buyers.training import (
 )
 from likely_buyers.training.calibration import ScoredCutoff, choose_calibration
 from likely_buyers.training.selection import BOOSTING_CANDIDATES, LINEAR_CANDIDATES
+from likely_buyers.training.trees import boosted_log_odds
 
 SETTINGS = TrainingSettings(horizon_days=30, evaluation_cutoffs=3)
 FIRST = date(2024, 1, 1)
@@ -173,6 +175,23 @@ def test_the_score_of_a_user_does_not_depend_on_who_else_is_scored():
     assert np.array_equal(model.predict_proba(X[::-1]), together[::-1])
     for start, end in ((0, 1), (5, 18), (100, 1237)):
         assert np.array_equal(model.predict_proba(X[start:end]), together[start:end])
+
+
+@pytest.mark.parametrize("leaves", [2, 4, 9, 24])
+def test_boosted_trees_say_what_scikit_learn_says_to_the_bit(leaves: int):
+    rng = np.random.default_rng(leaves)
+    X = np.round(rng.normal(size=(20_000, 6)), 1)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    y = np.nan_to_num(X[:, 0], nan=1.0) * np.nan_to_num(X[:, 1]) + rng.normal(size=len(X)) > 0
+    boosting = HistGradientBoostingClassifier(max_leaf_nodes=leaves, max_iter=30).fit(X, y)
+    # on the thresholds themselves, beyond all of them, and in batches of any size
+    X[:6] = [[np.inf], [-np.inf], [np.nan], [0.0], [-0.0], [1e300]]
+    X[6:1000, 0] = np.resize(
+        np.concatenate([stage[0].nodes["num_threshold"] for stage in boosting._predictors]), 994
+    )
+    for rows in (1, 1_000, 16_385, 20_000):
+        expected = boosting.decision_function(X[:rows])
+        assert np.array_equal(boosted_log_odds(boosting, X[:rows]), expected)
 
 
 def test_a_matrix_of_another_width_is_refused():

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
 from likely_buyers.training.parts import HabitPart, LinearPart
+from likely_buyers.training.trees import boosted_log_odds
 
 Floats = NDArray[np.float64]
 
@@ -188,7 +189,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         used = features[:, self.columns_]
         parts = {}
         if self.boosting_ is not None:
-            parts["boosting"] = shares["boosting"] * self.boosting_.decision_function(used)
+            parts["boosting"] = shares["boosting"] * boosted_log_odds(self.boosting_, used)
         if self.linear_ is not None:
             parts["linear"] = shares["linear"] * self.linear_.decision_function(used)
         if self.habit_ is not None:
