@@ -5,6 +5,8 @@
         {% do events_path() %}
         {% do given_as_of() %}
         {% do check_number('machine_events_per_day', 1, none, whole=true) %}
+        {% do check_number('events_of_a_part', 1, none, whole=true) %}
+        {% do check_number('users_of_a_part', 1, none, whole=true) %}
         {% do check_number('horizon_days', 1, 365, whole=true) %}
         {% do check_number('top_fraction', 0, 1, above_low=true) %}
         {% do check_number('min_probability', 0, 1, optional=true) %}

@@ -1,7 +1,8 @@
 {#-
-    Conditions that split a relation by its event_date into parts of a few million rows, or [none] for the whole. A model
-    that groups by user and day is put together of them with `union all`: DuckDB makes one after the other, so that
-    the groups of a part, not those of years, have to fit into memory. Where they would, too, it is faster by a third.
+    Conditions that split a relation by its event_date into parts of about vars.events_of_a_part rows, or [none] for the
+    whole. A model that groups by user and day is put together of them with `union all`: DuckDB makes one after the
+    other, so that the groups of a part, not those of years, have to fit into memory. Where all would fit, it is
+    faster by a third.
 -#}
 {% macro parts_by_date(relation) %}
     {{ return(adapter.dispatch('parts_by_date')(relation)) }}
@@ -13,12 +14,11 @@
 {% endmacro %}
 
 {% macro duckdb__parts_by_date(relation) %}
-    {% set rows_of_a_part = 4000000 %}
-    {% if not (execute and relation.schema and load_relation(relation) is not none) %}
+    {% if not (execute and flags.INTROSPECT and relation.schema and load_relation(relation) is not none) %}
         {% do return([none]) %}
     {% endif %}
     {% set days = run_query(
-        "select event_date, floor((sum(count(*)) over (order by event_date) - 1) / " ~ rows_of_a_part ~ ") from "
+        "select event_date, floor((sum(count(*)) over (order by event_date) - 1) / " ~ var('events_of_a_part') ~ ") from "
         ~ relation ~ " group by event_date order by event_date").rows %}
     {% set first_days = {} %}
     {% for day in days %}

@@ -1,7 +1,7 @@
 {#-
-    Conditions that split a relation by its user_id into parts of about a million users, or [none] for the whole. What
-    groups by user is put together of them with `union all`: DuckDB makes one after the other, so that a hundred sums
-    of each of a million users, not of all, have to fit into memory.
+    Conditions that split a relation by its user_id into parts of about vars.users_of_a_part users, or [none] for the
+    whole. What groups by user is put together of them with `union all`: DuckDB makes one after the other, so that a
+    hundred sums of each of a part's users, not of all, have to fit into memory.
 -#}
 {% macro parts_by_user(relation) %}
     {{ return(adapter.dispatch('parts_by_user')(relation)) }}
@@ -13,12 +13,11 @@
 {% endmacro %}
 
 {% macro duckdb__parts_by_user(relation) %}
-    {% set users_of_a_part = 1250000 %}
-    {% if not (execute and relation.schema and load_relation(relation) is not none) %}
+    {% if not (execute and flags.INTROSPECT and relation.schema and load_relation(relation) is not none) %}
         {% do return([none]) %}
     {% endif %}
     {% set users = run_query("select approx_count_distinct(user_id) from " ~ relation).columns[0].values()[0] %}
-    {% set count = (users / users_of_a_part) | round(0, 'ceil') | int %}
+    {% set count = (users / var('users_of_a_part')) | round(0, 'ceil') | int %}
     {% set parts = [] %}
     {% for part in range(count) if count > 1 %}
         {% do parts.append(fast_hash(['user_id']) ~ ' % ' ~ count ~ ' = ' ~ part) %}

@@ -60,8 +60,8 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
     )
     delivered[0][0].append(valid)
 
-    def build(state: Path, events: Path, *flags: str) -> None:
-        variables = {"events_path": str(events), "as_of": "2020-01-20"}
+    def build(state: Path, events: Path, *flags: str, **variables: Any) -> None:
+        variables |= {"events_path": str(events), "as_of": "2020-01-20"}
         built = builder.build(state, variables, "--select", "+user_features", *flags)
         assert built.succeeded, built.output
 
@@ -73,7 +73,7 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
             build(Path(temporary) / "by_increments", events)
         by_increments = contents(Path(temporary) / "by_increments")
 
-        # all at once, in other files, under other names, in another order
+        # all at once, in other files, under other names, in another order, grouped in many small parts
         everything = [line for files in delivered for lines in files for line in lines]
         turn.shuffle(everything)
         cut = turn.randint(0, len(everything))
@@ -81,7 +81,7 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
         for name, lines in (("b", everything[:cut]), ("a", everything[cut:])):
             if lines:
                 deliver(again, name, lines)
-        build(Path(temporary) / "at_once", again)
+        build(Path(temporary) / "at_once", again, events_of_a_part=2, users_of_a_part=1)
         assert contents(Path(temporary) / "at_once") == by_increments
 
         build(Path(temporary) / "by_increments", events, "--full-refresh")
