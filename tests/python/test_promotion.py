@@ -154,8 +154,11 @@ def test_the_command_refuses_a_model_trained_on_shuffled_labels(
     nameless = installation.run("likely-buyers", "promote", "2", "--force")
     assert not nameless.succeeded
     assert "--reason" in nameless.output
+    # training makes the database, and no features for scoring
+    duckdb.connect(str(installation.state / "likely_buyers.duckdb")).close()
     forced = installation.run("likely-buyers", "promote", "2", "--force", "--reason", "a drill")
     assert forced.succeeded, forced.output
+    assert "no dbt build has made features here yet" in forced.output
     last = Registry(installation.state).promotions()[-1]
     assert (last.version, last.replaces, last.reason) == (2, 1, "forced: a drill")
     again = installation.run("likely-buyers", "promote", "2")

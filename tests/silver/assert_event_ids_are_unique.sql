@@ -1,10 +1,7 @@
 -- An event id occurs once. Only days touched by loads that this test has not passed yet are looked at. Ids made of the
 -- whole line can only be equal on one day.
 with touched_days as (
-    select distinct cast(event_time as date) as event_date
-    from (
-        {{ event_lines(untested_loads("events", "assert_event_ids_are_unique")) }}
-    ) as mapped_lines
+    {{ untested_days('events', 'assert_event_ids_are_unique') }}
 ),
 
 repeated_ids as (

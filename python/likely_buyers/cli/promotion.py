@@ -90,6 +90,9 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
             registry.load(version),
             top_fraction,
         )
+    except duckdb.CatalogException:
+        _print("  no report of what changes for the list: no dbt build has made features here yet")
+        return
     except (duckdb.Error, DatabaseInUse, RegistryError, ScoringError, ValueError) as error:
         _print(f"  no report of what changes for the list: {str(error).splitlines()[0]}")
         return
