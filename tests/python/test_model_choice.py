@@ -173,6 +173,7 @@ def test_the_score_of_a_user_does_not_depend_on_who_else_is_scored():
     model.fit(X, rng.random(2001) < 0.4)
     together = model.predict_proba(X)
     assert np.array_equal(model.predict_proba(X[::-1]), together[::-1])
+    assert np.array_equal(model.predict_proba(np.asfortranarray(X)), together)
     for start, end in ((0, 1), (5, 18), (100, 1237)):
         assert np.array_equal(model.predict_proba(X[start:end]), together[start:end])
 

@@ -178,6 +178,6 @@ def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:
 
 
 def feature_matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
-    """Features as (rows, features) in C order, NaN for null."""
-    tensor = batch.select(list(feature_names)).to_tensor(null_to_nan=True, row_major=True)
+    """Features as (rows, features), NaN for null; column by column in memory, as Arrow has them."""
+    tensor = batch.select(list(feature_names)).to_tensor(null_to_nan=True, row_major=False)
     return np.asarray(tensor.to_numpy(), dtype=np.float64)

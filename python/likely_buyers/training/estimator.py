@@ -186,7 +186,8 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         """Weighted log-odds (n,) of each part by name; they add up to `decision_function`."""
         features = self._checked(X)
         shares = self.part_weights
-        used = features[:, self.columns_]
+        # column by column in memory, as the parts read it
+        used = np.ascontiguousarray(features.T[self.columns_]).T
         parts = {}
         if self.boosting_ is not None:
             parts["boosting"] = shares["boosting"] * boosted_log_odds(self.boosting_, used)
