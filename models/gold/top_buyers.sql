@@ -1,5 +1,8 @@
 {{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
+{%- set liked_days = 90 %}
+{%- set oldest_day = days_before_as_of(ref('predictions'), liked_days) %}
+
 with predictions as (
     select * from {{ ref('predictions') }}
 ),
@@ -72,16 +75,7 @@ selected_users as (
         {%- endif %}
 ),
 
--- what they like lately: joined by day, so that a history of years is not read again every day
-recent_days as (
-    select distinct user_days.event_date
-    from user_days
-    cross join scored_users
-    where
-        user_days.event_date < scored_users.as_of_date
-        and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= 90
-),
-
+-- what they like lately: a history of years is not read again every day
 liked_categories as (
     select
         selected_users.buyer_rank,
@@ -95,9 +89,14 @@ liked_categories as (
                 events.category asc
         ) as liking_rank
     from events
-    inner join recent_days on events.event_date = recent_days.event_date
     inner join selected_users on events.user_id = selected_users.user_id
-    where events.category is not null
+    where
+        events.category is not null
+        and events.event_date < selected_users.as_of_date
+        and {{ dbt.datediff('events.event_date', 'selected_users.as_of_date', 'day') }} <= {{ liked_days }}
+        {%- if oldest_day is not none %}
+        and events.event_date >= date '{{ oldest_day }}'
+        {%- endif %}
     group by selected_users.buyer_rank, events.category
 ),
 

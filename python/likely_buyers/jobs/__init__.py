@@ -1,10 +1,8 @@
 """What the dbt Python models call: they join a room that knows arrays with the registry and the clock.
 
-All are imported at once: training.promotions, the first Python model of a build, then loads scikit-learn and skops
-beside the SQL models of bronze, and scoring does not wait for them.
+All are imported at once: training.promotions, the first Python model of a build, then loads scikit-learn beside the SQL
+models of bronze, and scoring does not wait for it. (More at once, such as skops, keeps bronze waiting for Python's lock.)
 """
-
-import skops.io  # noqa: F401 (the registry needs it for nothing but loading a model)
 
 from likely_buyers.jobs.backtest import run_backtest
 from likely_buyers.jobs.explain import explain_buyers
