@@ -34,7 +34,7 @@
 
 {#- Stops when nothing lies before as_of: there would be nobody to score, and the table would be empty in silence. -#}
 {% macro check_as_of(user_days) %}
-    {% if execute and user_days.schema and load_relation(user_days) is not none %}
+    {% if can_be_read(user_days) %}
         {% set first_day = run_query("select min(event_date) from " ~ user_days).columns[0].values()[0] %}
         {% set as_of = given_as_of() %}
         {% if first_day is none %}

@@ -60,7 +60,7 @@
 {#- The columns of raw_events that came with the files, by name, so that a column added later changes no digest. -#}
 {% macro source_column_names() %}
     {% set names = [] %}
-    {% if execute and load_relation(ref('raw_events')) is not none %}
+    {% if can_be_read(ref('raw_events')) %}
         {% for column in adapter.get_columns_in_relation(ref('raw_events'))
             if column.name not in load_columns() %}
             {% do names.append(column.name) %}
@@ -81,7 +81,7 @@
         {% set expression = mapping.get(column) %}
         {% set absent = [] %}
         {% if expression and known %}
-            {% for name in referenced_columns(expression) if name | lower not in known %}
+            {% for name in referenced_columns(expression, known) if name | lower not in known %}
                 {% do absent.append(name) %}
             {% endfor %}
         {% endif %}

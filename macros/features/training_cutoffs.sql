@@ -32,7 +32,7 @@
 {% endmacro %}
 
 {% macro check_training_history(user_days) %}
-    {% if execute and user_days.schema and load_relation(user_days) is not none %}
+    {% if can_be_read(user_days) %}
         {% set row = run_query(
             "select min(event_date) as first_day, " ~ as_of_date(user_days) ~ " as as_of, "
             ~ dbt.datediff('min(event_date)', as_of_date(user_days), 'day') ~ " as days from " ~ user_days).rows[0] %}

@@ -3,7 +3,7 @@
     skips what is older; none where it cannot be looked up (unit tests, parsing).
 -#}
 {% macro days_before_as_of(predictions, days) %}
-    {% if execute and flags.INTROSPECT and predictions.schema and load_relation(predictions) is not none %}
+    {% if can_be_read(predictions) %}
         {% do return(run_query(
             "select cast(" ~ dbt.dateadd('day', -days, 'min(as_of_date)') ~ " as date) from " ~ predictions
         ).columns[0].values()[0]) %}

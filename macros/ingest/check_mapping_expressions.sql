@@ -11,7 +11,7 @@
 {% endmacro %}
 
 {% macro duckdb__check_mapping_expressions(files, raw) %}
-    {% set expressions = mapping_expressions() %}
+    {% set expressions = mapping_expressions(raw.keys()) %}
     {% set seen = [] %}
     {% set checks = [] %}
     {% for file in files if file.columns %}
@@ -29,7 +29,7 @@
             {% endfor %}
         {% endif %}
     {% endfor %}
-    {% for problem in duckdb__query_problems(checks | map(attribute='query') | list) %}
+    {% for problem in duckdb__of_queries('query_problem', checks | map(attribute='query') | list) %}
         {% set check = checks[loop.index0] %}
         {% if problem %}
             {% do stop("the event mapping '" ~ var('event_mapping') ~ "' gives for '" ~ check.given.column
@@ -41,8 +41,11 @@
     {% endfor %}
 {% endmacro %}
 
-{#- What the chosen mapping gives: [{column, expression, typed: as the contract has it, reads: [source column]}]. -#}
-{% macro mapping_expressions() %}
+{#-
+    What the chosen mapping gives: [{column, expression, typed: as the contract has it, reads: [source column]}].
+    known: names of columns that some file has, in lower case.
+-#}
+{% macro mapping_expressions(known) %}
     {% set mapping = event_mapping() %}
     {% set types = {'event_time': dbt.type_timestamp(), 'price': 'decimal(18, 4)', 'quantity': 'decimal(18, 3)'} %}
     {% set expressions = [] %}
@@ -54,17 +57,17 @@
         {% do expressions.append({'column': 'dedupe_on', 'expression': expression, 'type': dbt.type_string()}) %}
     {% endfor %}
     {% for given in expressions %}
-        {% do given.update({'reads': referenced_columns(given.expression),
+        {% do given.update({'reads': referenced_columns(given.expression, known),
             'typed': try_cast_to(try_expression(given.expression) | trim, given.type) | trim}) %}
     {% endfor %}
     {% do return(expressions) %}
 {% endmacro %}
 
-{#- Per query why it fails, '' where it does not. -#}
-{% macro duckdb__query_problems(queries) %}
+{#- What query_problem or query_columns (python/likely_buyers/warehouse/dbt_plugin.py) says of each query. -#}
+{% macro duckdb__of_queries(function, queries) %}
     {% if not queries %}{% do return([]) %}{% endif %}
     {% do return(run_query(
-        "select query_problem(query) from (select unnest(" ~ sql_list(queries) ~ ") as query, "
+        "select " ~ function ~ "(query) from (select unnest(" ~ sql_list(queries) ~ ") as query, "
         ~ "generate_subscripts(" ~ sql_list(queries) ~ ", 1) as position) order by position"
     ).columns[0].values() | list) %}
 {% endmacro %}

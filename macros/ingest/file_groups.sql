@@ -26,7 +26,7 @@
 -#}
 {% macro pending_files(is_full) %}
     {% set files = [] %}
-    {% if execute and load_relation(ref('loaded_files')) is not none %}
+    {% if can_be_read(ref('loaded_files')) %}
         {% set rows = run_query(
             "select source_file, format, delimiter, source_columns, is_line_by_line, load_id,"
             ~ " cast(loaded_at as varchar), rejected_count, replaces_earlier from " ~ ref('loaded_files')

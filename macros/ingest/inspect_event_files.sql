@@ -49,42 +49,37 @@
         {% endfor %}
     {% endif %}
 
-    {% set needs = needed_source_columns() %}
+    {% do duckdb__describe_parquet(fresh | selectattr('format', 'equalto', 'parquet') | selectattr('size') | list) %}
     {% for file in fresh %}
         {% if file.size == 0 %}
             {% do file.update({'columns': []}) %}
+        {% elif file.problem %}
+            {% do stop("the file '" ~ file.path ~ "' is no whole Parquet file: " ~ file.problem
+                ~ ". Nothing was loaded. Deliver it again (or move it out of '" ~ events_path()
+                ~ "'), then run dbt build.") %}
         {% elif file.format == 'csv' %}
             {% do duckdb__inspect_csv(file) %}
-        {% elif file.format == 'parquet' %}
-            {% do duckdb__inspect_parquet(file) %}
-        {% else %}
+        {% elif file.format != 'parquet' %}
             {% set keys = run_query(
                 "select distinct unnest(json_keys(line)) as key from " ~ duckdb__text_lines([file.path])
                 ~ " where json_valid(line) and json_type(line) = 'OBJECT' order by key") %}
             {% do file.update({'columns': keys.columns[0].values() | list}) %}
         {% endif %}
-        {% do check_source_columns(file, needs) %}
     {% endfor %}
-    {% set raw_events = none if registered is none
-        else adapter.get_relation(registered.database, registered.schema, 'raw_events') %}
-    {% do check_mapping_expressions(fresh, raw_columns(fresh, raw_events, warned=true)) %}
+    {% if fresh %}
+        {% set raw_events = none if registered is none
+            else adapter.get_relation(registered.database, registered.schema, 'raw_events') %}
+        {% set needs = needed_source_columns(fresh | sum(attribute='columns', start=[]) | map('lower') | unique | list) %}
+        {% for file in fresh %}
+            {% do check_source_columns(file, needs) %}
+        {% endfor %}
+        {% do check_mapping_expressions(fresh, raw_columns(fresh, raw_events, warned=true)) %}
+    {% endif %}
     {% if fresh and not known and not fresh | selectattr('columns') | list %}
         {% do stop("events_path '" ~ events_path() ~ "' holds no line: every file there is empty ("
             ~ fresh | map(attribute='path') | join(', ') ~ "). Deliver the events, then run dbt build.") %}
     {% endif %}
     {% do return(fresh) %}
-{% endmacro %}
-
-{% macro duckdb__inspect_parquet(file) %}
-    {% set description = duckdb__describe_parquet(file.path) %}
-    {% set problem = duckdb__query_problems([description])[0] %}
-    {% if problem %}
-        {% do stop("the file '" ~ file.path ~ "' is no whole Parquet file: " ~ problem
-            ~ ". Nothing was loaded. Deliver it again (or move it out of '" ~ events_path()
-            ~ "'), then run dbt build.") %}
-    {% endif %}
-    {% set columns = run_query(description).columns %}
-    {% do file.update({'columns': columns[0].values() | list, 'types': columns[1].values() | list}) %}
 {% endmacro %}
 
 {#- Delimiter and header of a CSV file, from its first line. -#}
@@ -137,17 +132,20 @@
     {% endif %}
 {% endmacro %}
 
-{#- The source columns that the mapping reads: [{column, expression, source_column}]. -#}
-{% macro needed_source_columns() %}
+{#-
+    The source columns that the mapping reads: [{column, expression, source_column}].
+    known: names of columns that some file has, in lower case.
+-#}
+{% macro needed_source_columns(known) %}
     {% set mapping = event_mapping() %}
     {% set needs = [] %}
     {% for column in contract_columns() if mapping.get(column) %}
-        {% for source_column in referenced_columns(mapping[column]) %}
+        {% for source_column in referenced_columns(mapping[column], known) %}
             {% do needs.append({'column': column, 'expression': mapping[column], 'source_column': source_column}) %}
         {% endfor %}
     {% endfor %}
     {% for expression in (mapping.get('dedupe_on') or [] if not event_key_is_whole_line() else []) %}
-        {% for source_column in referenced_columns(expression) %}
+        {% for source_column in referenced_columns(expression, known) %}
             {% do needs.append({'column': 'dedupe_on', 'expression': expression, 'source_column': source_column}) %}
         {% endfor %}
     {% endfor %}

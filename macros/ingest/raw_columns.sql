@@ -22,9 +22,11 @@
             {% do columns.update({row[0] | lower: {'name': row[0], 'type': row[1], 'known_type': row[1]}}) %}
         {% endfor %}
     {% endif %}
+    {% do duckdb__describe_parquet(
+        files | selectattr('format', 'equalto', 'parquet') | selectattr('columns') | rejectattr('types') | list) %}
     {% for file in files if file.columns %}
-        {% if file.format == 'parquet' and not file.types %}
-            {% do file.update({'types': run_query(duckdb__describe_parquet(file.path)).columns[1].values() | list}) %}
+        {% if file.problem %}
+            {% do stop("the file '" ~ file.path ~ "' can no longer be read: " ~ file.problem) %}
         {% endif %}
         {% for name in file.columns %}
             {% set type = file.types[loop.index0] if file.types else 'VARCHAR' %}
@@ -55,8 +57,15 @@
     {% do return('VARCHAR') %}
 {% endmacro %}
 
-{% macro duckdb__describe_parquet(path) %}
-    {% do return("describe select * from read_parquet(" ~ sql_text(path) ~ ")") %}
+{#- Gives Parquet files their columns and types, or the problem for which they cannot be read; all in one query. -#}
+{% macro duckdb__describe_parquet(files) %}
+    {% set queries = [] %}
+    {% for file in files %}
+        {% do queries.append("select * from read_parquet(" ~ sql_text(file.path) ~ ")") %}
+    {% endfor %}
+    {% for description in duckdb__of_queries('query_columns', queries) %}
+        {% do files[loop.index0].update(fromjson(description)) %}
+    {% endfor %}
 {% endmacro %}
 
 {#- The columns that raw_events adds to the source's. -#}

@@ -14,7 +14,7 @@
 {% endmacro %}
 
 {% macro duckdb__parts_by_date(relation) %}
-    {% if not (execute and flags.INTROSPECT and relation.schema and load_relation(relation) is not none) %}
+    {% if not can_be_read(relation) %}
         {% do return([none]) %}
     {% endif %}
     {% set days = run_query(

@@ -13,7 +13,7 @@
 {% endmacro %}
 
 {% macro duckdb__parts_by_user(relation) %}
-    {% if not (execute and flags.INTROSPECT and relation.schema and load_relation(relation) is not none) %}
+    {% if not can_be_read(relation) %}
         {% do return([none]) %}
     {% endif %}
     {% set users = run_query("select approx_count_distinct(user_id) from " ~ relation).columns[0].values()[0] %}

@@ -1,13 +1,16 @@
-{#- The names of the columns that a SQL expression reads, parsed by the engine itself. -#}
-{% macro referenced_columns(expression) %}
-    {% do return(adapter.dispatch('referenced_columns')(expression)) %}
+{#-
+    The names of the columns that a SQL expression reads, parsed by the engine itself.
+    known: names of columns, in lower case; an expression that is one of them reads it, and need not be parsed.
+-#}
+{% macro referenced_columns(expression, known) %}
+    {% do return([expression] if expression | lower in known else adapter.dispatch('parsed_columns')(expression)) %}
 {% endmacro %}
 
-{% macro default__referenced_columns(expression) %}
-    {% do stop("referenced_columns is not written for " ~ target.type ~ ".") %}
+{% macro default__parsed_columns(expression) %}
+    {% do stop("parsed_columns is not written for " ~ target.type ~ ".") %}
 {% endmacro %}
 
-{% macro duckdb__referenced_columns(expression) %}
+{% macro duckdb__parsed_columns(expression) %}
     {% set parsed = fromjson(run_query(
         "select json_serialize_sql(" ~ sql_text("select " ~ expression) ~ ")").columns[0].values()[0]) %}
     {% if parsed.error %}

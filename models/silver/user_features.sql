@@ -1,4 +1,9 @@
-{{ config(materialized="table_on_change") }}
+{{
+    config(
+        materialized="table_on_change",
+        pre_hook="select load_scoring({{ sql_text(var('model_name')) }})",
+    )
+}}
 
 {%- do check_as_of(ref('user_days')) %}
 

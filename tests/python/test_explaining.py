@@ -1,7 +1,5 @@
 """Explaining: contributions are the score, whole; the reasons are the largest of them, in words."""
 
-import subprocess
-import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -188,11 +186,6 @@ def test_what_cannot_be_explained_says_why() -> None:
         explain_batches(table.drop_columns("views").to_reader(), model, THEMES, users=5)
     with pytest.raises(UsersWithoutFeatures, match=r"6 users are to be explained, and .* gave 5"):
         explain_batches(table.to_reader(), model, THEMES, users=6).read_all()
-
-
-def test_a_build_that_explains_nobody_does_not_wait_for_shap() -> None:
-    code = "import sys, likely_buyers.jobs; sys.exit('shap' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 # --- the job --------------------------------------------------------------------------------------

@@ -195,6 +195,17 @@ def test_boosted_trees_say_what_scikit_learn_says_to_the_bit(leaves: int):
         assert np.array_equal(boosted_log_odds(boosting, X[:rows]), expected)
 
 
+def test_a_model_that_is_fitted_again_is_read_again():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(500, 3))
+    boosting = HistGradientBoostingClassifier(max_leaf_nodes=4, max_iter=5, warm_start=True)
+    for column, trees in ((0, 5), (0, 8), (1, 8)):
+        if column:
+            boosting.set_params(warm_start=False)
+        boosting.set_params(max_iter=trees).fit(X, X[:, column] > 0)
+        assert np.array_equal(boosted_log_odds(boosting, X), boosting.decision_function(X))
+
+
 def test_a_matrix_of_another_width_is_refused():
     with pytest.raises(FeatureMismatchError, match=r"trained on 7 features.*\(2, 3\)"):
         trained().estimator.predict_proba(np.zeros((2, 3)))

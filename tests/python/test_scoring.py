@@ -1,7 +1,11 @@
 """Scoring: only the table that the model knows is scored, batch by batch."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import date, datetime
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -84,3 +88,26 @@ def test_a_table_that_does_not_fit_is_refused(features: pa.Table, expected: str)
 def test_another_horizon_is_refused() -> None:
     with pytest.raises(HorizonMismatch, match=r"looks 30 days ahead, and vars.horizon_days is 7"):
         score_batches(FEATURES.to_reader(), replace(SCORING, horizon_days=7))
+
+
+def test_libraries_are_loaded_beside_the_features_and_only_for_them(tmp_path: Path) -> None:
+    """dbt opens the database and lists promotions without them, since that is all of a build with nothing new."""
+    code = """
+import sys
+import likely_buyers.warehouse.dbt_plugin
+from likely_buyers.jobs import list_promotions, load_scoring
+
+heavy = {"sklearn", "scipy", "skops.io", "shap"}
+assert not heavy & set(sys.modules), heavy & set(sys.modules)
+load_scoring("nobody trained it yet")
+from likely_buyers.jobs import score_users
+
+assert heavy <= set(sys.modules), heavy - set(sys.modules)
+"""
+    subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "LIKELY_BUYERS_STATE": str(tmp_path)},
+        check=True,
+        timeout=120,
+    )

@@ -1,14 +1,71 @@
 """What the dbt Python models call: they join a room that knows arrays with the registry and the clock.
 
-All are imported at once: training.promotions, the first Python model of a build, then loads scikit-learn beside the
-SQL models of bronze, and scoring does not wait for it. More at once, such as skops, keeps bronze waiting for Python's
-lock.
+A job is imported when it is first asked for. scikit-learn, skops and shap take seconds of Python, and dbt compiles
+under the same lock: a build that scores has `load_scoring` fetch them and the champion while DuckDB computes the
+features, and one that finds nothing new does without.
 """
 
-from likely_buyers.jobs.backtest import run_backtest
-from likely_buyers.jobs.explain import explain_buyers
-from likely_buyers.jobs.promotions import list_promotions
-from likely_buyers.jobs.score import score_users
-from likely_buyers.jobs.train import train_version
+import os
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["explain_buyers", "list_promotions", "run_backtest", "score_users", "train_version"]
+if TYPE_CHECKING:
+    from likely_buyers.jobs.backtest import run_backtest
+    from likely_buyers.jobs.explain import explain_buyers
+    from likely_buyers.jobs.promotions import list_promotions
+    from likely_buyers.jobs.score import score_users
+    from likely_buyers.jobs.train import train_version
+
+__all__ = [
+    "explain_buyers",
+    "list_promotions",
+    "load_scoring",
+    "run_backtest",
+    "score_users",
+    "train_version",
+]
+
+_MODULES = {
+    "explain_buyers": "explain",
+    "list_promotions": "promotions",
+    "run_backtest": "backtest",
+    "score_users": "score",
+    "train_version": "train",
+}
+# with what the jobs import only once a model is at hand
+_SCORING = ("likely_buyers.jobs.score", "skops.io", "likely_buyers.jobs.explain", "shap")
+_loading: list[Thread] = []
+_starting = Lock()
+
+
+def load_scoring(model_name: str) -> None:
+    """Begin to load what scoring and explaining need, beside what else goes on; a second call does nothing.
+
+    A library or a champion that cannot be loaded is left to the job that needs it: its message is where it is read.
+    """
+    with _starting:
+        if not _loading:
+            _loading.append(Thread(target=_load_scoring, args=(model_name,), name="load_scoring"))
+            _loading[0].start()
+
+
+def _load_scoring(model_name: str) -> None:
+    with suppress(ImportError):
+        for module in _SCORING:
+            import_module(module)
+        from likely_buyers.registry import Registry, RegistryError
+
+        with suppress(RegistryError):
+            Registry.from_environment(Path.cwd(), os.environ, model_name=model_name).load()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for thread in _loading:
+        # two threads in the same half-made modules would be Python's to sort out
+        thread.join()
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

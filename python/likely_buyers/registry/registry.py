@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -246,9 +247,7 @@ class Registry:
                 "loaded. Restore the file from a backup, roll back (likely-buyers rollback) or "
                 "train a new version, and find out who changed it."
             )
-        estimator = estimator_from_bytes(
-            model_file, trusted_types=trusted_types(), where=f"{MODEL_FILE} of {label}"
-        )
+        estimator = _estimator(model_file, trusted_types(), f"{MODEL_FILE} of {label}")
         try:
             _check_estimator(estimator, names, f"{MODEL_FILE} of {label}")
         except InvalidRegistration as error:
@@ -436,6 +435,12 @@ class Registry:
                 "train a new version."
             )
         return names, types
+
+
+@lru_cache(maxsize=2)
+def _estimator(model_file: bytes, trusted: tuple[str, ...], where: str) -> Any:
+    """`estimator_from_bytes` once for who scores and who explains, and for whom a challenger is compared with."""
+    return estimator_from_bytes(model_file, trusted_types=trusted, where=where)
 
 
 def _check_estimator(estimator: Any, names: Sequence[str], where: str) -> None:

@@ -24,8 +24,9 @@ HABIT_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
-# So many rows of a hundred features stay in a core's cache from one step to the next.
-_ROWS_AT_ONCE = 1024
+# So many rows of a column stay in a core's cache from one step to the next.
+_ROWS_AT_ONCE = 16_384
+_ALL = slice(None)
 _HABIT_ROWS = 20_000
 _SMALLEST_PROBABILITY = 1e-4
 
@@ -58,15 +59,16 @@ class LinearPart(BaseEstimator):
         self.intercept_ = float(regression.intercept_[0])
         return self
 
-    def _standardised(self, filled_logs: Floats) -> Floats:
-        inputs = filled_logs - self.mean_
-        inputs /= self.scale_
+    def _standardised(self, filled_logs: Floats, columns: int | slice = _ALL) -> Floats:
+        inputs = filled_logs - self.mean_[columns]
+        inputs /= self.scale_[columns]
         return np.clip(inputs, -_FARTHEST, _FARTHEST, out=inputs)
 
-    def _inputs(self, X: Floats) -> Floats:
+    def _inputs(self, X: Floats, columns: int | slice = _ALL) -> Floats:
+        """What the regression sees of features: X holds all of them (n, f), or a single one (n,)."""
         logs = _signed_log(X)
-        np.copyto(logs, self.median_, where=np.isnan(logs))
-        return self._standardised(logs)
+        np.copyto(logs, self.median_[columns], where=np.isnan(logs))
+        return self._standardised(logs, columns)
 
     @property
     def base(self) -> float:
@@ -78,9 +80,8 @@ class LinearPart(BaseEstimator):
         log_odds = np.full(len(X), self.intercept_)
         for start in range(0, len(X), _ROWS_AT_ONCE):
             rows = slice(start, start + _ROWS_AT_ONCE)
-            inputs = self._inputs(X[rows])
             for column, coefficient in enumerate(self.coefficients_):
-                log_odds[rows] += coefficient * inputs[:, column]
+                log_odds[rows] += coefficient * self._inputs(X[rows, column], column)
         return log_odds
 
     def contributions(self, X: Floats) -> Floats:

@@ -5,6 +5,7 @@ made for all rows at once, and the outcomes as the bits of a number that looks t
 """
 
 from dataclasses import dataclass
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -27,9 +28,7 @@ def boosted_log_odds(boosting: HistGradientBoostingClassifier, X: Floats) -> Flo
             is asked itself.
         X: features (n, c).
     """
-    if boosting not in _read:
-        _read[boosting] = _small_trees(boosting)
-    trees = _read[boosting]
+    trees = _small_trees(boosting)
     if trees is None:
         asked: Floats = boosting.decision_function(X)
         return asked
@@ -94,13 +93,19 @@ class _Tree:
         return np.take(self.leaves, outcomes)
 
 
-# A model's trees are read once, not with every batch of rows; they go when the model goes.
-_read: WeakKeyDictionary[HistGradientBoostingClassifier, list[_Tree] | None] = WeakKeyDictionary()
+# A model's trees, and the stages they were read from: once, not with every batch of rows, and again when it was fitted
+# again. They go when the model goes.
+_read: WeakKeyDictionary[HistGradientBoostingClassifier, tuple[list[Any], list[_Tree] | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def _small_trees(boosting: HistGradientBoostingClassifier) -> list[_Tree] | None:
     """A model's trees; None if one of them has too many splits."""
-    all_nodes = [stage[0].nodes for stage in boosting._predictors]
-    if any(np.count_nonzero(nodes["is_leaf"] == 0) > _MOST_SPLITS for nodes in all_nodes):
-        return None
-    return [_Tree.of(nodes) for nodes in all_nodes]
+    stages, trees = _read.get(boosting, ([], None))
+    if stages != boosting._predictors:
+        all_nodes = [stage[0].nodes for stage in boosting._predictors]
+        small = all(np.count_nonzero(nodes["is_leaf"] == 0) <= _MOST_SPLITS for nodes in all_nodes)
+        trees = [_Tree.of(nodes) for nodes in all_nodes] if small else None
+        _read[boosting] = (list(boosting._predictors), trees)
+    return trees

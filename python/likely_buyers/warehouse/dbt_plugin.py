@@ -1,5 +1,6 @@
 """The plugin that profiles.yml names: dbt-duckdb loads it before it opens the database."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BLOB, VARCHAR
 
+from likely_buyers.jobs import load_scoring
 from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.gzip_files import gzip_problem
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
@@ -48,7 +50,9 @@ class Plugin(BasePlugin):
 
         gzip_problem(content): as in `gzip_files`.
         query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
+        query_columns(query): JSON of its "columns" and their "types", or of the "problem" for which it fails.
         package_digest(), champion_digest(model_name): as in `inputs`.
+        load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         """
 
@@ -60,14 +64,30 @@ class Plugin(BasePlugin):
                     return str(error)
             return ""
 
+        def query_columns(query: str) -> str:
+            with conn.cursor() as cursor:
+                try:
+                    rows = cursor.execute(f"describe {query}").fetchall()
+                except duckdb.Error as error:
+                    return json.dumps({"problem": str(error)})
+            return json.dumps(
+                {"columns": [row[0] for row in rows], "types": [row[1] for row in rows]}
+            )
+
+        def start_loading(model_name: str) -> str:
+            load_scoring(model_name)
+            return ""
+
         conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         # side_effects: a file may have changed since the same query was tried before
         conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
+        conn.create_function("query_columns", query_columns, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
         )
+        conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
 
     def configure_cursor(self, cursor: Any) -> None:
         """UTC, and what to do when DuckDB has closed the database.
