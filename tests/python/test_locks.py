@@ -9,12 +9,13 @@ from types import SimpleNamespace
 
 import duckdb
 import pytest
+import yaml
 from conftest import PROJECT, Installation
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.scoring.errors import ScoringError
 from likely_buyers.warehouse.dbt_plugin import Plugin
-from likely_buyers.warehouse.state import BadSetting, DatabaseInUse, connect, opened
+from likely_buyers.warehouse.state import BadSetting, DatabaseInUse, connect, limits, opened
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 
@@ -23,6 +24,19 @@ HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', fl
 def database(installation: Installation) -> Path:
     installation.state.mkdir()
     return installation.state / "likely_buyers.duckdb"
+
+
+def test_our_commands_open_the_database_as_the_profile_does(database: Path) -> None:
+    profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["likely_buyers"]
+    output = profile["outputs"]["duckdb"]
+    given = output["config_options"] | output["settings"]
+    # a property of the file, from when it was made
+    del given["storage_compatibility_version"]
+    ours = limits(database)
+    assert given.keys() == ours.keys()
+    plain = {name: value for name, value in given.items() if "{{" not in str(value)}
+    assert {name: str(value).lower() for name, value in plain.items()}.items() <= ours.items()
+    assert len(plain) == 3
 
 
 @pytest.fixture
