@@ -56,10 +56,9 @@
 {% macro duckdb__finish_file_load() %}
     {#- all in one count first: naming the file reads a text of every line, which DuckDB holds in memory until the commit -#}
     {% set unfinished = "load_id not in (select load_id from " ~ load_progress() ~ " where model_name = 'raw_events')" %}
-    {% if execute %}
     {% set difference = run_query(
         "select (select coalesce(sum(line_count - rejected_count), 0) from " ~ ref('loaded_files') ~ " where " ~ unfinished
-        ~ ") - (select count(*) from " ~ this ~ " where " ~ unfinished ~ ")").columns[0].values()[0] | int %}
+        ~ ") - (select count(*) from " ~ this ~ " where " ~ unfinished ~ ")").columns[0].values()[0] | int if execute else 0 %}
     {% if difference != 0 %}
     with expected as (
         select source_file, load_id, line_count - rejected_count as lines
@@ -84,7 +83,6 @@
     from expected
     left join loaded on expected.source_file = loaded.source_file and expected.load_id = loaded.load_id
     where expected.lines <> coalesce(loaded.lines, 0);
-    {% endif %}
     {% endif %}
 
     insert into {{ load_progress() }}
