@@ -53,13 +53,13 @@ def load_scoring(model_name: str) -> None:
 
 
 def _load_scoring(model_name: str) -> None:
-    with suppress(ImportError):
+    # whatever goes wrong goes wrong again where it is asked for, and is not told twice
+    with suppress(Exception):
         for module in _SCORING:
             import_module(module)
-        from likely_buyers.registry import Registry, RegistryError
+        from likely_buyers.registry import Registry
 
-        with suppress(RegistryError):
-            Registry.from_environment(Path.cwd(), os.environ, model_name=model_name).load()
+        Registry.from_environment(Path.cwd(), os.environ, model_name=model_name).load()
 
 
 def __getattr__(name: str) -> Any:
