@@ -439,7 +439,7 @@ class Registry:
 
 @lru_cache(maxsize=2)
 def _estimator(model_file: bytes, trusted: tuple[str, ...], where: str) -> Any:
-    """`estimator_from_bytes` once for who scores and who explains, and for whom a challenger is compared with."""
+    """`estimator_from_bytes`, once for those who score, explain and compare with the same version."""
     return estimator_from_bytes(model_file, trusted_types=trusted, where=where)
 
 
