@@ -5,7 +5,7 @@
 {% macro contract_columns() %}
     {% do return([
         'event_id', 'event_time', 'event_type', 'user_id', 'session_id', 'product_id', 'category', 'brand', 'price',
-        'quantity',
+        'quantity', 'currency',
     ]) %}
 {% endmacro %}
 
@@ -15,6 +15,14 @@
 
 {% macro event_kinds() %}
     {% do return(['view', 'cart', 'remove_from_cart', 'purchase', 'refund']) %}
+{% endmacro %}
+
+{#- Keys of a mapping beside the contract's columns; how files are read is checked where they are (sources/reading.py). -#}
+{% macro mapping_keys() %}
+    {% do return([
+        'format', 'files', 'sources', 'delimiter', 'quote', 'escape', 'encoding', 'skip_lines', 'header', 'columns', 'decimal',
+        'nulls', 'time_zone', 'rows', 'leave_out', 'dedupe_on', 'keep',
+    ]) %}
 {% endmacro %}
 
 {#- The event mapping that `vars.event_mapping` picks, checked: {contract column: SQL expression, dedupe_on: ...}. -#}
@@ -35,10 +43,14 @@
     {% if chosen is not mapping %}
         {% do stop(whose ~ " must give a SQL expression per contract column, found: " ~ chosen ~ ".") %}
     {% endif %}
-    {% for column, expression in chosen.items() if column != 'dedupe_on' %}
+    {% for column, expression in chosen.items() if column not in mapping_keys() %}
         {% if column not in contract_columns() %}
             {% do stop(whose ~ " has an unknown column '" ~ column ~ "'. Expected some of: "
-                ~ contract_columns() | join(', ') ~ ", dedupe_on.") %}
+                ~ (contract_columns() + mapping_keys()) | join(', ') ~ ".") %}
+        {% elif column == 'user_id' and expression is sequence and expression is not string and expression is not mapping %}
+            {% if not expression or expression | reject('string') | list %}
+                {% do stop(whose ~ ": user_id must be a SQL expression, or a list of them to fall back on; found: " ~ expression ~ ".") %}
+            {% endif %}
         {% elif expression is mapping or (expression is sequence and expression is not string) %}
             {% do stop(whose ~ " must give one SQL expression for '" ~ column ~ "', found: " ~ expression ~ ".") %}
         {% endif %}
@@ -57,6 +69,22 @@
             {% do stop(whose ~ " gives an event_id and another dedupe_on, and both say which lines are the same event."
                 ~ " Leave one of them out.") %}
         {% endif %}
+    {% endif %}
+    {% if chosen.get('keep') not in [none, 'first', 'last'] %}
+        {% do stop(whose ~ ": keep must be first or last, which version of an event is kept; found: " ~ chosen.keep ~ ".") %}
+    {% elif chosen.get('keep') and not (chosen.get('event_id') or dedupe_on) or chosen.get('keep') and dedupe_on == 'none' %}
+        {% do stop(whose ~ " says which version of an event to keep (keep), and not what makes two rows versions of the same"
+            ~ " event. Give dedupe_on, a list of SQL expressions.") %}
+    {% endif %}
+    {% set left_out = chosen.get('leave_out') %}
+    {% if left_out is not none and (left_out is not mapping or left_out.values() | reject('string') | list) %}
+        {% do stop(whose ~ ": leave_out must give a SQL condition for each name; found: " ~ left_out ~ ".") %}
+    {% endif %}
+    {% if chosen.get('rows') is not none and chosen.rows is not string %}
+        {% do stop(whose ~ ": rows must be one SELECT over lines; found: " ~ chosen.rows ~ ".") %}
+    {% elif chosen.get('sources') and not chosen.get('rows') %}
+        {% do stop(whose ~ " has sources, and no rows that say how they are joined. Give rows: a SELECT over "
+            ~ chosen.sources.keys() | join(', ') ~ ".") %}
     {% endif %}
     {% do return(chosen) %}
 {% endmacro %}

@@ -1,52 +1,66 @@
 {#-
-    Select of raw lines seen through the event mapping: the columns of the event contract (null where the line
-    has none or cannot be read), what they were before they were typed (source_...), the expressions that make
-    two lines the same event (event_key_...) and the line's own columns ("source.<name>"). One row per raw line
-    of the pending loads. It types and renames, and leaves what is dear (digests, JSON) to who needs it.
+    Select of raw lines seen through the event mapping: the columns of the event contract (null where the row
+    has none or cannot be read), what they were before they were typed (source_...), left_out (by which name, or null),
+    the expressions that make two rows the same event (event_key_...) and the row's own columns ("source.<name>"). One row
+    per row that the mapping's `rows` makes of the lines of the pending loads; without `rows` that is one a line. It types
+    and renames, and leaves what is dear (digests, JSON) to who needs it.
 
     pending: select of the load ids to take in.
-    only: a condition on raw_events that narrows the lines.
+    only: a condition on the rows that narrows them.
 -#}
 {% macro event_lines(pending, only=none) %}
-    {%- set source_columns = source_column_names() -%}
-    {%- set given = mapped_expressions(source_columns) -%}
+    {%- set row_columns = mapped_row_columns() -%}
+    {%- set given = mapped_expressions(row_columns) -%}
+    {%- set users = given.user_id -%}
     select
-        mapped_lines.*,
-        coalesce(event_types.event_type, case when mapped_lines.source_event_type in (
+        typed_lines.*,
+        coalesce(event_types.event_type, case when typed_lines.source_event_type in (
             {%- for kind in event_kinds() %}'{{ kind }}'{{ ', ' if not loop.last }}{% endfor -%}
-        ) then mapped_lines.source_event_type end) as event_type,
+        ) then typed_lines.source_event_type end) as event_type,
         loaded_files.modified_at as file_modified_at
     from (
         select
-            {%- for expression in event_key_expressions(given, source_columns) if not event_key_is_whole_line() %}
-            {{ expression }} as event_key_{{ loop.index }},
-            {%- endfor %}
-            cast({{ given.event_id or 'null' }} as {{ dbt.type_string() }}) as source_event_id,
-            {{ try_cast_to(given.event_time, dbt.type_timestamp()) }} as event_time,
-            cast({{ given.event_time }} as {{ dbt.type_string() }}) as source_event_time,
-            cast({{ given.event_type }} as {{ dbt.type_string() }}) as source_event_type,
-            nullif(trim(cast({{ given.user_id }} as {{ dbt.type_string() }})), '') as user_id,
-            {%- for column in ['session_id', 'product_id', 'category', 'brand'] %}
-            nullif(cast({{ given[column] or 'null' }} as {{ dbt.type_string() }}), '') as {{ column }},
-            {%- endfor %}
-            {{ tried_as_type(given.price or 'null', 'decimal(18, 4)') }} as price,
-            nullif({{ tried_as_text(given.price or 'null') }}, '') as source_price,
-            {{ tried_as_type(given.quantity or '1', 'decimal(18, 3)') }} as quantity,
-            nullif({{ tried_as_text(given.quantity or '1') }}, '') as source_quantity,
-            {%- for column in source_columns %}
-            {{ sql_name(column) }} as {{ sql_name('source.' ~ column) }},
-            {%- endfor %}
-            raw_events.source_file
-        from {{ ref('raw_events') }} as raw_events
-        where
-            raw_events.load_id in ({{ pending }})
+            given_lines.*,
+            {{ typed_time('given_event_time', given.event_time) }} as event_time,
+            cast(given_event_time as {{ dbt.type_string() }}) as source_event_time,
+            coalesce({% for name in users.names %}{{ name }}, {% endfor %}null) as source_user_id,
+            coalesce(
+                {%- for name in users.names %}case when {{ is_placeholder(name) }} then null else {{ name }} end, {% endfor -%}
+            null) as user_id,
+            {{ typed_number('source_price', 'decimal(18, 4)') }} as price,
+            {{ typed_number('source_quantity', 'decimal(18, 3)') }} as quantity
+        from (
+            select
+                {%- for expression in event_key_expressions(given, row_columns) if not event_key_is_whole_line() %}
+                {{ expression }} as event_key_{{ loop.index }},
+                {%- endfor %}
+                {{ given.event_id.text }} as source_event_id,
+                {{ given.event_time.value }} as given_event_time,
+                {{ given.event_type.text }} as source_event_type,
+                {%- for user in users.texts %}
+                nullif(trim({{ user }}), '') as {{ users.names[loop.index0] }},
+                {%- endfor %}
+                {%- for column in ['session_id', 'product_id', 'category', 'brand'] %}
+                nullif({{ given[column].text }}, '') as {{ column }},
+                {%- endfor %}
+                nullif({{ tried_as_text(given.price.value) }}, '') as source_price,
+                nullif({{ tried_as_text(given.quantity.value) }}, '') as source_quantity,
+                nullif(upper(trim({{ given.currency.text }})), '') as currency,
+                {{ left_out_name() }} as left_out,
+                {%- for column in row_columns %}
+                {{ sql_name(column.name) }} as {{ sql_name('source.' ~ column.name) }},
+                {%- endfor %}
+                source_file,
+                load_id
+            from {{ mapped_rows(raw_lines(pending)) }} as mapped_rows
             {%- if only %}
-            and {{ only }}
+            where {{ only }}
             {%- endif %}
-    ) as mapped_lines
+        ) as given_lines
+    ) as typed_lines
     left join {{ ref('event_types') }} as event_types
         on
-            mapped_lines.source_event_type = event_types.source_value
+            typed_lines.source_event_type = event_types.source_value
             and event_types.event_mapping = {{ sql_text(var('event_mapping')) }}
     left join (
         select
@@ -54,40 +68,99 @@
             max(modified_at) as modified_at
         from {{ ref('loaded_files') }}
         group by source_file
-    ) as loaded_files on mapped_lines.source_file = loaded_files.source_file
+    ) as loaded_files on typed_lines.source_file = loaded_files.source_file
 {% endmacro %}
 
-{#- The columns of raw_events that came with the files, by name, so that a column added later changes no digest. -#}
-{% macro source_column_names() %}
-    {% set names = [] %}
-    {% if can_be_read(ref('raw_events')) %}
-        {% for column in adapter.get_columns_in_relation(ref('raw_events'))
-            if column.name not in load_columns() %}
-            {% do names.append(column.name) %}
-        {% endfor %}
-    {% endif %}
-    {% do return(names | sort) %}
-{% endmacro %}
+{#- Texts that stand for nobody (vars.placeholder_user_ids), whatever their case. -#}
+{% macro is_placeholder(text) -%}
+    {%- set texts = [] -%}
+    {%- for value in var('placeholder_user_ids') -%}{%- do texts.append(sql_text(value | string | lower)) -%}{%- endfor -%}
+    {{ 'lower(' ~ text ~ ') in (' ~ texts | join(', ') ~ ')' if texts else 'false' }}
+{%- endmacro %}
+
+{#- The name of the first condition of the mapping's leave_out that the row meets, or null. -#}
+{% macro left_out_name() -%}
+    {%- set conditions = event_mapping().get('leave_out') or {} -%}
+    {%- if conditions -%}
+    case {% for name, condition in conditions.items() %}
+        when coalesce({{ try_expression('(' ~ with_time_zone(condition) ~ ')') }}, false) then {{ sql_text(name) }}
+    {%- endfor %} end
+    {%- else -%}
+    cast(null as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A number of the contract from its text; a comma is the decimal sign where the mapping says so. -#}
+{% macro typed_number(text, type) -%}
+    {{ try_cast_to('as_number(' ~ text ~ ", ',')" if event_mapping().get('decimal') == ',' else text, type) | trim }}
+{%- endmacro %}
 
 {#-
-    Contract column -> the mapping's expression, made safe; none where the mapping has none, 'null' where no file
-    so far had a column that it reads.
+    Contract column -> {value: the mapping's expression, made safe; type: as the engine has it; text: the value as text}.
+    The value is null where the mapping has none, or where no file so far had a column that it reads. user_id: {texts,
+    names}, for each expression of the list. row_columns: as mapped_row_columns gives them.
 -#}
-{% macro mapped_expressions(source_columns) %}
+{% macro mapped_expressions(row_columns) %}
     {% set mapping = event_mapping() %}
-    {% set known = source_columns | map('lower') | list %}
+    {% set known = row_columns | map(attribute='name') | map('lower') | list %}
     {% set given = {} %}
-    {% for column in contract_columns() %}
-        {% set expression = mapping.get(column) %}
-        {% set absent = [] %}
+    {% set values = [] %}
+    {% set columns = contract_columns() | reject('equalto', 'user_id') | list %}
+    {% set users = user_id_expressions() %}
+    {% set expressions = [] %}
+    {% for column in columns %}{% do expressions.append(mapping.get(column)) %}{% endfor %}
+    {% for expression in expressions + users %}
+        {% set absent = namespace(found=false) %}
         {% if expression and known %}
-            {% for name in referenced_columns(expression, known) if name | lower not in known %}
-                {% do absent.append(name) %}
-            {% endfor %}
+            {% for name in referenced_columns(expression | string, known) if name | lower not in known %}{% set absent.found = true %}{% endfor %}
         {% endif %}
-        {% do given.update({
-            column: (none if not expression else ('null' if absent else try_expression(expression) | trim))
-        }) %}
+        {% do values.append('null' if not expression or absent.found
+            else try_expression(with_time_zone(expression | string)) | trim) %}
     {% endfor %}
+    {% set types = types_of(values, row_columns) %}
+    {% for column in columns %}
+        {% do given.update({column: {
+            'value': values[loop.index0] if values[loop.index0] != 'null' or column != 'quantity' else '1',
+            'type': types[loop.index0], 'text': as_text(values[loop.index0], types[loop.index0])}}) %}
+    {% endfor %}
+    {% set names, texts = [], [] %}
+    {% for user in users %}
+        {% set at = columns | length + loop.index0 %}
+        {% do names.append('given_user_' ~ loop.index) %}
+        {% do texts.append(as_text(values[at], types[at])) %}
+    {% endfor %}
+    {% do given.update({'user_id': {'names': names, 'texts': texts}}) %}
     {% do return(given) %}
 {% endmacro %}
+
+{% macro user_id_expressions() %}
+    {% set given = event_mapping().user_id %}
+    {% do return([given] if given is string or given is not sequence else given) %}
+{% endmacro %}
+
+{#- The engine's types of expressions over the rows; VARCHAR for all where it cannot be asked. -#}
+{% macro types_of(values, row_columns) %}
+    {% set types = [] %}
+    {% if execute and row_columns %}
+        {% set selected = [] %}
+        {% for value in values %}{% do selected.append(value ~ ' as c' ~ loop.index) %}{% endfor %}
+        {% set described = source_function('query_columns', {
+            'query': "select " ~ selected | join(', ') ~ " from (" ~ null_row(row_columns) ~ ") as mapped_rows"}) %}
+        {% if described.types %}{% do types.extend(described.types) %}{% endif %}
+    {% endif %}
+    {% do return(types or ['VARCHAR'] * values | length) %}
+{% endmacro %}
+
+{#- Text of an id: a whole number that came in a floating column is written as the number that it is. -#}
+{% macro as_text(value, type) -%}
+    {%- if type in ('DOUBLE', 'FLOAT') -%}
+    case
+        when {{ value }} = trunc({{ value }}) and abs({{ value }}) < 1e18 then cast(cast({{ value }} as bigint) as {{ dbt.type_string() }})
+        else cast({{ value }} as {{ dbt.type_string() }})
+    end
+    {%- elif type == 'VARCHAR' and value != 'null' -%}
+    {{ value }}
+    {%- else -%}
+    cast({{ value }} as {{ dbt.type_string() }})
+    {%- endif -%}
+{%- endmacro %}

@@ -45,3 +45,11 @@ left join (
 ) as money
     on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
 {% endmacro %}
+
+{#-
+    Whether user days are made anew at each load: an event told by a key may move to another day when another version of it
+    arrives, `rows` that see all lines may change any event, and another currency may change what money adds up to.
+-#}
+{% macro user_days_start_over() %}
+    {% do return(not event_key_is_whole_line() or not rows_are_by_line() or event_mapping().get('currency') is not none) %}
+{% endmacro %}

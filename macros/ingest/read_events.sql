@@ -1,132 +1,114 @@
 {#-
-    Select of the readable lines of the given files, as they came, with where they came from.
+    Select of the records of the given files, as they came, with where they came from.
     columns: as raw_columns gives them; a value whose type is another there is cast.
+    Lines that the engine cannot read go to its temporary tables raw_rejects and raw_reject_scans.
 -#}
-{% macro read_events(files, columns) %}
-    {{ return(adapter.dispatch('read_events')(files, columns)) }}
+{% macro read_events(files, columns, load_id) %}
+    {{ return(adapter.dispatch('read_events')(files, columns, load_id)) }}
 {% endmacro %}
 
-{% macro default__read_events(files, columns) %}
+{% macro default__read_events(files, columns, load_id) %}
     {% do stop("read_events is not written for " ~ target.type ~ ".") %}
 {% endmacro %}
 
-{% macro duckdb__read_events(files, columns) -%}
-    {%- for group in group_files(files) %}
+{% macro duckdb__read_events(files, columns, load_id) -%}
+    {%- for group in duckdb__groups_read_alike(files) %}
+    {%- set file = group[0] %}
     select
-        {%- for column in group.columns %}
+        {%- for column in file.columns %}
         {%- set raw_column = columns[column | lower] %}
-        {%- if group.format == 'json_lines' %}
-        line ->> {{ sql_text('$."' ~ column ~ '"') }}
-        {%- elif group.is_line_by_line %}
-        {{ duckdb__unquoted('fields[' ~ loop.index ~ ']') }}
-        {%- elif group.types and group.types[loop.index0] != raw_column.type %}
+        {%- if file.format == 'json' %}
+        line ->> {{ sql_text('$."' ~ column | replace('"', '\\"') ~ '"') if file.columns | length < 3
+            else sql_text('$."' ~ column | replace('"', '\\"') ~ '"') }}
+        {%- elif file.types and file.types[loop.index0] != raw_column.type %}
         cast({{ sql_name(column) }} as {{ raw_column.type }})
         {%- else %}
         {{ sql_name(column) }}
         {%- endif %} as {{ sql_name(raw_column.name) }},
         {%- endfor %}
-        source_file,
-        cast({{ group.load_id }} as bigint) as load_id,
-        cast({{ sql_text(group.loaded_at) }} as timestamp) as loaded_at
+        {{ duckdb__name_in_bronze(group) }} as source_file,
+        cast({{ load_id }} as bigint) as load_id,
+        cast({{ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as timestamp) as loaded_at
     from
-        {%- if group.format == 'parquet' %}
-        read_parquet({{ sql_list(group.paths) }}, filename = 'source_file', union_by_name = true)
-        {%- elif group.format == 'json_lines' %}
-        {{ duckdb__text_lines(group.paths) }}
-    where {{ duckdb__line_problem('json_lines', '', 0) }} = ''
-        {%- elif group.is_line_by_line %}
-        (
-            select
-                source_file,
-                regexp_extract_all(
-                    line || {{ sql_text(group.delimiter) }},
-                    {{ sql_text('(' ~ duckdb__csv_field_pattern(group.delimiter) ~ ')[' ~ group.delimiter ~ ']') }}, 1
-                ) as fields
-            from {{ duckdb__text_lines(group.paths, has_header=true) }}
-            where {{ duckdb__line_problem('csv', group.delimiter, group.columns | length) }} = ''
-        )
+        {%- if file.format == 'parquet' %}
+        read_parquet({{ sql_list(group | map(attribute='read_path')) }}, filename = 'read_path', union_by_name = true)
+        {%- elif file.format == 'json' %}
+        {{ duckdb__json_lines(group) }}
+    where {{ duckdb__json_problem() }} = ''
         {%- else %}
         read_csv(
-            {{ sql_list(group.paths) }}, auto_detect = false, header = true, filename = 'source_file',
-            columns = { {%- for column in group.columns %}{{ sql_text(column) }}: 'VARCHAR'
+            {{ sql_list(group | map(attribute='read_path')) }}, filename = 'read_path',
+            columns = { {%- for column in file.columns %}{{ sql_text(column) }}: 'VARCHAR'
                 {{- ', ' if not loop.last }}{% endfor -%} },
-            delim = {{ sql_text(group.delimiter) }}, quote = '"', escape = '"', max_line_size = 33554432,
-            ignore_errors = true
+            delim = {{ sql_text(file.delimiter) }}, quote = {{ sql_text(file.quote) }}, escape = {{ sql_text(file.escape) }},
+            nullstr = {{ sql_list([''] + file.nulls) }}, skip = {{ file.skip }},
+            {#- without quotes its strict mode knows no escape -#}
+            strict_mode = {{ not (file.escape and not file.quote) }},
+            {{ duckdb__reading_text(file) }}
         )
         {%- endif %}
     {{ 'union all by name' if not loop.last }}
     {%- endfor %}
 {%- endmacro %}
 
-{#- A CSV field without its quotes; empty is null, as the engine's own reader has it. -#}
-{% macro duckdb__unquoted(field) -%}
-    nullif(
-        case
-            when starts_with({{ field }}, '"') then replace({{ field }}[2:length({{ field }}) - 1], '""', '"')
-            else {{ field }}
-        end, ''
-    )
+{#- What all reading of text has in common. -#}
+{% macro duckdb__reading_text(file) -%}
+    auto_detect = false, header = false, max_line_size = 33554432, compression = {{ sql_text(file.compression) }},
+            store_rejects = true, rejects_table = 'raw_rejects', rejects_scan = 'raw_reject_scans'
 {%- endmacro %}
 
-{#- Select of the lines of the given files that cannot be read, with the reason. -#}
-{% macro read_rejected_lines(files) %}
-    {{ return(adapter.dispatch('read_rejected_lines')(files)) }}
-{% endmacro %}
-
-{% macro default__read_rejected_lines(files) %}
-    {% do stop("read_rejected_lines is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
-{% macro duckdb__read_rejected_lines(files) -%}
-    {%- for group in group_files(files | rejectattr('format', 'equalto', 'parquet') | list) %}
-    {%- set problem = duckdb__line_problem(group.format, group.delimiter, group.columns | length) %}
-    {%- for any_bytes in [false, true] %}
-    select
-        source_file,
-        line,
-        {{ "'not UTF-8'" if any_bytes else problem }} as reason,
-        cast({{ group.load_id }} as bigint) as load_id,
-        cast({{ sql_text(group.loaded_at) }} as timestamp) as loaded_at
-    from {{ duckdb__text_lines(group.paths, has_header=group.format == 'csv', any_bytes=any_bytes) }}
-    where {{ duckdb__is_not_utf8() if any_bytes else problem ~ " <> ''" }}
-    {{ 'union all by name' if not loop.last }}
-    {%- endfor %}
-    {{ 'union all by name' if not loop.last }}
-    {%- endfor %}
+{#- JSON as a relation (line, read_path): a line of the file, an element of its array, or a value over several lines. -#}
+{% macro duckdb__json_lines(group) -%}
+    {%- set file = group[0] -%}
+    {%- set paths = sql_list(group | map(attribute='read_path')) -%}
+    {%- if file.json_kind == 'lines' -%}
+    (
+        select *
+        from read_csv(
+            {{ paths }}, columns = {'line': 'VARCHAR'}, filename = 'read_path', delim = '{{ '\x01' }}', quote = '', escape = '',
+            strict_mode = false, {{ duckdb__reading_text(file) }}
+        )
+        where trim(line, e' \t\r') <> ''
+    )
+    {%- else -%}
+    (
+        select json as line, filename as read_path
+        from read_json_objects(
+            {{ paths }}, format = {{ sql_text(file.json_kind) }}, filename = true, maximum_object_size = 134217728,
+            compression = {{ sql_text(file.compression) }}
+        )
+    )
+    {%- endif -%}
 {%- endmacro %}
 
-{#- Select of (source_file, line_count, rejected_count, is_line_by_line) of the given files, counted apart from loading. -#}
-{% macro count_lines(files) %}
-    {{ return(adapter.dispatch('count_lines')(files)) }}
+{% macro duckdb__json_problem() -%}
+    case
+        when not json_valid(line) then 'not valid JSON'
+        when json_type(line) <> 'OBJECT' then 'not a JSON object'
+        else ''
+    end
+{%- endmacro %}
+
+{#- Files with the same columns, read in the same way: one scan takes them all. -#}
+{% macro duckdb__groups_read_alike(files) %}
+    {% set groups = {} %}
+    {% for file in files %}
+        {% set alike = [] %}
+        {% for key in ['format', 'columns', 'types', 'delimiter', 'quote', 'escape', 'nulls', 'skip', 'compression', 'json_kind'] %}
+            {% do alike.append(file[key]) %}
+        {% endfor %}
+        {% do groups.setdefault(tojson(alike), []).append(file) %}
+    {% endfor %}
+    {% do return(groups.values() | list) %}
 {% endmacro %}
 
-{% macro default__count_lines(files) %}
-    {% do stop("count_lines is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
-{% macro duckdb__count_lines(files) -%}
-    {%- for group in group_files(files) %}
-    {%- if group.format == 'parquet' %}
-    select
-        file_name as source_file, cast(num_rows as bigint) as line_count, cast(0 as bigint) as rejected_count,
-        false as is_line_by_line
-    from parquet_file_metadata({{ sql_list(group.paths) }})
-    {%- else %}
-    select
-        source_file,
-        count(*) as line_count,
-        count(*) filter (where is_not_utf8 or problem <> '') as rejected_count,
-        {#- the engine's CSV reader lets an unterminated quote swallow what follows, so it does not get to see one #}
-        count(*) filter (where problem = 'unterminated quote') > 0 as is_line_by_line
-    from (
-        select
-            source_file,
-            {{ duckdb__line_problem(group.format, group.delimiter, group.columns | length) }} as problem,
-            {{ duckdb__is_not_utf8() }} as is_not_utf8
-        from {{ duckdb__text_lines(group.paths, has_header=group.format == 'csv', any_bytes=true) }}
-    )
-    group by source_file
-    {%- endif %}
-    {{ 'union all by name' if not loop.last }}
-    {%- endfor %}
+{#- The name in bronze of the file that a row was read from, which may have been a copy. -#}
+{% macro duckdb__name_in_bronze(group) -%}
+    {%- set copies = [] -%}
+    {%- for file in group if file.read_path != file.path -%}{%- do copies.append(file) -%}{%- endfor -%}
+    {%- if not copies -%}
+    read_path
+    {%- else -%}
+    coalesce(map({{ sql_list(copies | map(attribute='read_path')) }}, {{ sql_list(copies | map(attribute='path')) }})[read_path], read_path)
+    {%- endif -%}
 {%- endmacro %}

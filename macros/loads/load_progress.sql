@@ -30,7 +30,7 @@
 -#}
 {% macro event_definition() -%}
     md5(
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), 3], sort_keys=true)) }}'
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 4], sort_keys=true)) }}'
         || coalesce((
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}
@@ -61,6 +61,27 @@
         )
         {%- endif %}
 {%- endmacro %}
+
+{#- Select of all loads that `of_model` has taken in. -#}
+{% macro loads_taken_in(of_model) -%}
+    select load_id from {{ load_progress() }} where model_name = '{{ of_model }}'
+{%- endmacro %}
+
+{#- Select of all loads that `of_model` has taken in, or of none where this model has taken in all of them. -#}
+{% macro loads_if_pending(of_model) -%}
+    {{ loads_taken_in(of_model) }} and exists ({{ pending_loads(of_model) }})
+{%- endmacro %}
+
+{#-
+    Pre-hook of events told by a key: those that the new lines speak of leave, to be made of all their versions anew. One
+    whose version that is kept is left out on purpose does not come back.
+-#}
+{% macro remove_touched_events() %}
+    {% if is_incremental() and rows_are_by_line() %}
+        delete from {{ this }}
+        where event_id in (select {{ event_id() }} from ({{ event_lines(pending_loads('raw_events')) }}) as mapped_lines);
+    {% endif %}
+{% endmacro %}
 
 {#-
     Pre-hook of the incremental silver models. A model starts over, in its own transaction, when it is built

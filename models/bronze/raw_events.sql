@@ -5,14 +5,21 @@
         post_hook="{{ finish_file_load() }}",
     )
 }}
--- depends_on: {{ ref('loaded_files') }}
--- depends_on: {{ ref('rejected_lines') }}
+-- depends_on: {{ ref('event_types') }}
 
-{%- set files = pending_files(is_full=not is_incremental()) | selectattr('columns') | list %}
+{%- set is_full = not is_incremental() %}
+{%- set files = [] %}
+{%- set load_id = 0 %}
+{%- if execute and flags.INTROSPECT %}
+{%- set load_id = next_load_id(is_full) %}
+{%- set files = files_to_read(plan_delivery(is_full, load_id)) %}
+{%- set columns = raw_columns(files, none if is_full else this, warned=true) %}
+{%- do check_files(files, columns) %}
+{%- endif %}
 
 {%- if files %}
 
-{{ read_events(files, raw_columns(files, this if is_incremental() else none)) }}
+{{ read_events(files, columns, load_id) }}
 
 {%- else %}
 

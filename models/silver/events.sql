@@ -3,27 +3,45 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["event_id", "event_date"] if event_key_is_whole_line() else "event_id",
-        pre_hook="{{ begin_loads('raw_events') }}",
+        pre_hook=[
+            "{{ begin_loads('raw_events', on_every_load=not rows_are_by_line()) }}",
+            "{{ remove_touched_events() if not event_key_is_whole_line() }}",
+        ],
         post_hook="{{ finish_loads('raw_events') }}",
     )
 }}
 -- depends_on: {{ ref('quarantined_events') }}
+-- depends_on: {{ ref('loaded_files') }}
 
--- few lines are ever repeated: a cheap hash finds them, and only they are put in order
-with repeated_keys as (
+{%- set is_whole_line = event_key_is_whole_line() %}
+{%- set pending = pending_loads('raw_events') if rows_are_by_line() else loads_if_pending('raw_events') %}
+{#- a version that came earlier competes with the new one: all rows of the keys that the new loads touch are looked at -#}
+{%- set compared = pending if is_whole_line or not is_incremental() else loads_taken_in('raw_events') %}
+
+-- few rows are ever repeated: a cheap hash finds them, and only they are put in order
+with
+{%- if compared != pending %} touched_keys as (
+    select distinct {{ event_key_hash() }} as key_hash
+    from {{ mapped_rows(raw_lines(pending)) }} as mapped_rows
+),
+{%- endif %}
+
+repeated_keys as (
     select {{ event_key_hash() }} as key_hash
-    from {{ ref('raw_events') }}
-    where load_id in ({{ pending_loads('raw_events') }})
+    from {{ mapped_rows(raw_lines(compared)) }} as mapped_rows
+    {{ "where " ~ event_key_hash() ~ " in (select key_hash from touched_keys)" if compared != pending }}
     group by 1
     having count(*) > 1
 ),
 
 single_lines as (
-    {{ new_event_lines(repeated=false) }}
+    {{ new_event_lines(pending, event_key_hash() ~ " not in (select key_hash from repeated_keys)") }}
 ),
 
 repeated_lines as (
-    {{ new_event_lines(repeated=true) }}
+    {{ new_event_lines(
+        compared, event_key_hash() ~ " in (select key_hash from repeated_keys)", with_left_out=not is_whole_line
+    ) }}
 ),
 
 numbered_lines as (
@@ -36,7 +54,7 @@ numbered_lines as (
     select
         *,
         row_number() over (partition by event_id order by {{ event_order() }}) as line_number,
-        count(*) over (partition by event_id) as line_count
+        count(case when left_out is null then 1 end) over (partition by event_id) as line_count
     from repeated_lines
 ),
 
@@ -59,22 +77,13 @@ known_lines as (
     {%- endif %}
 ),
 
--- equal lines are told apart by counting them, so their ids do not depend on who came first
+-- equal rows are told apart by counting them, so their ids do not depend on who came first
 events as (
     select
         numbered_lines.event_id || '-' || cast(
             numbered_lines.line_number + coalesce(known_lines.line_count, 0) as {{ dbt.type_string() }}
         ) as event_id,
-        numbered_lines.event_time,
-        numbered_lines.event_date,
-        numbered_lines.event_type,
-        numbered_lines.user_id,
-        numbered_lines.session_id,
-        numbered_lines.product_id,
-        numbered_lines.category,
-        numbered_lines.brand,
-        numbered_lines.price,
-        numbered_lines.quantity,
+        {{ event_columns() | replace('event_id, ', '') }},
         1 as line_count
     from numbered_lines
     left join known_lines on numbered_lines.event_id = known_lines.equal_lines_id
@@ -82,64 +91,43 @@ events as (
 
 {%- else %}
 
+-- where the version that is kept is one left out on purpose, there is no event
 new_events as (
     select * from numbered_lines
-    where line_number = 1
+    where line_number = 1 and left_out is null
 ),
 
-{%- if is_incremental() %}
+{%- if is_incremental() and is_whole_line %}
 
 known_events as (
     select * from {{ this }}
     where
         event_id in (select event_id from new_events)
-        {%- if event_key_is_whole_line() %}
         and event_date in (select event_date from new_events)
-        {%- endif %}
 ),
 
 versions as (
     select
-        event_id,
-        event_time,
-        event_date,
-        event_type,
-        user_id,
-        session_id,
-        product_id,
-        category,
-        brand,
-        price,
-        quantity,
+        {{ event_columns() }},
         line_count
     from new_events
     union all
-    select * from known_events
+    select
+        {{ event_columns() }},
+        line_count
+    from known_events
 ),
 
 numbered_versions as (
     select
-        *,
+        {{ event_columns() }},
         row_number() over (partition by event_id order by {{ event_order() }}) as version_number,
-        sum(line_count) over (partition by event_id) as total_line_count
+        sum(line_count) over (partition by event_id) as line_count
     from versions
 ),
 
 events as (
-    select
-        event_id,
-        event_time,
-        event_date,
-        event_type,
-        user_id,
-        session_id,
-        product_id,
-        category,
-        brand,
-        price,
-        quantity,
-        total_line_count as line_count
-    from numbered_versions
+    select * from numbered_versions
     where version_number = 1
 ),
 
@@ -154,17 +142,7 @@ events as (
 
 typed_events as (
     select
-        event_id,
-        event_time,
-        event_date,
-        event_type,
-        user_id,
-        session_id,
-        product_id,
-        category,
-        brand,
-        price,
-        quantity,
+        {{ event_columns() }},
         cast(line_count as {{ dbt.type_bigint() }}) as line_count
     from events
 )

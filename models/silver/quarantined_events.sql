@@ -2,15 +2,19 @@
     config(
         materialized="incremental",
         incremental_strategy="append",
-        pre_hook="{{ begin_loads('raw_events') }}",
+        pre_hook="{{ begin_loads('raw_events', on_every_load=not rows_are_by_line()) }}",
         post_hook="{{ finish_loads('raw_events') }}",
     )
 }}
+-- depends_on: {{ ref('loaded_files') }}
+-- depends_on: {{ ref('rejected_lines') }}
 
 with broken_lines as (
     select *
-    from ({{ event_lines(pending_loads('raw_events')) }}) as mapped_lines
-    where not ({{ keeps_contract() }})
+    from (
+        {{ event_lines(pending_loads('raw_events') if rows_are_by_line() else loads_if_pending('raw_events')) }}
+    ) as mapped_lines
+    where left_out is null and not ({{ keeps_contract() }})
 ),
 
 quarantined_events as (
@@ -24,10 +28,10 @@ quarantined_events as (
         ) as reasons,
         source_event_time as event_time,
         source_event_type as event_type,
-        user_id,
+        coalesce(user_id, source_user_id) as user_id,
         source_price as price,
         source_quantity as quantity,
-        {{ columns_as_json(source_column_names(), prefix='source.') }} as line
+        {{ columns_as_json(mapped_row_columns() | map(attribute='name'), prefix='source.') }} as line
     from broken_lines
 )
 

@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        pre_hook="{{ begin_loads('events', on_every_load=not event_key_is_whole_line()) }}",
+        pre_hook="{{ begin_loads('events', on_every_load=user_days_start_over()) }}",
         post_hook=["{{ warn_of_machines() }}", "{{ finish_loads('events') }}"],
     )
 }}
@@ -11,14 +11,14 @@
 -- depends_on: {{ ref('loaded_files') }}
 -- depends_on: {{ ref('event_types') }}
 
-{%- if is_incremental() and event_key_is_whole_line() %}
+{%- if is_incremental() and not user_days_start_over() %}
 
 with touched_user_days as (
     select distinct
         user_id,
-        cast(event_time as date) as event_date
+        {{ event_day('event_time') }} as event_date
     from ({{ event_lines(pending_loads('events')) }}) as mapped_lines
-    where {{ keeps_contract() }}
+    where left_out is null and {{ keeps_contract() }}
 ),
 
 touched_events as (
@@ -36,7 +36,6 @@ user_days as (
 
 {%- else %}
 
-{#- an event told by an id alone may move to another day when an earlier version of it arrives: start over -#}
 {%- set if_pending = "exists (" ~ pending_loads('events') ~ ")" if is_incremental() %}
 
 with user_days as (

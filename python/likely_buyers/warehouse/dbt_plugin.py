@@ -1,6 +1,5 @@
 """The plugin that profiles.yml names: dbt-duckdb loads it before it opens the database."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,14 @@ import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
-from duckdb.sqltypes import BLOB, VARCHAR
+from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.jobs import load_scoring
+from likely_buyers.sources import line_at
 from likely_buyers.warehouse.faults import remedy
-from likely_buyers.warehouse.gzip_files import gzip_problem
+from likely_buyers.warehouse.delivery import Delivery
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
+from likely_buyers.warehouse.sql_helpers import create_helpers
 from likely_buyers.warehouse.state import (
     BadSetting,
     DatabaseInUse,
@@ -48,41 +49,26 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        gzip_problem(content): as in `gzip_files`.
-        query_problem(query): why the query fails, '' when it does not; SQL itself cannot go on after an error.
-        query_columns(query): JSON of its "columns" and their "types", or of the "problem" for which it fails.
+        plan_delivery, current_delivery, count_records, mend_file, check_unchanged, query_columns, rows_are_by_line: as in
+        `delivery`, with JSON for their arguments and {"result": …} or {"problem": words} for their answer.
+        line_at(path, position): as in `sources`.
+        forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         """
 
-        def query_problem(query: str) -> str:
-            with conn.cursor() as cursor:
-                try:
-                    cursor.execute(query)
-                except duckdb.Error as error:
-                    return str(error)
-            return ""
-
-        def query_columns(query: str) -> str:
-            with conn.cursor() as cursor:
-                try:
-                    rows = cursor.execute(f"describe {query}").fetchall()
-                except duckdb.Error as error:
-                    return json.dumps({"problem": str(error)})
-            return json.dumps(
-                {"columns": [row[0] for row in rows], "types": [row[1] for row in rows]}
-            )
-
         def start_loading(model_name: str) -> str:
             load_scoring(model_name)
             return ""
 
-        conn.create_function("gzip_problem", gzip_problem, [BLOB], VARCHAR)
+        delivery = Delivery(conn)
+        # side_effects: a file may have changed since the same was asked before
+        for name, function in delivery.functions().items():
+            conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
+        conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
+        conn.create_function("line_at", line_at, [VARCHAR, BIGINT], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
-        # side_effects: a file may have changed since the same query was tried before
-        conn.create_function("query_problem", query_problem, [VARCHAR], VARCHAR, side_effects=True)
-        conn.create_function("query_columns", query_columns, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
@@ -99,6 +85,7 @@ class Plugin(BasePlugin):
         """
         try:
             cursor.execute("set TimeZone = 'UTC'")
+            create_helpers(cursor)
         except duckdb.FatalException as error:
             raise DbtRuntimeError(
                 f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"

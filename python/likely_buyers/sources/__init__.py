@@ -1,0 +1,14 @@
+"""How a shop's files are read: what lies there, how each is written, and a count of lines that shares no code with a parser.
+
+The engine reads; this room looks at bytes. It lists and surveys new files before a line of them is loaded, hands the
+engine a plain UTF-8 copy of what it cannot read as delivered, and finds the bad lines of a file in which the engine's
+count and ours differ.
+"""
+
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.mending import mend
+from likely_buyers.sources.plan import plan_delivery
+from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.rejects import line_at
+
+__all__ = ["Reading", "SourceProblem", "line_at", "mend", "plan_delivery"]

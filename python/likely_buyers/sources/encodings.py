@@ -1,0 +1,51 @@
+"""Which encoding a text is in: told by its first bytes or the mapping, and what it may be where neither fits."""
+
+import re
+
+from charset_normalizer import from_bytes
+
+MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32-le"),
+    (b"\x00\x00\xfe\xff", "utf-32-be"),
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+# Western text has single letters outside ASCII between ASCII ones, or a sign beside a number or a blank
+_WESTERN = re.compile(r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]|[£€¥°½¼¾«»–—‘’“”…§®™©×]")
+_SIMPLIFIED = {
+    "cp1250": "cp1252", "latin_1": "cp1252", "iso8859_15": "cp1252", "iso8859_2": "cp1250",
+    "mac_roman": "cp1252", "shift_jis_2004": "shift_jis", "shift_jisx0213": "shift_jis",
+}  # fmt: skip
+_MULTIBYTE = ("shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949")
+
+
+def marked_encoding(head: bytes) -> tuple[str, int] | None:
+    """Encoding that a byte-order mark tells, and the mark's length."""
+    for mark, encoding in MARKS:
+        if head.startswith(mark):
+            return encoding, len(mark)
+    return None
+
+
+def likely_encoding(lines: list[bytes]) -> str | None:
+    """What lines that are no UTF-8 may be in; None where they look damaged rather than written so.
+
+    lines: those with bytes outside ASCII. A guess for a message, never acted upon.
+    """
+    sample = b"\n".join(lines)
+    if sample.count(0) * 4 > len(sample):
+        return "utf-16"
+    high = [byte for byte in sample if byte > 0x7F]
+    if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or 0xF5 <= byte for byte in high):
+        return None  # bytes that neither UTF-8 nor Western text has
+    best = from_bytes(sample).best()
+    guess = _SIMPLIFIED.get(best.encoding, best.encoding) if best else None
+    if guess in _MULTIBYTE or (guess and guess.startswith(("cp125", "koi8", "iso8859_5"))):
+        if guess not in ("cp1252", "cp1254", "cp1257", "cp1258"):
+            return guess
+    try:
+        western = sample.decode("cp1252")
+    except UnicodeDecodeError:
+        western = sample.decode("latin-1")
+    return "cp1252" if _WESTERN.search(western) else None

@@ -1,0 +1,5 @@
+"""What is wrong with a delivery, in words for who delivered it."""
+
+
+class SourceProblem(Exception):
+    """A file cannot be read as the event mapping says; the message names it and the remedy. Nothing was loaded."""

@@ -1,0 +1,184 @@
+"""Which files a source is made of: what lies under events_path, and which of it is read."""
+
+import re
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.streams import not_whole
+
+_KINDS = {
+    **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), "csv"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
+    ".parquet": "parquet",
+}
+ENDINGS = ", ".join((*_KINDS, ".zip")) + " (each also .gz or .zst)"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file, or a member of a zip archive, that is to be read."""
+
+    path: str
+    """Its name in bronze: the file's path, with a member's name behind that of its archive."""
+    file: str
+    """The file on the disk or in the bucket."""
+    member: str | None
+    format: str | None
+    """csv, json or parquet; None where only the content can tell."""
+    size: int
+    modified_at: str
+    file_size: int
+    """Of the file that it lies in."""
+    source: str
+    """Name of the source in the mapping's `sources`; '' without them."""
+
+
+def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Listed], list[str]]:
+    """What is read, sorted by path, and what lies there and is not.
+
+    Raises:
+        SourceProblem: nothing to read, or an archive of two kinds of files.
+    """
+    is_pattern = re.search(r"[*?\[]", events_path) is not None
+    is_file = not is_pattern and _kind_of(events_path) != "unknown"
+    folder = base_folder(events_path)
+    found = _glob(events_path if is_pattern or is_file else f"{folder}/**", cursor)
+    below = folder + "/" if folder else ""
+    listed: list[Listed] = []
+    left_alone: list[str] = []
+    for path, size, modified_at in found:
+        name = path.removeprefix(below)
+        source = _source_of(name, reading)
+        hidden = not is_file and re.search(r"(^|/)[_.]", name) and reading.files is None
+        kind = _kind_of(path)
+        if source is None or hidden or (kind == "unknown" and not _is_named(reading)):
+            left_alone.append(path)
+            continue
+        if kind == "zip":
+            members, others = _members(path, size, modified_at, source, reading)
+            listed += members
+            left_alone += others
+            continue
+        known = {"unknown": None, "compressed": None}.get(kind, kind)
+        listed.append(
+            Listed(path, path, None, reading.format or known, size, modified_at, size, source)
+        )
+    if not listed:
+        raise SourceProblem(
+            f"events_path '{events_path}' matches no event file ({len(found)} files there, none that"
+            + (f" fits files: {reading.files!r}" if reading.files else f" ends in {ENDINGS}")
+            + "). Set vars.events_path to a file, folder or glob; for the demo shop run: make demo."
+        )
+    for name, pattern in reading.sources:
+        if not _is_model(pattern) and name not in {file.source for file in listed}:
+            raise SourceProblem(
+                f"the source '{name}' of the event mapping has no file: nothing under '{events_path}' fits {pattern!r}."
+                f" Found: {', '.join(p.removeprefix(below) for p, _, _ in found[:20])}. Nothing was loaded."
+            )
+    return listed, left_alone
+
+
+def base_folder(events_path: str) -> str:
+    """The folder that patterns of the mapping are relative to."""
+    if re.search(r"[*?\[]", events_path):
+        return re.split(r"[*?\[]", events_path)[0].rpartition("/")[0]
+    if _kind_of(events_path) != "unknown":
+        return events_path.rpartition("/")[0]
+    return events_path.rstrip("/")
+
+
+def matches(name: str, pattern: str) -> bool:
+    """Whether a relative path fits a pattern: `*` and `?` stay within a folder, `**/` is any folders."""
+    expression = ""
+    for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|[^*?\[]+|\[", pattern):
+        expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
+            part, part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part)
+        )
+    return re.fullmatch(expression, name) is not None
+
+
+def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
+    names = [row[0] for row in cursor.execute("select file from glob(?)", [pattern]).fetchall()]
+    if not names:
+        return []
+    rows = cursor.execute(
+        "select filename, size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)"
+        " order by filename",
+        [names],
+    ).fetchall()
+    return [(row[0], int(row[1]), str(row[2])) for row in rows]
+
+
+def _kind_of(path: str) -> str:
+    """csv, json, parquet, zip, compressed (a bare .gz) or unknown, by the endings of a name in any case."""
+    name = Path(path.lower()).name
+    if name.endswith(".zip"):
+        return "zip"
+    bare = re.sub(r"\.(gz|zst|zstd)$", "", name)
+    kind = _KINDS.get(Path(bare).suffix)
+    if kind == "parquet" and bare != name:
+        return "unknown"
+    return kind or ("compressed" if bare != name else "unknown")
+
+
+def _is_named(reading: Reading) -> bool:
+    return bool(reading.format and (reading.files or reading.sources))
+
+
+def _source_of(name: str, reading: Reading) -> str | None:
+    """The source that a file belongs to; None where it belongs to none."""
+    if reading.files is not None and not matches(name, reading.files):
+        return None
+    if not reading.sources:
+        return ""
+    return next((s for s, pattern in reading.sources if matches(name, pattern)), None)
+
+
+def _is_model(pattern: str) -> bool:
+    return pattern.strip().startswith("ref(")
+
+
+def _members(
+    path: str, size: int, modified_at: str, source: str, reading: Reading
+) -> tuple[list[Listed], list[str]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError) as error:
+        raise not_whole(path, "zip", str(error)) from error
+    members: list[Listed] = []
+    others: list[str] = []
+    for info in infos:
+        kind = _kind_of(info.filename)
+        is_hidden = re.search(r"(^|/)[_.]", info.filename)
+        if is_hidden or kind in ("unknown", "zip") or (kind == "compressed"):
+            others.append(f"{path}/{info.filename}")
+            continue
+        members.append(
+            Listed(
+                f"{path}/{info.filename}", path, info.filename, reading.format or kind,
+                info.file_size, modified_at, size, source,
+            )  # fmt: skip
+        )
+    kinds = sorted({str(member.format) for member in members})
+    if len(kinds) > 1:
+        raise SourceProblem(
+            f"the archive '{path}' holds files of {len(kinds)} kinds ({', '.join(kinds)}):"
+            f" {_named(members)}. Nothing was loaded. Unpack it and name what is to be read with `files` in the event"
+            " mapping, or deliver an archive of one kind."
+        )
+    if not members:
+        raise SourceProblem(
+            f"the archive '{path}' holds no event file: {', '.join(others) or 'it is empty'}. Nothing was loaded. Expected"
+            f" files that end in {ENDINGS}."
+        )
+    return members, others
+
+
+def _named(members: Sequence[Listed]) -> str:
+    return ", ".join(str(member.member) for member in members[:10])

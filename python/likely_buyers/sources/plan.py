@@ -1,0 +1,342 @@
+"""What a load will read, settled before a line of it is read: a file that cannot be read stops the build with nothing written."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.header import Header, footer_bytes, read_header
+from likely_buyers.sources.json_text import array_elements, json_kind
+from likely_buyers.sources.listing import Listed, base_folder, list_files
+from likely_buyers.sources.mending import mend
+from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.streams import chunks, compression_of, not_whole
+from likely_buyers.sources.survey import Survey, decoded, survey
+
+# Hashing and decompression leave the interpreter free for another thread.
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: the variables of the project, and what is loaded already."""
+
+    events_path: str
+    mapping_name: str
+    mapping: Mapping[str, Any]
+    known: Sequence[tuple[str, int, str, str, str]]
+    """(path, size, time of change, digest, path of the same content) of each file taken in, in its latest version."""
+    staging: Path
+
+
+# What was found out about a file of this size and time of change, so that the hooks of a model need not look again.
+_looked_at: dict[tuple[Any, ...], dict[str, Any]] = {}
+
+
+def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+    """The new files, each with how it is read: {files: [...], left_alone: [path], same_content: [[path, as]]}.
+
+    A file's keys: path (its name in bronze), read_path (what the engine reads: the file, or a plain copy of it), format,
+    columns, types (Parquet), size, modified_at, digest, source, replaces_earlier, and for text: delimiter, quote,
+    escape, nulls, skip, compression, json_kind, lines (physical lines behind the header, or elements of an
+    array), first_byte, footer_from (bytes of the decompressed file), bad_lines (already found, or '').
+
+    Raises:
+        SourceProblem: a file that cannot be read, in words.
+    """
+    reading = Reading.of(request.mapping, request.mapping_name)
+    listed, left_alone = list_files(request.events_path, reading, cursor)
+    known = {row[0]: (row[1], row[2]) for row in request.known}
+    changed = {one.path for one in listed if one.path in known and known[one.path] != (one.size, one.modified_at)}
+    # a copy of a file that has another content now stands for the content that both had
+    same_as = {row[0]: row[4] for row in request.known if row[4]}
+    fresh = [
+        one
+        for one in listed
+        if known.get(one.path) != (one.size, one.modified_at) or same_as.get(one.path) in changed
+    ]
+    columns = _given_columns(reading, request.events_path, cursor)
+    settings = json.dumps({key: str(value) for key, value in request.mapping.items()})
+
+    def looked_at(file: Listed) -> dict[str, Any]:
+        key = (file.path, file.size, file.modified_at, settings)
+        if key not in _looked_at or not Path(_looked_at[key]["read_path"]).exists():
+            _looked_at[key] = _look_at(file, reading, columns, request.staging, cursor.cursor())
+        return _looked_at[key]
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        files = [dict(found) for found in threads.map(looked_at, fresh)]
+    # files that are replaced stand for their new content only
+    by_digest = {row[3]: row[0] for row in request.known if row[3] and not row[4] and row[0] not in changed}
+    same_content = []
+    for file in files:
+        earlier = by_digest.setdefault(file["digest"], file["path"]) if file["size"] else file["path"]
+        if earlier != file["path"]:
+            same_content.append([file["path"], earlier])
+            file["same_as"] = earlier
+        file["replaces_earlier"] = file["path"] in known
+    return {"files": files, "left_alone": left_alone, "same_content": same_content}
+
+
+def forget_staged(staging: Path) -> None:
+    """Remove the plain copies of a load that is over."""
+    shutil.rmtree(staging, ignore_errors=True)
+    _looked_at.clear()
+
+
+def _given_columns(
+    reading: Reading, events_path: str, cursor: duckdb.DuckDBPyConnection
+) -> tuple[str, ...] | None:
+    if not isinstance(reading.columns, str):
+        return reading.columns
+    path = f"{base_folder(events_path)}/{reading.columns}"
+    try:
+        found = cursor.execute("select content from read_blob(?)", [path]).fetchone()
+    except duckdb.Error:
+        found = None
+    if found is None:
+        raise SourceProblem(
+            f"the file '{path}', which the event mapping names as the one that holds the columns' names (columns), is not"
+            " there. Nothing was loaded."
+        )
+    text = bytes(found[0]).decode("utf-8-sig").strip("\r\n")
+    first = text.splitlines()[0] if text else ""
+    separator = reading.delimiter or next((d for d in "\t;,|" if d in first), "\t")
+    names = first.split(separator) if separator in first else text.split()
+    return tuple(name.strip() for name in names)
+
+
+def _look_at(
+    file: Listed,
+    reading: Reading,
+    columns: Sequence[str] | None,
+    staging: Path,
+    cursor: duckdb.DuckDBPyConnection,
+) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "path": file.path, "read_path": file.file, "format": file.format, "columns": [], "types": None,
+        "size": file.size, "modified_at": file.modified_at, "digest": "", "source": file.source,
+        "delimiter": "", "quote": "", "escape": "", "nulls": list(reading.nulls), "skip": 0,
+        "compression": compression_of(file.path), "json_kind": "", "lines": 0, "first_byte": 0,
+        "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
+        "file_size": file.file_size,
+    }  # fmt: skip
+    local = _local_copy(file, staging, cursor)
+    if file.size == 0:
+        found["format"] = file.format or "csv"
+        return found
+    if file.format == "parquet":
+        _look_at_parquet(found, file, local, staging, cursor)
+        return found
+    compression = compression_of(file.path)
+    seen = survey(local, compression, file.member, reading.encoding, reading.quote.encode())
+    found["digest"] = seen.digest
+    text_head = seen.head.removeprefix(b"\xef\xbb\xbf")
+    if file.format is None:
+        found["format"] = "json" if text_head.lstrip()[:1] in (b"{", b"[") else "csv"
+    text = Path(local)
+    if seen.encoding != "utf-8" or file.member:
+        text = _staged(file, staging)
+        _write(decoded_text(local, compression, file.member, seen, file.path), text)
+        found |= {"read_path": str(text), "compression": "none"}
+    elif str(local) != file.file:
+        found["read_path"] = str(local)
+    if found["format"] == "json":
+        _look_at_json(found, file, text, seen, cursor)
+    else:
+        _look_at_csv(found, file, text, seen, reading, columns, staging)
+    return found
+
+
+def _look_at_parquet(
+    found: dict[str, Any],
+    file: Listed,
+    local: Path,
+    staging: Path,
+    cursor: duckdb.DuckDBPyConnection,
+) -> None:
+    digest = hashlib.sha256()
+    pieces: Iterator[bytes] = chunks(local, "none", file.member, on_raw=digest.update)
+    if file.member:
+        local = _staged(file, staging)
+        _write(pieces, local)
+    else:
+        for _ in pieces:
+            pass
+    found |= {"read_path": str(local), "digest": digest.hexdigest(), "compression": "none"}
+    try:
+        rows = cursor.execute(
+            f"describe select * from read_parquet({_literal(local)})"
+        ).fetchall()
+        count = cursor.execute(
+            "select num_rows from parquet_file_metadata(?)", [str(local)]
+        ).fetchone()
+    except duckdb.Error as error:
+        raise not_whole(file.path, "Parquet", str(error).split("\n", maxsplit=1)[0]) from error
+    found |= {
+        "columns": [row[0] for row in rows],
+        "types": [row[1] for row in rows],
+        "lines": int(count[0]) if count else 0,
+    }
+
+
+def _look_at_json(
+    found: dict[str, Any],
+    file: Listed,
+    text: Path,
+    seen: Survey,
+    cursor: duckdb.DuckDBPyConnection,
+) -> None:
+    found["json_kind"] = kind = json_kind(seen.head.removeprefix(b"\xef\xbb\xbf"))
+    if kind == "lines":
+        found["lines"] = seen.lines
+        found["columns"] = [
+            row[0]
+            for row in cursor.execute(
+                "select distinct unnest(json_keys(line)) as key from read_csv(?, columns = {'line': 'VARCHAR'},"
+                " auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false,"
+                f" max_line_size = 33554432, ignore_errors = true, compression = '{found['compression']}')"
+                " where json_valid(line) and json_type(line) = 'OBJECT' order by key",
+                [str(text)],
+            ).fetchall()
+        ]
+        return
+    stream = chunks(text, found["compression"])
+    keys: dict[str, None] = {}
+    for element in array_elements(decoded(stream, "utf-8", seen.mark if seen.encoding == "utf-8" else 0, file.path), kind, file.path):
+        found["lines"] += 1
+        if isinstance(element, dict):
+            keys.update(dict.fromkeys(element))
+    found["columns"] = sorted(keys)
+
+
+def _look_at_csv(
+    found: dict[str, Any],
+    file: Listed,
+    text: Path,
+    seen: Survey,
+    reading: Reading,
+    columns: Sequence[str] | None,
+    staging: Path,
+) -> None:
+    header = read_header(seen.head, file.path, reading, columns)
+    if header is None:
+        return
+    escape = reading.escape if reading.escape is not None else reading.quote
+    found |= {
+        "delimiter": header.delimiter, "quote": reading.quote, "escape": escape, "columns": list(header.columns),
+        "renamed": list(header.renamed), "skip": header.skip, "first_byte": header.first_byte,
+        "lines": seen.lines - header.skip,
+    }  # fmt: skip
+    footer = footer_bytes(seen.tail, header.delimiter, len(header.columns))
+    found["footer_from"] = seen.size - footer if footer else None
+    if not header.is_plain:
+        text = plain_text(found, text, staging, file.path)
+        body = staging / f"{_name_of(file.path)}.body"
+        _write(_from_byte(text, header.first_byte), body)
+        found |= {"read_path": str(body), "compression": "none", "skip": 0, "first_byte": 0}
+        if found["footer_from"] is not None:
+            found["footer_from"] -= header.first_byte
+        text = body
+    if seen.has_mixed_ends and not (escape and not reading.quote):
+        text = plain_text(found, text, staging, file.path)
+        mend_file(found, text, staging)
+
+
+def _from_byte(text: Path, start: int) -> Iterator[bytes]:
+    with text.open("rb") as file:
+        file.seek(start)
+        while piece := file.read(1 << 22):
+            yield piece
+
+
+def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> Path:
+    """The file decompressed, in a copy if it is compressed."""
+    if found["compression"] == "none":
+        return text
+    copy = staging / f"{_name_of(path)}.plain"
+    _write(chunks(text, found["compression"]), copy)
+    return copy
+
+
+def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
+    """Have the engine read a copy of the file's good records; its bad lines are told."""
+    copy, bad = staging / f"{_name_of(found['path'])}.good", staging / f"{_name_of(found['path'])}.bad"
+    staging.mkdir(parents=True, exist_ok=True)
+    mended = mend(
+        text,
+        start=found["first_byte"],
+        delimiter=found["delimiter"],
+        quote=found["quote"],
+        escape=found["escape"],
+        columns=len(found["columns"]),
+        copy=copy,
+        bad=bad,
+    )
+    found |= {
+        "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
+        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines, "footer_from": None,
+    }  # fmt: skip
+
+
+def decoded_text(
+    local: Path, compression: str, member: str | None, seen: Survey, name: str
+) -> Iterator[bytes]:
+    """The content in UTF-8, without a mark."""
+    stream = chunks(local, compression, member)
+    if seen.encoding == "utf-8":
+        yield from stream
+        return
+    for text in decoded(stream, seen.encoding, seen.mark, name):
+        yield text.encode("utf-8")
+
+
+def _write(pieces: Iterator[bytes], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def _local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) -> Path:
+    """The file itself, or a copy of one that lies in a bucket."""
+    if "://" not in file.file:
+        return Path(file.file)
+    copy = staging / (_name_of(file.file) + "".join(Path(file.file).suffixes[-2:]))
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        cursor.execute(
+            f"copy (select content from read_blob({_literal(file.file)})) to {_literal(copy)} (format blob)"
+        )
+    return copy
+
+
+def _staged(file: Listed, staging: Path) -> Path:
+    return staging / f"{_name_of(file.path)}.utf8"
+
+
+def _name_of(path: str) -> str:
+    return hashlib.sha256(path.encode()).hexdigest()[:24]
+
+
+def _literal(text: object) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
+
+
+__all__ = ["Callable", "Header", "Request", "forget_staged", "mend_file", "plain_text", "plan_delivery"]
+
+
+def stands_as_listed(file: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a planned file still has the size and the time of change that it had."""
+    path = file["file"]
+    row = cursor.execute(
+        "select size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)", [path]
+    ).fetchone()
+    return row is not None and (int(row[0]), str(row[1])) == (file["file_size"], file["modified_at"])

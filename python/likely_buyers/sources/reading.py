@@ -1,0 +1,102 @@
+"""How a source is read: the keys of an event mapping that are not about events."""
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from likely_buyers.sources.errors import SourceProblem
+
+FORMATS = ("csv", "json", "parquet")
+KEYS = (
+    *("format", "files", "delimiter", "quote", "escape", "encoding", "skip_lines", "header"),
+    *("columns", "decimal", "nulls", "sources"),
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The reading keys of an event mapping; None where it leaves one to be found out."""
+
+    format: str | None = None
+    files: str | None = None
+    sources: tuple[tuple[str, str], ...] = ()
+    delimiter: str | None = None
+    quote: str = '"'
+    escape: str | None = None
+    encoding: str | None = None
+    skip_lines: int = 0
+    header: bool = True
+    columns: tuple[str, ...] | str | None = None
+    nulls: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, Any], name: str) -> "Reading":
+        """The keys of `mapping`, checked.
+
+        Raises:
+            SourceProblem: a value that cannot be meant.
+        """
+        whose = f"event mapping '{name}'"
+        given = {key: mapping[key] for key in KEYS if mapping.get(key) is not None}
+
+        def refuse(key: str, expected: str) -> None:
+            raise SourceProblem(f"{whose}: {key} must be {expected}; found: {given[key]!r}.")
+
+        if "format" in given and given["format"] not in FORMATS:
+            refuse("format", "one of " + ", ".join(FORMATS))
+        for key in ("files", "encoding"):
+            if key in given and not (isinstance(given[key], str) and given[key]):
+                refuse(key, "a text")
+        for key in ("delimiter", "quote", "escape"):
+            text = given.get(key)
+            if text is not None and not (
+                isinstance(text, str) and (text == "none" or 1 <= len(text.encode()) <= 4)
+            ):
+                refuse(key, "a character" + ("" if key == "delimiter" else ", or the word none"))
+        if "decimal" in given and given["decimal"] not in (".", ","):
+            refuse("decimal", "'.' or ','")
+        if "header" in given and not isinstance(given["header"], bool):
+            refuse("header", "true or false")
+        skip = given.get("skip_lines", 0)
+        if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
+            refuse("skip_lines", "a whole number of at least 0")
+        columns = given.get("columns")
+        if columns is not None and not isinstance(columns, str):
+            if not isinstance(columns, list) or not all(isinstance(c, str) and c for c in columns):
+                refuse("columns", "a list of names, or the path of the file that holds them")
+            columns = tuple(columns)
+        nulls = given.get("nulls", [])
+        if not isinstance(nulls, list) or not all(isinstance(text, str) for text in nulls):
+            refuse("nulls", "a list of texts")
+        sources = given.get("sources", {})
+        if not isinstance(sources, Mapping) or not all(
+            isinstance(n, str) and isinstance(p, str) for n, p in sources.items()
+        ):
+            refuse("sources", "a name and a pattern each")
+        encoding = given.get("encoding")
+        if encoding is not None:
+            try:
+                encoding = codecs.lookup(encoding).name
+            except LookupError:
+                refuse("encoding", "the name of an encoding, such as utf-8, cp1252, shift_jis")
+        if "header" in given and not given["header"] and columns is None:
+            raise SourceProblem(
+                f"{whose}: header is false, so columns must name them: a list, or the file that holds them."
+            )
+        quote, escape = given.get("quote", '"'), given.get("escape")
+        return cls(
+            format=given.get("format"),
+            files=given.get("files"),
+            sources=tuple(sources.items()),
+            delimiter={"tab": "\t", "\\t": "\t"}.get(
+                given.get("delimiter", ""), given.get("delimiter")
+            ),
+            quote="" if quote == "none" else quote,
+            escape="" if escape == "none" else escape,
+            encoding=encoding,
+            skip_lines=skip,
+            header=given.get("header", True),
+            columns=columns,
+            nulls=tuple(nulls),
+        )

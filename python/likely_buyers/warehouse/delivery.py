@@ -1,0 +1,167 @@
+"""The load that a build is at, for the macros: its plan, what became of it, and what the engine says of a query."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from likely_buyers.sources import SourceProblem
+from likely_buyers.sources.mending import mend
+from likely_buyers.sources.plan import (
+    Request,
+    forget_staged,
+    mend_file,
+    plain_text,
+    plan_delivery,
+    stands_as_listed,
+)
+from likely_buyers.warehouse.state import state_folder
+
+
+class Delivery:
+    """One load at a time: planned while raw_events compiles, and looked up by the hooks around its rows."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._plan: dict[str, Any] = {"files": []}
+
+    def functions(self) -> dict[str, Callable[[str], str]]:
+        """Name in SQL -> function, each from JSON to JSON."""
+        return {
+            function.__name__: _answering(function)
+            for function in (
+                self.plan_delivery,
+                self.current_delivery,
+                self.count_records,
+                self.mend_file,
+                self.check_unchanged,
+                self.query_columns,
+                self.rows_are_by_line,
+            )
+        }
+
+    def plan_delivery(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The files of the load, as in `sources`; it is the current one from now on."""
+        with self._connection.cursor() as cursor:
+            plan = plan_delivery(
+                Request(
+                    events_path=request["events_path"],
+                    mapping_name=request["mapping_name"],
+                    mapping=request["mapping"],
+                    known=[tuple(row) for row in request["known"]],
+                    staging=_staging(),
+                ),
+                cursor,
+            )
+        self._plan = plan | {"load_id": request["load_id"]}
+        return self._plan
+
+    def current_delivery(self, _request: dict[str, Any]) -> dict[str, Any]:
+        """The plan."""
+        return self._plan
+
+    def count_records(self, request: dict[str, Any]) -> dict[str, int]:
+        """Records and bad lines of a file, found without the engine's parser."""
+        file = self._file(request["path"])
+        self.check_unchanged({})
+        text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
+        is_csv = file["format"] == "csv"
+        counted = mend(
+            text,
+            start=file["first_byte"],
+            delimiter=file["delimiter"] or ",",
+            quote=file["quote"],
+            escape=file["escape"],
+            columns=len(file["columns"]) if is_csv else 2,
+        )
+        return {"records": counted.records, "bad_lines": counted.bad_lines if is_csv else 0}
+
+    def mend_file(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The file with a copy of its good records to be read instead, and its bad lines."""
+        file = self._file(request["path"])
+        text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
+        if file["format"] == "csv":
+            mend_file(file, text, _staging())
+        return file
+
+    def check_unchanged(self, _request: dict[str, Any]) -> None:
+        """Stop where a file is not what it was when the load was planned."""
+        with self._connection.cursor() as cursor:
+            for file in self._plan["files"]:
+                if not stands_as_listed(file, cursor):
+                    raise SourceProblem(
+                        f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,} bytes"
+                        f" and was changed at {file['modified_at']} when this load began. Nothing of this load was kept:"
+                        " run dbt build again once the delivery is over."
+                    )
+
+    def query_columns(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The "columns" of a query and their "types", or the "failure" for which it has none."""
+        with self._connection.cursor() as cursor:
+            try:
+                cursor.execute("set TimeZone = 'UTC'")
+                rows = cursor.execute(f"describe {request['query']}").fetchall()
+            except duckdb.Error as error:
+                return {"failure": str(error), "columns": [], "types": []}
+        return {"columns": [row[0] for row in rows], "types": [row[1] for row in rows]}
+
+    def rows_are_by_line(self, request: dict[str, Any]) -> bool:
+        """Whether a SELECT over `lines` makes its rows of one line each: no join, group, window, sort or limit."""
+        with self._connection.cursor() as cursor:
+            text = cursor.execute("select json_serialize_sql(?)", [request["rows"]]).fetchone()
+            aggregates = {
+                row[0]
+                for row in cursor.execute(
+                    "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
+                ).fetchall()
+            }
+        parsed = json.loads(text[0]) if text else {}
+        return not parsed.get("error") and _is_by_line(parsed, aggregates)
+
+    def forget(self) -> str:
+        """The load is over: its copies go."""
+        self._plan = {"files": []}
+        forget_staged(_staging())
+        return ""
+
+    def _file(self, path: str) -> dict[str, Any]:
+        return next(file for file in self._plan["files"] if file["path"] == path)
+
+
+def _answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
+    def answer(request: str) -> str:
+        try:
+            return json.dumps({"result": function(json.loads(request))})
+        except SourceProblem as problem:
+            return json.dumps({"problem": str(problem)})
+
+    return answer
+
+
+def _staging() -> Path:
+    return state_folder() / "staging"
+
+
+def _is_by_line(parsed: Any, aggregates: set[str]) -> bool:
+    tables = 0
+    todo = [parsed]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, list):
+            todo += node
+        elif isinstance(node, dict):
+            kind = str(node.get("type", ""))
+            tables += kind == "BASE_TABLE"
+            if (
+                tables > 1
+                or node.get("class") == "WINDOW"
+                or (node.get("class") == "FUNCTION" and node.get("function_name") in aggregates)
+                or node.get("group_expressions")
+                or kind in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
+                or node.get("qualify")
+            ):
+                return False
+            todo += node.values()
+    return tables == 1
