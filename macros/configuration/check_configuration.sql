@@ -4,6 +4,8 @@
         {% do event_mapping() %}
         {% do events_path() %}
         {% do given_as_of() %}
+        {% do check_number('warn_left_over', 0, 1) %}
+        {% do check_number('stop_left_over', 0, 1) %}
         {% do check_number('machine_events_per_day', 1, none, whole=true) %}
         {% do check_number('events_of_a_part', 1, none, whole=true) %}
         {% do check_number('users_of_a_part', 1, none, whole=true) %}

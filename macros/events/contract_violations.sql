@@ -1,11 +1,14 @@
 {#-
     Name -> condition, over event_lines, that breaks the event contract. An absent price and an absent quantity
-    break nothing.
+    break nothing. A time before 1990 comes from a missing value, or from seconds read as milliseconds; a file that says that it
+    was changed before 1990 says nothing.
 -#}
 {% macro contract_violations() %}
     {% do return({
         'invalid_event_time': 'event_time is null',
-        'future_event_time': "coalesce(event_time > " ~ dbt.dateadd('day', 1, 'file_modified_at') | trim ~ ", false)",
+        'implausible_event_time': "coalesce(event_time < cast('1990-01-01' as timestamp), false)",
+        'future_event_time': "coalesce(event_time > " ~ dbt.dateadd('day', 1, 'file_modified_at') | trim
+            ~ " and file_modified_at >= cast('1990-01-01' as timestamp), false)",
         'unknown_event_type': 'event_type is null',
         'missing_user_id': 'source_user_id is null',
         'placeholder_user_id': 'user_id is null and source_user_id is not null',

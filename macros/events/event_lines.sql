@@ -14,6 +14,7 @@
     {%- set users = given.user_id -%}
     select
         typed_lines.*,
+        coalesce(typed_lines.row_load_id, loaded_files.load_id) as load_id,
         coalesce(event_types.event_type, case when typed_lines.source_event_type in (
             {%- for kind in event_kinds() %}'{{ kind }}'{{ ', ' if not loop.last }}{% endfor -%}
         ) then typed_lines.source_event_type end) as event_type,
@@ -51,7 +52,7 @@
                 {{ sql_name(column.name) }} as {{ sql_name('source.' ~ column.name) }},
                 {%- endfor %}
                 source_file,
-                load_id
+                load_id as row_load_id
             from {{ mapped_rows(raw_lines(pending)) }} as mapped_rows
             {%- if only %}
             where {{ only }}
@@ -65,6 +66,7 @@
     left join (
         select
             source_file,
+            max(load_id) as load_id,
             max(modified_at) as modified_at
         from {{ ref('loaded_files') }}
         group by source_file

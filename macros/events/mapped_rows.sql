@@ -32,7 +32,11 @@
         {%- elif of_source is not none %}
         {{ of_source[name] }}
         {%- else %}
-        select * from ({{ lines }}) as lines
+        select
+            {%- for column in columns_of_sources().get(name, []) %} {{ sql_name(column) }},{% endfor %}
+            source_file,
+            load_id
+        from ({{ lines }}) as lines
         where source_file in (select source_file from {{ ref('loaded_files') }} where source = {{ sql_text(name) }})
         {%- endif %}
     ){{ ',' if not loop.last }}
@@ -44,6 +48,27 @@
     {%- endif %}
     {{ with_time_zone(mapping.rows) }}
 {%- endmacro %}
+
+{#-
+    Source -> the columns that its files have: bronze.raw_events has those of all sources, and one source must not hide
+    another's with nulls. files: of a delivery, beside those that were loaded.
+-#}
+{% macro columns_of_sources(files=[]) %}
+    {% set columns = {} %}
+    {% if ledger_exists('file_register') %}
+        {% for row in run_query("select distinct source, source_columns from " ~ ledger('file_register') ~ " order by all").rows if row[0] %}
+            {% do columns.setdefault(row[0], []).extend(fromjson(row[1])) %}
+        {% endfor %}
+    {% endif %}
+    {% for file in files %}{% do columns.setdefault(file.source, []).extend(file.columns) %}{% endfor %}
+    {% set distinct = {} %}
+    {% for source in columns %}
+        {% set by_name = {} %}
+        {% for name in columns[source] %}{% do by_name.setdefault(name | lower, name) %}{% endfor %}
+        {% do distinct.update({source: by_name.values() | list}) %}
+    {% endfor %}
+    {% do return(distinct) %}
+{% endmacro %}
 
 {#- Select of the lines of some loads; a key that no JSON so far had is null. -#}
 {% macro raw_lines(pending) -%}

@@ -9,6 +9,14 @@
     {% set everything = [] %}
     {% for column in raw.values() %}{% do everything.append({'name': column.name, 'type': column.type}) %}{% endfor %}
     {% set seen = [] %}
+    {% set of_sources = {} %}
+    {% if event_mapping().get('sources') %}
+        {% for source, names in columns_of_sources(files).items() %}
+            {% set columns = [] %}
+            {% for name in names if name | lower in raw %}{% do columns.append({'name': name, 'type': raw[name | lower].type}) %}{% endfor %}
+            {% do of_sources.update({source: columns}) %}
+        {% endfor %}
+    {% endif %}
     {% for file in files %}
         {% for name in file.columns if name | lower in load_columns() %}
             {% do stop("the file '" ~ file.path ~ "' has a column '" ~ name ~ "', a name that bronze.raw_events keeps for"
@@ -21,13 +29,13 @@
         {% endfor %}
         {% set columns = columns or everything %}
         {% if [columns, file.source] not in seen or file.format != 'json' %}
-            {% do check_file(file, columns, everything, [columns, file.source] in seen) %}
+            {% do check_file(file, columns, of_sources, [columns, file.source] in seen) %}
             {% do seen.append([columns, file.source]) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
 
-{% macro check_file(file, columns, everything, was_evaluated) %}
+{% macro check_file(file, columns, of_sources, was_evaluated) %}
     {% set mapping = event_mapping() %}
     {% set whose = "the event mapping '" ~ var('event_mapping') ~ "'" %}
     {% set lines = null_row(columns) %}
@@ -35,7 +43,7 @@
     {% if mapping.get('rows') %}
         {% set of_source = {} %}
         {% for name in mapping.get('sources') or {} %}
-            {% do of_source.update({name: lines if name == file.source else null_row(everything)}) %}
+            {% do of_source.update({name: lines if name == file.source else null_row(of_sources.get(name, []))}) %}
         {% endfor %}
         {% set added = [] %}
         {% for name in (absent_keys(lines) if file.format == 'json' else []) %}{% do added.append({'name': name, 'type': 'VARCHAR'}) %}{% endfor %}
@@ -52,6 +60,10 @@
         {% endfor %}
     {% endif %}
     {% set names = row_columns | map(attribute='name') | map('lower') | list %}
+    {% for name in names if names.count(name) > 1 %}
+        {% do stop(whose ~ " gives `rows` with the column '" ~ name ~ "' twice, perhaps in other letters: SQL would take either."
+            ~ " Give one of them another name. Nothing was loaded.") %}
+    {% endfor %}
     {% set users = user_id_expressions() %}
     {% set lost_users = [] %}
     {% for given in mapping_expressions() %}

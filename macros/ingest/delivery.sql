@@ -5,7 +5,7 @@
 -#}
 {% macro plan_delivery(is_full, load_id) %}
     {% set known = [] %}
-    {% if not is_full and load_relation(ledger('file_register')) is not none %}
+    {% if not is_full and ledger_exists('file_register') %}
         {% set rows = run_query(
             "select source_file, size_bytes, cast(modified_at as varchar), coalesce(digest, ''), coalesce(same_content_as, ''),"
             ~ " event_mapping from " ~ ledger('file_register')

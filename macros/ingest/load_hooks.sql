@@ -30,7 +30,7 @@
 {% endmacro %}
 
 {% macro next_load_id(is_full) %}
-    {% if is_full or load_relation(ledger('file_register')) is none %}{% do return(1) %}{% endif %}
+    {% if is_full or not ledger_exists('file_register') %}{% do return(1) %}{% endif %}
     {% do return(run_query("select coalesce(max(load_id), 0) + 1 from " ~ ledger('file_register')).columns[0].values()[0] | int) %}
 {% endmacro %}
 

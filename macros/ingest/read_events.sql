@@ -75,7 +75,7 @@
         select json as line, filename as read_path
         from read_json_objects(
             {{ paths }}, format = {{ sql_text(file.json_kind) }}, filename = true, maximum_object_size = 134217728,
-            compression = {{ sql_text(file.compression) }}
+            compression = {{ sql_text('uncompressed' if file.compression == 'none' else file.compression) }}
         )
     )
     {%- endif -%}

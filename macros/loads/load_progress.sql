@@ -24,6 +24,13 @@
     {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
 {% endmacro %}
 
+{#- Whether such a table is there; dbt's cache does not know of those made in this run. -#}
+{% macro ledger_exists(name) %}
+    {% do return(execute and flags.INTROSPECT and run_query(
+        "select count(*) from information_schema.tables where table_schema = 'bronze' and table_name = '" ~ name ~ "'"
+    ).columns[0].values()[0] > 0) %}
+{% endmacro %}
+
 {#-
     Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
     that changes with it.

@@ -11,6 +11,7 @@
     )
 }}
 -- depends_on: {{ ref('quarantined_events') }}
+-- depends_on: {{ ref('left_out_lines') }}
 -- depends_on: {{ ref('loaded_files') }}
 
 {%- set is_whole_line = event_key_is_whole_line() %}

@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="append",
         pre_hook="{{ begin_loads('raw_events', on_every_load=not rows_are_by_line()) }}",
-        post_hook="{{ finish_loads('raw_events') }}",
+        post_hook=["{{ check_left_over() }}", "{{ finish_loads('raw_events') }}"],
     )
 }}
 -- depends_on: {{ ref('loaded_files') }}

@@ -17,6 +17,7 @@ from likely_buyers.sources.plan import (
     plan_delivery,
     stands_as_listed,
 )
+from likely_buyers.warehouse.sql_helpers import create_helpers
 from likely_buyers.warehouse.state import state_folder
 
 
@@ -101,7 +102,7 @@ class Delivery:
         """The "columns" of a query and their "types", or the "failure" for which it has none."""
         with self._connection.cursor() as cursor:
             try:
-                cursor.execute("set TimeZone = 'UTC'")
+                create_helpers(cursor)
                 rows = cursor.execute(f"describe {request['query']}").fetchall()
             except duckdb.Error as error:
                 return {"failure": str(error), "columns": [], "types": []}

@@ -1,0 +1,87 @@
+{#-
+    Whether the events of each pending load have to be told apart by their ids: where several loads are counted at once. Of a
+    single one the difference to what was there before tells.
+-#}
+{% macro count_events_by_load() %}
+    {% if not can_be_read(ref('loaded_files')) %}{% do return(false) %}{% endif %}
+    {% set pending = run_query("select count(*) from (" ~ (pending_loads('events') if rows_are_by_line() else loads_if_pending('events'))
+        ~ ") as pending").columns[0].values()[0] | int %}
+    {% do return(pending > 1) %}
+{% endmacro %}
+
+{#- Post-hook of bronze.loads: says what became of the lines of each load that it counted. -#}
+{% macro tell_loads() %}
+    {% if execute %}
+        {% set rows = run_query(
+            "select load_id, files, lines, footers, rejected, rejected_by_reason, left_out, left_out_by_name, quarantined,"
+            ~ " quarantined_by_reason, duplicates, events, users, cast(first_event_time as varchar), cast(last_event_time as varchar),"
+            ~ " revenue_by_currency from " ~ this ~ " where load_id in (" ~ pending_loads('events') ~ ") order by load_id desc limit 3").rows %}
+        {% for row in rows %}
+            {% set what = ["{:,}".format(row[2] | int) ~ (" lines of 1 file: " if row[1] == 1 else " lines of " ~ row[1] ~ " files: ")
+                ~ "{:,}".format(row[11] | int) ~ " new events of " ~ "{:,}".format(row[12] | int) ~ " users"
+                ~ ((", " ~ row[13] ~ " to " ~ row[14]) if row[13] else "")] %}
+            {% for count, name, reasons in [(row[10], 'duplicates', none), (row[6], 'left out on purpose', row[7]),
+                (row[8], 'quarantined', row[9]), (row[4], 'rejected', row[5]), (row[3], 'footer lines', none)] if count %}
+                {% do what.append("{:,}".format(count | int) ~ " " ~ name ~ ((" " ~ reasons | replace('"', '') | replace('{', '(') | replace('}', ')')) if reasons else "")) %}
+            {% endfor %}
+            {% if row[15] != '{}' %}
+                {% do what.append("revenue " ~ row[15] | replace('"": ', '') | replace('"', '') | replace('{', '') | replace('}', '')) %}
+            {% endif %}
+            {% do log("likely_buyers: load " ~ row[0] ~ ": " ~ what | join("; "), info=true) %}
+        {% endfor %}
+    {% endif %}
+{% endmacro %}
+
+{#-
+    Post-hook of quarantined_events: warns where more than vars.warn_left_over of the new lines were rejected or
+    quarantined, and stops above vars.stop_left_over, before events are made.
+-#}
+{% macro check_left_over() %}
+    {% if execute %}
+        {% set pending = pending_loads('raw_events') if rows_are_by_line() else loads_if_pending('raw_events') %}
+        {% set whole = "source_file in (select source_file from " ~ ref('loaded_files') ~ " where load_id in (" ~ pending ~ "))" %}
+        {% set counts = run_query(
+            "select (select count(*) from " ~ mapped_rows(raw_lines(pending)) ~ " as mapped_rows), (select count(*) from " ~ ref('rejected_lines')
+            ~ " where reason <> 'footer' and load_id in (" ~ pending ~ ")), (select count(*) from " ~ this ~ " where " ~ whole ~ ")").rows[0] %}
+        {% set all = (counts[0] + counts[1]) | int %}
+        {% set lost = (counts[1] + counts[2]) | int %}
+        {% if all and lost > all * var('warn_left_over') %}
+            {% set rows = run_query(
+                "select reason, count(*), min(sample) from (select reasons as reason, "
+                ~ "'time ' || coalesce(event_time, 'none') || ', type ' || coalesce(event_type, 'none') || ', user ' || coalesce(user_id, 'none')"
+                ~ " || ', price ' || coalesce(price, 'none') || ', quantity ' || coalesce(quantity, 'none') as sample from " ~ this ~ " where " ~ whole
+                ~ " union all select reason, line from " ~ ref('rejected_lines') ~ " where reason <> 'footer' and load_id in (" ~ pending
+                ~ ")) group by reason order by count(*) desc, reason limit 5").rows %}
+            {% set what = [] %}
+            {% for row in rows %}{% do what.append("{:,}".format(row[1] | int) ~ " " ~ row[0] ~ " (such as: " ~ row[2][:160] ~ ")") %}{% endfor %}
+            {% set message = "{:,} of {:,} new lines ({:.0f} %) are no events, and nothing in the event mapping says why: ".format(
+                lost, all, 100.0 * lost / all) ~ what | join('; ') ~ ". Is the mapping '" ~ var('event_mapping')
+                ~ "' the right one? What is no event on purpose gets a name in leave_out." %}
+            {% if lost > all * var('stop_left_over') %}
+                {% do stop(message ~ " More than vars.stop_left_over (" ~ var('stop_left_over') ~ ") are lost, so the build stops"
+                    ~ " before silver; bronze has the lines. Mend the mapping and run dbt build again, or raise stop_left_over (1 never stops).") %}
+            {% endif %}
+            {% do exceptions.warn("likely_buyers: " ~ message ~ " silver.quarantined_events and bronze.rejected_lines have them.") %}
+        {% endif %}
+        {% do warn_of_times(whole) %}
+    {% endif %}
+{% endmacro %}
+
+{#- Times that were read in the wrong order of day and month, and files whose own time of change says nothing. -#}
+{% macro warn_of_times(whole) %}
+    {% set rows = run_query(
+        "select count(*), min(event_time) from " ~ this ~ " where reasons like '%invalid_event_time%' and " ~ whole
+        ~ " and regexp_matches(event_time, '^\\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{2,4}') and (try_cast(regexp_extract(event_time, '[0-9]+') as int) > 12"
+        ~ " or try_cast(regexp_extract(event_time, '[0-9]+[/.-]([0-9]+)', 1) as int) > 12)").rows %}
+    {% if rows[0][0] %}
+        {% do exceptions.warn("likely_buyers: " ~ rows[0][0] ~ " times, such as '" ~ rows[0][1] ~ "', have a number above 12 where the event mapping"
+            ~ " expects the month: day and month are the other way round, and times up to the 12th were read wrong without an error."
+            ~ " Give as_utc the right format, '%d/%m/%Y %H:%M:%S' or '%m/%d/%Y %H:%M:%S'.") %}
+    {% endif %}
+    {% set rows = run_query("select count(*), min(source_file) from " ~ ref('loaded_files') ~ " where modified_at < timestamp '1990-01-01' and "
+        ~ whole).rows %}
+    {% if rows[0][0] %}
+        {% do exceptions.warn("likely_buyers: the file '" ~ rows[0][1] ~ "'" ~ ((" and " ~ (rows[0][0] - 1) ~ " others") if rows[0][0] > 1 else "")
+            ~ " says that it was changed before 1990, which says nothing: its lines are not checked for times of the future.") %}
+    {% endif %}
+{% endmacro %}
