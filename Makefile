@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
 AIRFLOW_VENV := .venv-airflow
+STATE := $(or $(LIKELY_BUYERS_STATE),warehouse)
 PYTHON ?= python3
 
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
@@ -16,7 +17,7 @@ help:
 	@echo "make test    set up, lint, run every test"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
-	@echo "make clean   remove the environment and what dbt wrote (warehouse/ stays)"
+	@echo "make clean   remove the environments, and what dbt wrote but no data: target/ and logs/ of the state folder"
 
 # --- set-up -----------------------------------------------------------------
 
@@ -48,7 +49,7 @@ $(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
 
 # --- what users type --------------------------------------------------------
 
-DEMO_SHOP := $(or $(LIKELY_BUYERS_STATE),warehouse)/demo_shop
+DEMO_SHOP := $(STATE)/demo_shop
 
 demo: $(VENV)/.installed
 	likely-buyers simulate --users 12000 --days 180 --seed 1 --out $(DEMO_SHOP)
@@ -63,6 +64,8 @@ test: export OMP_NUM_THREADS := 1
 test: lint $(AIRFLOW_VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+# sqlfluff and dbt-bouncer cannot be told of another state folder: pyproject.toml names the artifacts they read
+lint: export LIKELY_BUYERS_STATE := warehouse
 lint: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
@@ -89,4 +92,5 @@ lock: $(BIN)/python
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 
 clean:
-	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) target logs .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(STATE)/target $(STATE)/logs

@@ -76,8 +76,6 @@ def environment(state: Path, registry: Path) -> dict[str, str]:
     """The environment of dbt for this state and this registry."""
     return os.environ | {
         "DBT_QUIET": "true",
-        "DBT_TARGET_PATH": str(state / "target"),
-        "DBT_LOG_PATH": str(state / "logs"),
         "LIKELY_BUYERS_STATE": str(state),
         "MLFLOW_TRACKING_URI": f"sqlite:///{registry}/registry.db",
     }

@@ -32,14 +32,14 @@ class Installation:
     state: Path
     registry_of: "Installation | None" = None
     settings: dict[str, str] = field(default_factory=dict)
+    # where the commands are typed: the checkout, unless it says another folder
+    folder: Path | None = None
 
     def environment(self) -> dict[str, str]:
         """The environment of the commands: nothing of one installation is written where another reads."""
         environment = dict(
             os.environ,
             LIKELY_BUYERS_STATE=str(self.state),
-            DBT_TARGET_PATH=str(self.state / "target"),
-            DBT_LOG_PATH=str(self.state / "logs"),
             DBT_USE_COLORS="false",
             COLUMNS="200",
             NO_COLOR="1",
@@ -56,7 +56,7 @@ class Installation:
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
         process = subprocess.run(
             [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
-            cwd=PROJECT,
+            cwd=self.folder or PROJECT,
             env=self.environment(),
             text=True,
             stdout=subprocess.PIPE,
@@ -88,11 +88,12 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 class Builder:
     """Builds models in a process forked off with the project parsed, so that a build costs a second, not five."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
         from dbt.cli.main import dbtRunner
 
         self._options = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
-        parsed = dbtRunner().invoke(["--quiet", "parse", *self._options])
+        own = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+        parsed = dbtRunner().invoke(["--quiet", "parse", *own, *self._options])
         assert parsed.success, parsed.exception
         self._manifest = parsed.result
 
@@ -123,8 +124,8 @@ class Builder:
 
 
 @pytest.fixture(scope="session")
-def builder() -> Builder:
-    return Builder()
+def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
+    return Builder(tmp_path_factory.mktemp("builder"))
 
 
 class DeliveredShop:

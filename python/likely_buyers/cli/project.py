@@ -12,7 +12,7 @@ import yaml
 
 from likely_buyers.errors import ProjectError
 from likely_buyers.registry import Registry
-from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
+from likely_buyers.warehouse.state import DATABASE_FILE, artifacts_folder, state_folder
 
 # The artifacts of dbt keep telling of the last build: `likely-buyers publish` asks them.
 _ASIDE = ("--quiet", "--no-write-json")
@@ -74,9 +74,7 @@ class Project:
 
     def target_path(self) -> Path:
         """Where dbt leaves its artifacts."""
-        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
-        named = os.environ.get("DBT_TARGET_PATH") or project.get("target-path") or "target"
-        return self.project_dir / named
+        return artifacts_folder(self.project_dir)
 
     def with_var(self, name: str, value: Any) -> "Project":
         """The same project with one dbt variable set."""

@@ -106,12 +106,11 @@ class Registry:
     ) -> Registry:
         """The registry that LIKELY_BUYERS_STATE and MLFLOW_TRACKING_URI name.
 
-        Without the first, the state folder is `warehouse` in the project folder. A relative one is
-        relative to the current directory, as for dbt's own paths.
+        Without the first, the state folder is `warehouse` in the project folder; a relative one is
+        relative to the project folder.
         """
-        state = environment.get(_STATE_VARIABLE)
         return cls(
-            Path(state) if state else project_folder / "warehouse",
+            project_folder / (environment.get(_STATE_VARIABLE) or "warehouse"),
             environment.get(_SERVER_VARIABLE) or None,
             model_name=model_name,
         )

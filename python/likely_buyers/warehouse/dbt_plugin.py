@@ -5,6 +5,7 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import BIGINT, VARCHAR
@@ -29,15 +30,21 @@ class Plugin(BasePlugin):
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
         """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
 
+        A relative path is relative to the project folder, in which each command works but `dbt debug`.
+
         dbt-duckdb's own retries say nothing while they wait, double the pause each time, and end with the engine's
         words; they come after this and find the database free.
 
         Raises:
             DbtRuntimeError: another process holds the database, or the number of attempts is none.
         """
-        path = Path(creds.path)
         if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
             return
+        project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path.cwd())
+        path = project / creds.path
+        creds.path = str(path)
+        if "temp_directory" in config:
+            config["temp_directory"] = str(project / config["temp_directory"])
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             attempts = lock_attempts(creds.retries.connect_attempts if creds.retries else 1)

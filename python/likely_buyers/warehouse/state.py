@@ -11,6 +11,9 @@ import duckdb
 from likely_buyers.terminal import say
 
 DATABASE_FILE = "likely_buyers.duckdb"
+# what dbt writes: its artifacts, and its log
+ARTIFACTS = "target"
+LOGS = "logs"
 MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 # as in profiles.yml
@@ -29,10 +32,17 @@ class BadSetting(Exception):
 def state_folder(project_dir: Path | None = None) -> Path:
     """The folder `LIKELY_BUYERS_STATE` names, or `warehouse/` of the project.
 
-    A relative path is relative to `project_dir` (the current folder when None), as it is for dbt.
+    A relative path is relative to `project_dir`, from wherever a command is called. None is the current folder, where
+    dbt has the models of a project run.
     """
     folder = Path(os.environ.get("LIKELY_BUYERS_STATE") or "warehouse")
     return (project_dir or Path.cwd()) / folder
+
+
+def artifacts_folder(project_dir: Path) -> Path:
+    """Where dbt leaves its artifacts: in the state folder, unless dbt's own variable names another."""
+    named = os.environ.get("DBT_ENGINE_TARGET_PATH") or os.environ.get("DBT_TARGET_PATH")
+    return project_dir / named if named else state_folder(project_dir) / ARTIFACTS
 
 
 def memory_limit() -> str:
