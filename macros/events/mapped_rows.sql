@@ -84,7 +84,7 @@
     {% if can_be_read(ref('raw_events')) %}
         {% set found = source_function('query_columns', {'query': rows_over(
             "select * " ~ absent_key_columns() ~ " from " ~ ref('raw_events') ~ " where false")}) %}
-        {% for name in found.columns %}{% do described.update({name | lower: found.types[loop.index0]}) %}{% endfor %}
+        {% for name, type in zip(found.columns, found.types) %}{% do described.update({name | lower: type}) %}{% endfor %}
     {% endif %}
     {% do return(described) %}
 {% endmacro %}
@@ -124,8 +124,8 @@
         {% set query = rows_over("select *" ~ absent_key_columns() ~ " from " ~ ref('raw_events') ~ " where false")
             if event_mapping().get('rows') else "select * from " ~ ref('raw_events') %}
         {% set found = source_function('query_columns', {'query': query}) %}
-        {% for name in found.columns if name | lower not in load_columns() %}
-            {% do columns.update({name: found.types[loop.index0]}) %}
+        {% for name, type in zip(found.columns, found.types) if name | lower not in load_columns() %}
+            {% do columns.update({name: type}) %}
         {% endfor %}
     {% endif %}
     {% set listed = [] %}

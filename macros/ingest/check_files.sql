@@ -55,8 +55,8 @@
                 ~ ". Nothing was loaded. Mend the file, or the mapping in dbt_project.yml or --vars.") %}
         {% endif %}
         {% set row_columns = [] %}
-        {% for name in answer.columns if name | lower not in load_columns() %}
-            {% do row_columns.append({'name': name, 'type': answer.types[loop.index0]}) %}
+        {% for name, type in zip(answer.columns, answer.types) if name | lower not in load_columns() %}
+            {% do row_columns.append({'name': name, 'type': type}) %}
         {% endfor %}
     {% endif %}
     {% set names = row_columns | map(attribute='name') | map('lower') | list %}
