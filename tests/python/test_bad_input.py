@@ -15,7 +15,8 @@ LINE = "2020-01-{day:02d} 10:00:00 UTC,view,1,2,,acme,9.99,{user},s{user}"
 
 
 def lines(count: int = 20) -> list[str]:
-    return [LINE.format(day=1 + n % 28, user=n) for n in range(count)]
+    # 0 stands for nobody
+    return [LINE.format(day=1 + n % 28, user=n + 1) for n in range(count)]
 
 
 def write(file: Path, header: str = HEADER, count: int = 20) -> Path:
@@ -163,7 +164,7 @@ def test_a_column_of_the_wrong_type_is_quarantined(
     installation: Installation, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "a.csv")
-    file.write_text(file.read_text().replace("9.99,0,", "cheap,0,").replace("2020-01-02", "day 2"))
+    file.write_text(file.read_text().replace("9.99,1,", "cheap,1,").replace("2020-01-02", "day 2"))
     installation.built("--select", "+events", variables={"events_path": str(file)})
     assert installation.query("select reasons from silver.quarantined_events order by 1") == [
         ("invalid_event_time",),
