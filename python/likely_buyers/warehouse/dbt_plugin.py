@@ -14,6 +14,7 @@ from likely_buyers.jobs import load_scoring
 from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.gzip_files import gzip_problem
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
+from likely_buyers.warehouse.sql_helpers import create_helpers
 from likely_buyers.warehouse.state import (
     BadSetting,
     DatabaseInUse,
@@ -90,7 +91,7 @@ class Plugin(BasePlugin):
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
 
     def configure_cursor(self, cursor: Any) -> None:
-        """UTC, and what to do when DuckDB has closed the database.
+        """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.
 
         As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
 
@@ -99,6 +100,7 @@ class Plugin(BasePlugin):
         """
         try:
             cursor.execute("set TimeZone = 'UTC'")
+            create_helpers(cursor)
         except duckdb.FatalException as error:
             raise DbtRuntimeError(
                 f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"
