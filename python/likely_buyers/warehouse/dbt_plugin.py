@@ -83,7 +83,7 @@ class Plugin(BasePlugin):
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
 
     def configure_cursor(self, cursor: Any) -> None:
-        """UTC, and what to do when DuckDB has closed the database.
+        """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.
 
         As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
 
