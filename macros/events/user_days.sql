@@ -5,12 +5,15 @@
     part    a condition that takes some of their days, or none for all
 -#}
 {% macro user_days(events, part=none) %}
+{%- set money = money_in_shop_currency() %}
 select
     event_counts.*,
     coalesce(money.purchased_products, 0) as purchased_products,
     coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
-    coalesce(money.revenue, cast(0 as decimal(18, 4))) as revenue,
-    coalesce(money.refunded, cast(0 as decimal(18, 4))) as refunded
+    {%- for amount in ['revenue', 'refunded'] %}
+    {{ "coalesce(money." ~ amount ~ ", cast(0 as decimal(18, 4)))" if money.is_known else "cast(null as decimal(18, 4))" }} as {{ amount }}
+    {{- "," if not loop.last }}
+    {%- endfor %}
 from (
     -- telling hashes apart takes a third less time than telling texts apart
     select
@@ -35,9 +38,9 @@ left join (
         event_date,
         count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
         cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
-        cast(sum(case when event_type = 'purchase' then price * quantity end) as decimal(18, 4)) as revenue,
-        cast(sum(case when event_type = 'refund' then price * quantity end) as decimal(18, 4)) as refunded
-    from {{ events }}
+        cast(sum(case when event_type = 'purchase' then price * quantity{{ money.rate }} end) as decimal(18, 4)) as revenue,
+        cast(sum(case when event_type = 'refund' then price * quantity{{ money.rate }} end) as decimal(18, 4)) as refunded
+    from {{ events }}{{ money.joined }}
     where
         event_type in ('purchase', 'refund')
         {{ "and " ~ part if part }}
@@ -52,4 +55,37 @@ left join (
 -#}
 {% macro user_days_start_over() %}
     {% do return(not event_key_is_whole_line() or not rows_are_by_line() or event_mapping().get('currency') is not none) %}
+{% endmacro %}
+
+{#-
+    How money of events becomes money of the shop: {is_known, rate: what an amount is multiplied by, joined: what that needs}.
+    Amounts of several currencies are never one sum: the seed currency_rates converts them to vars.currency. Without a
+    mapping that gives a currency, or with one currency alone, an amount is what it says.
+-#}
+{% macro money_in_shop_currency() %}
+    {% if event_mapping().get('currency') is none or not can_be_read(ref('events')) %}
+        {% do return({'is_known': true, 'rate': '', 'joined': ''}) %}
+    {% endif %}
+    {% set found = run_query(
+        "select distinct currency from " ~ ref('events') ~ " where event_type in ('purchase', 'refund') and price is not null"
+        ~ " and currency is not null order by currency").columns[0].values() | list %}
+    {% set rated = run_query("select currency from " ~ ref('currency_rates')).columns[0].values() | list %}
+    {% set shops = var('currency') or (found[0] if found | length == 1 else none) %}
+    {% set unknown = [] %}
+    {% for currency in found if currency != shops and currency not in rated %}{% do unknown.append(currency) %}{% endfor %}
+    {% if unknown %}
+        {% do exceptions.warn("likely_buyers: events have amounts in " ~ found | join(', ') ~ ((", and the shop's currency is " ~ shops)
+            if shops else "") ~ ": they are never one sum. Money features and expected_revenue cannot be had (null) until vars.currency"
+            ~ " names the shop's currency and seeds/currency_rates.csv has a rate for: " ~ unknown | join(', ') ~ ".") %}
+        {% do return({'is_known': false, 'rate': '', 'joined': ''}) %}
+    {% endif %}
+    {% if found | length <= 1 and (not found or found[0] == shops) %}
+        {% do return({'is_known': true, 'rate': '', 'joined': ''}) %}
+    {% endif %}
+    {% do return({
+        'is_known': true,
+        'rate': ' * coalesce(case when currency <> ' ~ sql_text(shops or '') ~ ' then rates.rate end, 1)',
+        'joined': ' left join (select currency as rated_currency, rate from ' ~ ref('currency_rates')
+            ~ ') as rates on currency = rates.rated_currency',
+    }) %}
 {% endmacro %}

@@ -189,10 +189,10 @@ select
     {{ as_double('buying.longest_gap') }} as purchase_gap_longest_days,
     {{ ratio('buying.last_purchase_days_ago * buying.gaps', 'buying.gap_sum') }} as days_since_last_purchase_in_mean_gaps,
 
-    {{ as_double('coalesce(buying.revenue, 0)') }} as revenue,
-    {{ as_double('coalesce(activity.refunded, 0)') }} as refunded,
+    {{ as_double(money_or_none('buying.revenue')) }} as revenue,
+    {{ as_double('activity.refunded') }} as refunded,
     {%- for window in revenue_windows %}
-    {{ as_double('coalesce(buying.revenue_' ~ window ~ 'd, 0)') }} as revenue_{{ window }}d,
+    {{ as_double(money_or_none('buying.revenue_' ~ window ~ 'd')) }} as revenue_{{ window }}d,
     {{ as_double('coalesce(buying.purchase_lines_' ~ window ~ 'd, 0)') }} as purchase_lines_{{ window }}d,
     {%- endfor %}
     {{ ratio('buying.revenue', 'buying.purchase_days') }} as revenue_per_purchase_day,
@@ -237,3 +237,8 @@ left join buying
     and activity.cutoff_date = buying.cutoff_date
 
 {% endmacro %}
+
+{#- A sum of money: 0 for who bought nothing, null where money of several currencies cannot be added up. -#}
+{% macro money_or_none(amount) -%}
+    case when buying.user_id is null then 0 when buying.revenue is not null then {{ amount }} end
+{%- endmacro %}

@@ -43,6 +43,12 @@
             from {{ ref('event_types') }}
             where event_mapping = '{{ var('event_mapping') | replace("'", "''") }}'
         ), '')
+        {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %}
+        || '{{ var('currency') or '' }}' || coalesce((
+            select {{ dbt.listagg("currency || '=' || cast(rate as " ~ dbt.type_string() ~ ")", "','", "order by currency") }}
+            from {{ ref('currency_rates') }}
+        ), '')
+        {%- endif %}
     )
 {%- endmacro %}
 

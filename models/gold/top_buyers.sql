@@ -31,16 +31,30 @@ scored_users as (
 ),
 
 -- what buyers did in the last whole horizon: how often they come back within it, and what a visit is worth
-last_horizon as (
+last_purchase_days as (
     select
-        {{ ratio('count(*)', 'count(distinct user_days.user_id)') }} as purchase_days_per_buyer,
-        {{ ratio('sum(user_days.revenue)', 'count(*)') }} as revenue_per_purchase_day
+        user_days.user_id,
+        user_days.revenue
     from user_days
     cross join scored_users
     where
         user_days.purchases > 0
         and user_days.event_date < scored_users.as_of_date
         and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= scored_users.horizon_days
+),
+
+median_purchase_day as (
+    select cast(10 * median(cast(revenue as {{ type_double() }})) as decimal(18, 4)) as most_revenue
+    from last_purchase_days
+),
+
+-- one huge order, or one price with a digit too many, must not move what is expected of everybody else
+last_horizon as (
+    select
+        {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer,
+        {{ ratio('sum(least(revenue, most_revenue))', 'count(*)') }} as revenue_per_purchase_day
+    from last_purchase_days
+    cross join median_purchase_day
 ),
 
 -- everybody is ranked by two columns, and only who is selected gets the others

@@ -10,6 +10,7 @@
 -- depends_on: {{ ref('raw_events') }}
 -- depends_on: {{ ref('loaded_files') }}
 -- depends_on: {{ ref('event_types') }}
+-- depends_on: {{ ref('currency_rates') }}
 
 {%- if is_incremental() and not user_days_start_over() %}
 
