@@ -15,6 +15,7 @@ class ProjectError(Exception):
 def expected_errors() -> tuple[type[Exception], ...]:
     """The base classes of our rooms' errors."""
     from likely_buyers.explaining import ExplainingError
+    from likely_buyers.inspecting.errors import InspectionImpossible
     from likely_buyers.promotion import NotEarned
     from likely_buyers.publishing.errors import PublishingError
     from likely_buyers.registry import RegistryError
@@ -28,6 +29,7 @@ def expected_errors() -> tuple[type[Exception], ...]:
         BadSetting,
         DatabaseInUse,
         ExplainingError,
+        InspectionImpossible,
         NotEarned,
         ProjectError,
         PublishingError,

@@ -100,6 +100,23 @@ def simulate(
 
 
 @app.command()
+def inspect(
+    path: Annotated[str, typer.Argument(help="A file, a folder or a glob in quotes.")],
+    project_dir: ProjectDir = None,
+    profiles_dir: ProfilesDir = None,
+    target: Target = None,
+    vars_text: Vars = "{}",
+) -> None:
+    """Say what a source is, which event mapping reads it, and what that makes of its first lines."""
+    from likely_buyers.cli.inspect import inspect as look
+
+    # Project.open changes into the project's folder
+    where = path if "://" in path else str(Path(path).expanduser().absolute())
+    if not look(Project.open(project_dir, profiles_dir, target, vars_text), where):
+        raise typer.Exit(1)
+
+
+@app.command()
 def train(
     promote: Annotated[
         bool, typer.Option("--promote", help="Make the new version champion.")

@@ -2,6 +2,7 @@
 
 import io
 import os
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -116,6 +117,22 @@ class Project:
             raise ProjectError(_problem(finished))
         return str(finished.result.results[0].node.compiled_code)
 
+    def build_aside(self, *arguments: str) -> tuple[str | None, list[str]]:
+        """`dbt build` without a word, as the arguments say: why it failed, or None; and its warnings.
+
+        A profile and a state folder of its own keep it from what the project holds.
+        """
+        warnings: list[str] = []
+
+        def listen(event: Any) -> None:
+            if event.info.level == "warn" and "likely_buyers: " in event.info.msg:
+                warnings.append(event.info.msg)
+
+        finished = replace(self, profiles_dir=None, target=None)._invoke(
+            *_ASIDE, "--log-level", "none", "build", *arguments, callbacks=[listen]
+        )
+        return (None if finished.success else _problem(finished)), warnings
+
     def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
         """Rows of a query over the project's models; None if it failed (dbt has said why)."""
         output = io.StringIO()
@@ -127,7 +144,9 @@ class Project:
             return None
         return [tuple(row) for row in shown.result.results[0].agate_table.rows]
 
-    def _invoke(self, *arguments: str) -> Any:
+    def _invoke(
+        self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()
+    ) -> Any:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -139,7 +158,7 @@ class Project:
         if yaml.safe_load(self.vars_text):
             options += ["--vars", self.vars_text]
         try:
-            return dbtRunner().invoke([*arguments, *options])
+            return dbtRunner(callbacks=list(callbacks)).invoke([*arguments, *options])
         finally:
             # else the database stays open here, with a configuration that no other connection of ours may differ from
             DuckDBConnectionManager.close_all_connections()

@@ -1,0 +1,215 @@
+"""Looking at a source, and what is said of it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from likely_buyers.cli.project import Project
+from likely_buyers.inspecting import Inspection, inspect_source
+from likely_buyers.inspecting.profile import Column
+from likely_buyers.inspecting.table import short
+from likely_buyers.inspecting.trial import Trial
+
+_FORMATS = {"csv": "CSV", "json": "JSON", "parquet": "Parquet"}
+_REASONS = {
+    "invalid_event_time": "the time cannot be read",
+    "implausible_event_time": "the time is before 1990",
+    "future_event_time": "the time is after the file's own",
+    "unknown_event_type": "the type is none of the five",
+    "missing_user_id": "there is no user",
+    "placeholder_user_id": "the user stands for nobody",
+    "invalid_price": "the price is no number",
+    "negative_price": "the price is below zero",
+    "invalid_quantity": "the quantity is no number",
+    "non_positive_quantity": "the quantity is zero or less",
+    "footer": "a line of words at the end",
+}
+
+
+def inspect(project: Project, path: str) -> bool:
+    """Say what lies at `path` and what a mapping makes of it; whether something sensible was recognised.
+
+    Raises:
+        InspectionImpossible: it cannot be read.
+    """
+    with TemporaryDirectory(prefix="likely_buyers_inspect_") as folder:
+        found = inspect_source(project, path, Path(folder).resolve())
+        _say_what(found)
+        _print_columns(found.columns)
+        _say_mapping(found)
+        if found.trial:
+            _print_trial(found, found.trial)
+        for note in found.notes:
+            _say(f"\n{note}")
+        if found.questions:
+            _say("\nQuestions that only you can answer:", style="bold")
+            for number, question in enumerate(found.questions, start=1):
+                _say(f"  {number}. {question}")
+        return _say_next(found)
+
+
+def _say(text: str, style: str = "") -> None:
+    Console().print(Text(text, style=style), highlight=False)
+
+
+def _exactly(text: str) -> None:
+    """What is to be copied: no line is broken."""
+    Console().print(Text(text), soft_wrap=True, highlight=False)
+
+
+def _say_what(found: Inspection) -> None:
+    sample, planned = found.sample, found.planned
+    lines = found.trial.lines if found.trial else planned.lines
+    read = f"{lines:,} lines" if sample.is_whole else f"the first {lines:,} lines"
+    files = len(sample.names)
+    if sample.file_count > files:
+        read += f" of {files} of {sample.file_count:,} files"
+    elif files > 1:
+        read += f" of {files:,} files"
+    said = [" and ".join(_FORMATS[kind] for kind in planned.formats)]
+    text = next((file for file in planned.files if file["format"] == "csv" and file["delimiter"]), None)
+    if text:
+        named = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
+        said.append(f"fields apart by {named.get(text['delimiter'], text['delimiter'])}")
+    json = next((file for file in planned.files if file["json_kind"]), None)
+    if json:
+        said.append({"lines": "an object a line", "array": "one array"}.get(json["json_kind"], "objects over several lines"))
+    if found.encoding:
+        said.append(f"no UTF-8: it may be {found.encoding}")
+    _exactly(f"{found.path}")
+    _say(f"{', '.join(said)}; {read} were read; {len(found.columns)} columns")
+    if sample.left_alone:
+        shown = [short(path.removeprefix(f"{sample.base}/"), 30) for path in sample.left_alone[:3]]
+        _say(f"Not read, {len(sample.left_alone):,} files of other kinds or names: {', '.join(shown)}")
+
+
+def _print_columns(columns: Sequence[Column]) -> None:
+    table = Table(box=SIMPLE_HEAD, title="Columns and first lines", title_justify="left")
+    table.add_column("column", max_width=24, overflow="fold")
+    table.add_column("holds", no_wrap=True)
+    table.add_column("filled", justify="right", no_wrap=True)
+    table.add_column("values", justify="right", no_wrap=True)
+    table.add_column("first lines", overflow="fold")
+    for column in columns:
+        values = " | ".join(short(value or "", 24) for value in column.first)
+        table.add_row(
+            Text(column.name), column.kind, _share(column.filled), f"{column.distinct:,}", Text(values)
+        )
+    Console().print(table)
+
+
+def _share(share: float) -> str:
+    return "100 %" if share == 1 else f"{min(share * 100, 99.9):.{0 if share < 0.99 else 1}f} %"
+
+
+def _say_mapping(found: Inspection) -> None:
+    if found.fit:
+        _say(
+            f"This is a source for the mapping {found.mapping_name}: it has {found.fit.matched} of the columns that the"
+            " mapping knows."
+            + (f" {', '.join(found.also_fit)} would read it, too." if found.also_fit else ""),
+            style="bold",
+        )
+    elif found.is_given:
+        _say(f"Read with the mapping {found.mapping_name}.", style="bold")
+    elif found.lacks and found.is_draft and "event_time" not in found.mapping:
+        _say("None of the project's mappings fits, and no draft can be made.", style="bold")
+    else:
+        _say("None of the project's mappings fits. A draft, with guesses to be looked through:\n", style="bold")
+        _exactly(_as_yaml(found))
+    if found.unused and not found.is_draft:
+        shown = ", ".join(found.unused[:8])
+        more = f" and {len(found.unused) - 8} more" if len(found.unused) > 8 else ""
+        _say(f"The mapping makes no use of: {shown}{more}")
+
+
+def _as_yaml(found: Inspection) -> str:
+    """The draft as it stands in dbt_project.yml."""
+    text = yaml.safe_dump(
+        {found.mapping_name: found.mapping}, sort_keys=False, allow_unicode=True, width=10_000
+    )
+    return "".join(f"    {line}\n" for line in text.splitlines())
+
+
+def _print_trial(found: Inspection, trial: Trial) -> None:
+    read = "them" if found.sample.is_whole else f"the first {trial.lines:,} lines"
+    whose = "the draft" if found.is_draft else found.mapping_name
+    table = Table(
+        box=SIMPLE_HEAD, title=f"What {whose} makes of {read}", title_justify="left", show_header=False
+    )
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row("events", f"{trial.events:,}")
+    for kind, events, users in trial.event_types:
+        table.add_row(f"  {kind}", f"{events:,} of {users:,} users")
+    table.add_row("users", f"{trial.users:,}, of whom {trial.buyers:,} bought, {trial.buyers_of_two_days:,} on two days or more")
+    if trial.events:
+        table.add_row("from", trial.first_event_time)
+        table.add_row("to", trial.last_event_time)
+    for currency, revenue in trial.revenue.items():
+        table.add_row("revenue", f"{float(revenue):,.2f} {currency or '(no currency told)'}")
+    if trial.duplicates:
+        table.add_row("told again", f"{trial.duplicates:,} lines of the same events")
+    for name, lines in trial.left_out.items():
+        table.add_row("left out", f"{lines:,} as {name}")
+    table.add_row("no events", f"{trial.lost:,} faults" if trial.lost else "none: each line is an event or left out by a name")
+    Console().print(table)
+    if trial.faults:
+        faults = Table(box=SIMPLE_HEAD, title="Faults", title_justify="left")
+        faults.add_column("name", overflow="fold", max_width=24)
+        faults.add_column("lines", justify="right", no_wrap=True)
+        faults.add_column("such as", overflow="fold")
+        for fault in trial.faults:
+            why = _REASONS.get(fault.name, "the line cannot be read")
+            shown = " | ".join(short(one, 60) for one in fault.samples)
+            faults.add_row(fault.name, f"{fault.lines:,}", Text(f"{why}: {short(shown, 130)}"))
+        Console().print(faults)
+    for warning in trial.warnings:
+        # its numbers stand above
+        if "are no events, and nothing in the event mapping says why" not in warning:
+            _say(f"Note: {warning.replace(str(found.sample.folder), found.sample.base)}")
+
+
+def _say_next(found: Inspection) -> bool:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    if found.lacks:
+        console.print(Text(f"\nError: {' '.join(found.lacks)}"))
+        return False
+    assert found.trial
+    if not found.trial.events:
+        console.print(
+            Text("\nError: no line became an event. The faults above say why; mend the mapping, or name another one: --vars '{event_mapping: NAME}'")
+        )
+        return False
+    variables = f"{{event_mapping: {found.mapping_name}, events_path: {_as_variable(found.path)}}}"
+    if found.is_draft:
+        _say("\nNext: put the draft under vars.event_mappings in dbt_project.yml and answer the questions. Look again, then build:", style="bold")
+        look = shlex.quote(f"{{event_mapping: {found.mapping_name}}}")
+        _exactly(f"  likely-buyers inspect {shlex.quote(found.path)} --vars {look}")
+    elif found.differs:
+        changed = ", ".join(f"{key}: {value}" if value else f"without {key}" for key, value in found.differs.items())
+        _say(
+            f"\nNext: copy the mapping {found.mapping_name} in dbt_project.yml under a name of your own, with {changed}, and"
+            " its lines in seeds/event_types.csv, if it has some. Then, with that name:",
+            style="bold",
+        )
+        variables = f"{{event_mapping: NAME, events_path: {_as_variable(found.path)}}}"
+    else:
+        _say("\nNext:", style="bold")
+    _exactly(f"  dbt build --vars {shlex.quote(variables)}")
+    return True
+
+
+def _as_variable(path: str) -> str:
+    """A path inside YAML in braces."""
+    plain = all(char.isalnum() or char in "/._-" for char in path)
+    return path if plain else yaml.safe_dump(path, default_style='"', width=10_000).strip()

@@ -1,0 +1,5 @@
+"""Why nothing can be said of a source, in words for who asks."""
+
+
+class InspectionImpossible(Exception):
+    """The source cannot be read, or a mapping cannot be applied to it; the message says what to do."""

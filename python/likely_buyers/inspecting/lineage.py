@@ -1,0 +1,191 @@
+"""Which columns of the source a mapping reads, asked of the engine's own parser."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+_CONTRACT = (
+    *("event_id", "event_time", "event_type", "user_id", "session_id", "product_id"),
+    *("category", "brand", "price", "quantity", "currency"),
+)
+# columns that stand beside every line
+_OWN = ("source_file", "load_id", "loaded_at")
+_DEEPEST = 20
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A mapping's expressions, parsed, with the names that its `rows` gives to others."""
+
+    expressions: Mapping[str, Sequence[Any]]
+    """Contract column -> parsed expressions; several for user_id."""
+    named: Mapping[str, Sequence[Any]]
+    """Name in lower case -> what `rows` has under it, at any depth."""
+    used: frozenset[str]
+    """All columns that it may read, in lower case."""
+
+    def can_give(self, column: str, available: frozenset[str]) -> bool:
+        """Whether one of the column's expressions can be more than null, with these columns (in lower case)."""
+        return any(
+            self._is_given(expression, available, ())
+            for expression in self.expressions.get(column, ())
+        )
+
+    def columns_of(self, column: str, available: frozenset[str]) -> tuple[str, ...]:
+        """Those of `available` that the column is made of, in lower case."""
+        found: dict[str, None] = {}
+        for expression in self.expressions.get(column, ()):
+            for name in self._base(expression, ()):
+                if name in available:
+                    found[name] = None
+        return tuple(found)
+
+    def _base(self, node: Any, passed: tuple[str, ...]) -> Iterator[str]:
+        if isinstance(node, list):
+            for child in node:
+                yield from self._base(child, passed)
+        elif isinstance(node, dict):
+            key = _key_of_line(node, self.named)
+            if key is not None:
+                yield key
+                return
+            name = _column(node)
+            if name is None:
+                for child in node.values():
+                    yield from self._base(child, passed)
+                return
+            inner = self._inner(name, passed)
+            if not inner:
+                yield name
+            for one in inner:
+                yield from self._base(one, (*passed, name))
+
+    def _inner(self, name: str, passed: tuple[str, ...]) -> Sequence[Any]:
+        """What `rows` calls so, unless that is the column itself."""
+        if name in passed or len(passed) > _DEEPEST:
+            return ()
+        return [one for one in self.named.get(name, ()) if _column(one) != name]
+
+    def _is_given(self, node: Any, available: frozenset[str], passed: tuple[str, ...]) -> bool:
+        if not isinstance(node, dict):
+            return True
+        key = _key_of_line(node, self.named)
+        if key is not None:
+            return key in available
+        name = _column(node)
+        if name is not None:
+            inner = self._inner(name, passed)
+            if not inner:
+                return name in available or name in passed
+            return any(self._is_given(one, available, (*passed, name)) for one in inner)
+        if node.get("class") == "CASE":
+            results = [check["then_expr"] for check in node["case_checks"]]
+            return any(self._is_given(one, available, passed) for one in [*results, node.get("else_expr")] if one)
+        if node.get("class") in ("LAMBDA", "SUBQUERY"):
+            return True
+        children = _children(node)
+        if node.get("type") == "OPERATOR_COALESCE" or node.get("function_name") in ("concat_ws", "list_value"):
+            return any(self._is_given(one, available, passed) for one in children)
+        return all(self._is_given(one, available, passed) for one in children)
+
+
+def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
+    """None where an expression of the mapping is no SQL."""
+    with duckdb.connect() as connection:
+        expressions: dict[str, list[Any]] = {}
+        for column in (*_CONTRACT, "dedupe_on", "leave_out"):
+            given = mapping.get(column)
+            if not given or given == "none":
+                continue
+            texts = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
+            for expression in texts:
+                parsed = _parsed(f"select {expression}", connection)
+                if parsed is None:
+                    return None
+                expressions.setdefault(column, []).append(parsed["select_list"][0])
+        rows = _parsed(mapping["rows"], connection) if mapping.get("rows") else {}
+        if rows is None:
+            return None
+    named: dict[str, list[Any]] = {}
+    for node in _nodes(rows):
+        for item in node.get("select_list", ()) if node.get("type") == "SELECT_NODE" else ():
+            name = item.get("alias") or _column(item)
+            if name:
+                named.setdefault(name.lower(), []).append(item)
+    used: set[str] = set()
+    for node in _nodes([rows, list(expressions.values())]):
+        key = _key_of_line(node, named)
+        name = _column(node)
+        if key is not None:
+            used.add(key)
+        elif name and name not in _OWN and not _is_made(name, named):
+            used.add(name)
+    return Lineage(expressions, named, frozenset(used) - _lambda_names(rows) - {"lines"})
+
+
+def _is_made(name: str, named: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether `rows` makes what it calls so, rather than passing a column on."""
+    return any(_column(one) != name for one in named.get(name, ()))
+
+
+def _parsed(sql: str, connection: duckdb.DuckDBPyConnection) -> Any:
+    row = connection.execute("select json_serialize_sql(?)", [sql]).fetchone()
+    parsed = json.loads(row[0]) if row else {"error": True}
+    return None if parsed.get("error") else parsed["statements"][0]["node"]
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(node, list):
+        for child in node:
+            yield from _nodes(child)
+    elif isinstance(node, dict):
+        yield node
+        for child in node.values():
+            yield from _nodes(child)
+
+
+def _column(node: Any) -> str | None:
+    """The last part of a column's name; a struct's field is looked up by its struct."""
+    if isinstance(node, dict) and node.get("class") == "COLUMN_REF":
+        return str(node["column_names"][-1]).lower()
+    return None
+
+
+def _key_of_line(node: Mapping[str, Any], named: Mapping[str, Sequence[Any]]) -> str | None:
+    """The column that `to_json(lines) ->> 'name'` reads, with a name for the left side or not."""
+    if node.get("function_name") not in ("->>", "->") or len(node.get("children", ())) != 2:
+        return None
+    left, right = node["children"]
+    if right.get("class") != "CONSTANT" or not isinstance(right["value"].get("value"), str):
+        return None
+    name = _column(left)
+    lefts = named.get(name, ()) if name else (left,)
+    if any(
+        one.get("function_name") == "to_json" and _column(one["children"][0]) in ("lines", "chosen")
+        for one in lefts
+    ):
+        return str(right["value"]["value"]).lower()
+    return None
+
+
+def _children(node: Mapping[str, Any]) -> list[Any]:
+    given = list(node.get("children") or ())
+    given += [node[key] for key in ("child", "left", "right", "input", "lower", "upper") if node.get(key)]
+    return given
+
+
+def _lambda_names(rows: Any) -> frozenset[str]:
+    names = set()
+    for node in _nodes(rows):
+        if node.get("class") == "LAMBDA":
+            names |= {name for part in _nodes(node["lhs"]) if (name := _column(part))}
+            # e.field of a lambda's own variable
+            names |= {
+                str(part["column_names"][-1]).lower()
+                for part in _nodes(node["expr"])
+                if part.get("class") == "COLUMN_REF" and len(part["column_names"]) > 1
+            }
+    return frozenset(names)

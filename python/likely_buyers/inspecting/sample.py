@@ -1,0 +1,307 @@
+"""The first lines of a source, in files of the same names: what reads them reads the source, too.
+
+Bytes stay as they are: encoding, quotes, header, compression and archives are left to the real reading.
+"""
+
+import codecs
+import gzip
+import json
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+import duckdb
+
+from likely_buyers.sources.encodings import likely_encoding, marked_encoding
+from likely_buyers.sources.json_text import array_elements, json_kind
+from likely_buyers.sources.listing import Listed, base_folder, list_files
+from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.streams import chunks, compression_of
+from likely_buyers.sources.survey import decoded
+
+LINES = 100_000
+# of many files some are read, spread over all of them
+_FILES = 20
+# files that are joined to the first source are read further: a line finds its partner anywhere in them
+_LINES_OF_JOINED = 1_000_000
+_MOST_BYTES = 1 << 28
+_LONGEST_RECORD = 1_000
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What was taken of a source."""
+
+    events_path: str
+    """Stands for the path that was asked for."""
+    folder: Path
+    base: str
+    """The folder of the source that `folder` stands for."""
+    names: tuple[str, ...]
+    """Of the files that were read, relative to it."""
+    file_count: int
+    is_whole: bool
+    """Whether all lines of all files were taken."""
+    left_alone: tuple[str, ...]
+
+    def named(self, path: str) -> str:
+        """A path of the sample as the source has it, short."""
+        return path.removeprefix(f"{self.folder}/")
+
+
+def write_sample(
+    events_path: str, reading: Reading, folder: Path, *, lines: int = LINES, files: int = _FILES
+) -> Sample:
+    """Copy the first lines of the source's files into `folder`.
+
+    Raises:
+        SourceProblem: nothing is there to be read, or a file is damaged.
+    """
+    with duckdb.connect() as connection:
+        listed, left_alone = list_files(events_path, reading, connection)
+        base = base_folder(events_path)
+        names: list[str] = []
+        is_whole = True
+        archives: dict[str, list[tuple[str, Path]]] = {}
+        for number, source in enumerate(dict.fromkeys(one.source for one in listed)):
+            of_source = [one for one in listed if one.source == source]
+            chosen = _spread(of_source, files)
+            is_whole &= len(chosen) == len(of_source)
+            budget = lines if number == 0 or lines < LINES else _LINES_OF_JOINED
+            for at, one in enumerate(chosen):
+                share = max(budget // (len(chosen) - at), 1)
+                target = folder / one.path.removeprefix(f"{base}/" if base else "")
+                if one.member:
+                    target = folder / f".member_{len(names)}"
+                target.parent.mkdir(parents=True, exist_ok=True)
+                taken = _copy_head(one, share, target, reading, connection)
+                is_whole &= taken is None
+                budget -= share if taken is not None else _line_count(target, share)
+                names.append(one.path.removeprefix(f"{base}/" if base else ""))
+                if one.member:
+                    archives.setdefault(one.file, []).append((one.member, target))
+                else:
+                    _keep_time(one.file, target)
+        for archive, members in archives.items():
+            target = folder / archive.removeprefix(f"{base}/" if base else "")
+            with zipfile.ZipFile(target, "w") as written:
+                for member, content in members:
+                    written.write(content, member)
+                    content.unlink()
+            _keep_time(archive, target)
+    if isinstance(reading.columns, str):
+        _copy_beside(base, reading.columns, folder)
+    rest = events_path.removeprefix(base) if base else f"/{events_path}"
+    return Sample(
+        f"{folder}{rest}", folder, base, tuple(names), len(listed), is_whole, tuple(left_alone)
+    )
+
+
+def guessed_encoding(sample: Sample) -> str | None:
+    """What a text that is no UTF-8 may be in; None where there is none."""
+    for path in sorted(sample.folder.rglob("*")):
+        if not path.is_file() or path.suffix == ".parquet":
+            continue
+        members: Sequence[str | None] = [None]
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                members = archive.namelist()
+        for member in members:
+            content = b"".join(chunks(path, compression_of(path.name), member))
+            if marked_encoding(content[:4]) or content.isascii():
+                continue
+            high = [line for line in content.split(b"\n") if not line.isascii()]
+            strange = [line for line in high if not _is_utf8(line)]
+            if 2 * len(strange) > len(high) and (guess := likely_encoding(strange[:200])):
+                return guess
+    return None
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _spread(files: list[Listed], count: int) -> list[Listed]:
+    """So many of the files, from the first to the last."""
+    if len(files) <= count:
+        return files
+    return [files[number * (len(files) - 1) // max(count - 1, 1)] for number in range(count)]
+
+
+def _copy_head(
+    one: Listed, lines: int, target: Path, reading: Reading, connection: duckdb.DuckDBPyConnection
+) -> int | None:
+    """Write the first lines of a file; how many, or None where that is all of it."""
+    if one.format == "parquet" and not one.member:
+        return _copy_parquet(one.file, lines, target, connection)
+    compression = compression_of(one.path)
+    stream = chunks(Path(one.file), compression, one.member)
+    first = next(stream, b"")
+    if one.format == "parquet":
+        # its end tells what is in it
+        with target.open("wb") as file:
+            file.writelines(chain([first], stream))
+        return None
+    mark = marked_encoding(first)
+    encoding, mark_length = mark or (reading.encoding or "utf-8", 0)
+    whole = chain([first], stream)
+    wide = encoding.startswith(("utf-16", "utf-32", "utf_16", "utf_32"))
+    begin = first[mark_length:4096].decode(encoding, "ignore") if wide else ""
+    head = begin.encode() if wide else first.removeprefix(codecs.BOM_UTF8)
+    kind = "csv"
+    if reading.format == "json" or one.format == "json" or (
+        one.format is None and reading.format is None and head.lstrip()[:1] in (b"{", b"[")
+    ):  # fmt: skip
+        kind = json_kind(head[: 1 << 18])
+    if kind in ("array", "unstructured"):
+        content = _head_of_values(
+            decoded(whole, encoding, mark_length, one.path), kind, one.path, lines
+        )
+    elif wide:
+        content = _head_of_wide(whole, encoding, mark_length, lines, reading)
+    else:
+        content = _head_of_lines(whole, lines, reading, has_quotes=kind == "csv")
+    if content is None:
+        if one.member:
+            with target.open("wb") as file:
+                file.writelines(chunks(Path(one.file), "none", one.member))
+        else:
+            shutil.copyfile(one.file, target)
+        return None
+    _write(content, compression, target)
+    return lines
+
+
+def _copy_parquet(
+    path: str, rows: int, target: Path, connection: duckdb.DuckDBPyConnection
+) -> int | None:
+    try:
+        count = connection.execute(
+            "select sum(num_rows) from parquet_file_metadata(?)", [path]
+        ).fetchone()
+        if count and count[0] > rows:
+            source, to = (str(p).replace("'", "''") for p in (path, target))
+            connection.execute(
+                f"copy (select * from read_parquet('{source}') limit {rows}) to '{to}' (format parquet)"
+            )
+            return rows
+    except duckdb.Error:
+        pass  # a damaged file is for the real reading to tell
+    shutil.copyfile(path, target)
+    return None
+
+
+def _head_of_lines(
+    stream: Iterator[bytes], lines: int, reading: Reading, *, has_quotes: bool
+) -> bytes | None:
+    """The first lines, up to the end of a record; None where there are no more."""
+    pieces: list[bytes] = []
+    count = size = 0
+    # the header and what stands before it
+    wanted = lines + reading.skip_lines + (1 if reading.header and has_quotes else 0)
+    end = b"\n"
+    for piece in stream:
+        if not pieces and b"\n" not in piece and b"\r" in piece:
+            end = b"\r"
+        pieces.append(piece)
+        count += piece.count(end)
+        size += len(piece)
+        if count > wanted + _LONGEST_RECORD or size > _MOST_BYTES:
+            break
+    content = b"".join(pieces)
+    parts = content.split(end, wanted)
+    if len(parts) <= wanted or not parts[-1]:
+        if size <= _MOST_BYTES:
+            return None
+        return content[: content.rfind(end) + 1]
+    cut = len(content) - len(parts[-1])
+    quote, escape = reading.quote.encode(), (reading.escape or "").encode()
+    if not has_quotes or not (quote or escape):
+        return content[:cut]
+    for _ in range(_LONGEST_RECORD):
+        if _is_end_of_record(content, cut, quote, escape):
+            return content[:cut]
+        following = content.find(end, cut)
+        if following < 0:
+            break
+        cut = following + 1
+    return content[: len(content) - len(parts[-1])]
+
+
+def _is_end_of_record(content: bytes, cut: int, quote: bytes, escape: bytes) -> bool:
+    """Whether no value goes on behind a line's end: its quotes are even, or no escape stands before it."""
+    if quote:
+        return content.count(quote, 0, cut) % 2 == 0
+    line = content[max(cut - 100, 0) : cut].rstrip(b"\r\n")
+    return (len(line) - len(line.rstrip(escape))) % 2 == 0
+
+
+def _head_of_wide(
+    stream: Iterator[bytes], encoding: str, mark: int, lines: int, reading: Reading
+) -> bytes | None:
+    """As `_head_of_lines`, of a text whose characters are several bytes each."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    first = next(stream, b"")
+    texts = chain(
+        [decoder.decode(first[mark:])], (decoder.decode(piece) for piece in stream)
+    )
+    content = _head_of_lines((text.encode() for text in texts), lines, reading, has_quotes=True)
+    return None if content is None else first[:mark] + content.decode().encode(encoding)
+
+
+def _head_of_values(texts: Iterator[str], kind: str, path: str, count: int) -> bytes | None:
+    """The first elements as an array; None where there are no more. In ASCII, which each encoding has."""
+    taken: list[str] = []
+    for element in array_elements(texts, kind, path):
+        if len(taken) == count:
+            return ("[" + ",\n".join(taken) + "]").encode()
+        taken.append(json.dumps(element))
+    return None
+
+
+def _write(content: bytes, compression: str, target: Path) -> None:
+    if compression == "gzip":
+        content = gzip.compress(content, compresslevel=1, mtime=0)
+    elif compression == "zstd":
+        import pyarrow as pa
+
+        content = pa.compress(content, codec="zstd", asbytes=True)
+    target.write_bytes(content)
+
+
+def _line_count(path: Path, most: int) -> int:
+    """Of a file that was taken whole, lines as far as they matter for what is left to others."""
+    if path.suffix == ".parquet":
+        return most
+    count = 0
+    for piece in chunks(path, compression_of(path.name)):
+        count += piece.count(b"\n")
+    return min(count, most)
+
+
+def _keep_time(source: str, target: Path) -> None:
+    """Events are checked against the time at which their file was changed."""
+    found = Path(source).stat()
+    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+
+def _copy_beside(base: str, name: str, folder: Path) -> None:
+    """The file that holds the columns' names, which is none of the events'."""
+    source, target = Path(base) / name, folder / name
+    if source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def is_pattern(path: str) -> bool:
+    """Whether a path is a glob."""
+    return re.search(r"[*?\[]", path) is not None

@@ -1,0 +1,212 @@
+"""How a column's times are written: which expression reads them, and what their texts leave open."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import duckdb
+
+from likely_buyers.inspecting.table import sql_name, text
+
+# of the column's values; a few broken ones are for the quarantine
+_ENOUGH = 0.9
+_PLAUSIBLE = "between timestamp '1995-01-01' and current_date + interval 400 days"
+_CLOCKS = (
+    *("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %H:%M", ", %H:%M:%S", "T%H:%M:%S"),
+    *(" %H:%M:%S.%f", " %H:%M %z", " %H:%M:%S %z", " %H:%M:%S.%f %Z", " %H:%M:%S %Z"),
+)
+_NUMBER_DAYS = tuple(
+    (first.join(("%d", "%m", year)), first.join(("%m", "%d", year)))
+    for first, year in product("/.-", ("%y", "%Y"))
+)
+_OTHER_DAYS = (
+    *("%Y/%m/%d", "%Y.%m.%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y"),
+    *("%d-%b-%Y", "%d-%b-%y", "%b-%d-%y", "%b-%d-%Y", "%a, %d %b %Y", "%Y%m%d"),
+)
+_OTHERS = ("%Y%m%d%H%M%S", "%Y-%m-%d %H.%M.%S", "%Y-%m-%d %H:%M:%S %Z")
+# epochs, where as_utc does not read them
+_EPOCHS = (
+    ("to_timestamp(cast({} as double))", 8e8, 1e11),
+    ("epoch_ms(cast({} as bigint))", 8e11, 1e14),
+    ("make_timestamp(cast({} as bigint))", 8e14, 1e17),
+)
+
+
+@dataclass(frozen=True)
+class Times:
+    """A column that tells times."""
+
+    column: str
+    expression: str
+    """Reads it, for a mapping."""
+    share: float
+    """Of its values that are read."""
+    other_expression: str | None
+    """Reads all of them, too, with day and month the other way round; where both are possible."""
+    example: str
+    """A value, such as one that can be read either way."""
+    has_zone: bool
+    """Whether the values say their offset; epochs do."""
+    is_day: bool
+    """Whether they tell no time of day."""
+    first: str
+    last: str
+
+
+def times_of(
+    name: str, connection: duckdb.DuckDBPyConnection, *, is_named_so: bool, day_first: bool
+) -> Times | None:
+    """How a column of `lines` is read as times; None where its values are none.
+
+    is_named_so: whether its name says that it tells times; bare numbers are believed only then.
+    day_first: which reading to take where both are possible and the order of the lines does not tell.
+    """
+    column = sql_name(name)
+    type_ = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
+    kind = str(type_[0]) if type_ else "NULL"
+    if kind.startswith(("TIMESTAMP", "DATE")):
+        return _described(name, plain(name), None, 1.0, connection)
+    connection.execute(
+        f"create or replace temp table given as select cast({column} as varchar) as v, count(*) as n,"
+        f" min(rowid) as first_row from lines where {column} is not null group by 1 order by 3"
+    )
+    looks = connection.execute(
+        "select sum(n), sum(n) filter (regexp_full_match(trim(v), '-?[0-9]+([.][0-9]+)?')),"
+        " sum(n) filter (regexp_matches(v, '[0-9]{1,4}[-/. ][0-9A-Za-z]{1,9}[-/. ,]+[0-9]{1,4}') and length(v) < 45)"
+        " from given"
+    ).fetchone()
+    total, numbers, dates = (int(value or 0) for value in looks or (0, 0, 0))
+    if not total or max(dates, numbers if is_named_so else 0) < _ENOUGH * total:
+        return None
+    number = numbers > dates
+    expressions = [f"as_utc({plain(name)})"]
+    if number:
+        expressions += [
+            form.format(plain(name)) for form, low, high in _EPOCHS if _between(low, high, connection)
+        ]
+    else:
+        expressions += [f"as_utc({plain(name)}, {text(form)})" for form in _likely_formats(connection)]
+    if number and len(expressions) == 1:
+        expressions += [f"as_utc({plain(name)}, {text(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")]
+    best, share = None, 0.0
+    for expression in expressions:
+        read = _share(name, expression, total, connection)
+        if read > share + 0.001:
+            best, share = expression, read
+    if best is None or share < _ENOUGH:
+        return _of_two_formats(name, expressions, total, connection)
+    other = _other_way_round(best)
+    if other and _share(name, other, total, connection) >= share - 0.001:
+        if _disorder(name, other, connection) < _disorder(name, best, connection) or (
+            _disorder(name, other, connection) == _disorder(name, best, connection)
+            and _is_day_first(other) == day_first
+        ):
+            best, other = other, best
+    else:
+        other = None
+    return _described(name, best, other, share, connection)
+
+
+def plain(name: str) -> str:
+    """A column's name for an expression, quoted where SQL asks for it."""
+    import re
+
+    with duckdb.connect() as connection:
+        is_word = connection.execute(
+            "select count(*) from duckdb_keywords() where keyword_name = ?", [name]
+        ).fetchone()
+    if re.fullmatch("[a-z_][a-z0-9_]*", name) and not (is_word and is_word[0]):
+        return name
+    return sql_name(name)
+
+
+def _between(low: float, high: float, connection: duckdb.DuckDBPyConnection) -> bool:
+    row = connection.execute(
+        "select avg(case when try_cast(v as double) between ? and ? then 1 else 0 end) from given", [low, high]
+    ).fetchone()
+    return bool(row and row[0] and row[0] >= _ENOUGH)
+
+
+def _likely_formats(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Formats that read some of the first values, day first and month first both."""
+    forms = [day + clock for days in _NUMBER_DAYS for day in days for clock in _CLOCKS]
+    forms += [day + clock for day in _OTHER_DAYS for clock in _CLOCKS] + list(_OTHERS)
+    counted = ", ".join(f"count(try_strptime(trim(v), {text(form)}))" for form in forms)
+    row = connection.execute(f"select {counted} from (select v from given limit 300)").fetchone()
+    found = sorted(zip(row or (), forms, strict=False), key=lambda pair: -pair[0])
+    return [form for count, form in found if count][:8]
+
+
+def _sql(expression: str) -> str:
+    """An expression of a mapping as the models have it, in UTC."""
+    return expression.replace("as_utc(", "as_utc_in('UTC', ")
+
+
+def _share(
+    name: str, expression: str, total: int, connection: duckdb.DuckDBPyConnection
+) -> float:
+    sql = _sql(expression)
+    try:
+        row = connection.execute(
+            f"select sum(n) filter (cast(t as timestamp) {_PLAUSIBLE}) from (select try({sql}) as t, n"
+            f" from (select v as {sql_name(name)}, n from given))"
+        ).fetchone()
+    except duckdb.Error:
+        return 0.0
+    return float((row[0] or 0) if row else 0) / total
+
+
+def _of_two_formats(
+    name: str, expressions: list[str], total: int, connection: duckdb.DuckDBPyConnection
+) -> Times | None:
+    """Where one format reads a part of the values and another one the rest."""
+    forms = [one.rpartition(", ")[2].rstrip(")") for one in expressions if ", '" in one]
+    for second in forms[1:]:
+        both = f"as_utc({plain(name)}, [{forms[0]}, {second}])"
+        share = _share(name, both, total, connection)
+        if share >= _ENOUGH:
+            return _described(name, both, None, share, connection)
+    return None
+
+
+def _is_day_first(expression: str) -> bool:
+    return expression.find("%d") < expression.find("%m")
+
+
+def _other_way_round(expression: str) -> str | None:
+    if not any(day in expression for days in _NUMBER_DAYS for day in days) or "[" in expression:
+        return None
+    return expression.replace("%d", "\0").replace("%m", "%d").replace("\0", "%m")
+
+
+def _disorder(name: str, expression: str, connection: duckdb.DuckDBPyConnection) -> int:
+    """How often a time goes back from one value to the next: files are mostly written in order."""
+    row = connection.execute(
+        "select least(count(*) filter (t < earlier), count(*) filter (t > earlier)) from (select t,"
+        f" lag(t) over (order by first_row) as earlier from (select try({_sql(expression)}) as t, first_row"
+        f" from (select v as {sql_name(name)}, first_row from given)))"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _described(
+    name: str,
+    expression: str,
+    other: str | None,
+    share: float,
+    connection: duckdb.DuckDBPyConnection,
+) -> Times:
+    column = sql_name(name)
+    row = connection.execute(
+        f"select cast(min(t) as varchar), cast(max(t) as varchar), bool_and(t = date_trunc('day', t)), min(v),"
+        " avg(case when regexp_matches(v, '[0-9] ?(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{0,2})$') then 1 else 0 end) > 0.9"
+        " and bool_or(length(v) > 12), bool_and(regexp_full_match(trim(v), '[0-9]+([.][0-9]+)?') and length(trim(v)) >= 9)"
+        f" from (select cast(try({_sql(expression)}) as timestamp) as t, cast({column} as varchar) as v from lines)"
+    ).fetchone()
+    first, last, is_day, example, has_offset, is_epoch = row or ("", "", False, "", False, False)
+    kind = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
+    is_zoned = bool(kind and "TIME ZONE" in str(kind[0]))
+    is_epoch = bool(is_epoch) and "%Y" not in expression
+    return Times(
+        name, expression, share, other, str(example), bool(has_offset) or is_epoch or is_zoned,
+        bool(is_day) and not is_epoch, str(first), str(last),
+    )  # fmt: skip

@@ -1,0 +1,173 @@
+"""What a mapping makes of a sample: the project's own models, run on it in a state folder that is thrown away."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from likely_buyers.cli.project import Project
+from likely_buyers.inspecting.errors import InspectionImpossible
+from likely_buyers.warehouse.state import DATABASE_FILE, limits
+
+_SAMPLED = 3
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why lines are no events."""
+
+    name: str
+    lines: int
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of the lines."""
+
+    lines: int
+    events: int
+    duplicates: int
+    users: int
+    buyers: int
+    buyers_of_two_days: int
+    first_event_time: str
+    last_event_time: str
+    event_types: tuple[tuple[str, int, int], ...]
+    """(type, events, users), the most first."""
+    revenue: Mapping[str, float]
+    """By currency; '' where none was given."""
+    left_out: Mapping[str, int]
+    faults: tuple[Fault, ...]
+    unknown_types: tuple[str, ...]
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def lost(self) -> int:
+        """Lines that are no events, and nothing says why."""
+        return sum(fault.lines for fault in self.faults if fault.name != "footer")
+
+
+def run_trial(project: Project, events_path: str, mapping: Mapping[str, Any], name: str, folder: Path) -> Trial:
+    """Build bronze and silver.events of a sample.
+
+    project: gives the models and the settings; its warehouse is not touched.
+    folder: for the state, which must not be there yet.
+
+    Raises:
+        InspectionImpossible: the mapping cannot be applied; in the words of the build.
+    """
+    folder.mkdir(parents=True)
+    profile = _profile(project, folder)
+    sampled = (
+        project.with_var("events_path", events_path)
+        .with_var("event_mappings", {name: dict(mapping)})
+        .with_var("event_mapping", name)
+        .with_var("stop_left_over", 1)
+    )
+    with _state(folder):
+        problem, warnings = sampled.build_aside(
+            *("--profiles-dir", str(profile), "--target-path", str(folder / "target")),
+            *("--log-path", str(folder / "logs"), "--select", "+loads"),
+            *("--resource-type", "model", "--resource-type", "seed"),
+        )
+    if problem:
+        raise InspectionImpossible(_in_words(problem))
+    return _result(folder / DATABASE_FILE, [_in_words(warning) for warning in warnings])
+
+
+@contextmanager
+def _state(folder: Path) -> Iterator[None]:
+    before = os.environ.get("LIKELY_BUYERS_STATE")
+    os.environ["LIKELY_BUYERS_STATE"] = str(folder)
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["LIKELY_BUYERS_STATE"]
+        else:
+            os.environ["LIKELY_BUYERS_STATE"] = before
+
+
+def _profile(project: Project, folder: Path) -> Path:
+    """The profile of the project with a database of its own, whatever path the profile names."""
+    source = (
+        project.profiles_dir or Path(os.environ.get("DBT_PROFILES_DIR", project.project_dir))
+    ) / "profiles.yml"
+    try:
+        profiles = yaml.safe_load(source.read_text("utf-8"))
+    except OSError as error:
+        raise InspectionImpossible(f"there is no {source}: name its folder with --profiles-dir.") from error
+    profile = profiles["likely_buyers"]
+    target = project.target or profile.get("target", "default")
+    output = profile["outputs"].get(target)
+    if not output or output.get("type") != "duckdb":
+        raise InspectionImpossible(
+            f"a source is inspected with DuckDB, and the target is {target}. Choose another: --target"
+        )
+    output = {**output, "path": str(folder / DATABASE_FILE)}
+    output["config_options"] = {**output.get("config_options", {}), "temp_directory": str(folder / "spill")}
+    written = {"likely_buyers": {"target": target, "outputs": {target: output}}}
+    (folder / "profiles.yml").write_text(yaml.safe_dump(written))
+    return folder
+
+
+def _in_words(message: str) -> str:
+    """A message of the build without what only a build has."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    told = next((line for line in lines if "likely_buyers: " in line), lines[0] if lines else "")
+    return told.partition("likely_buyers: ")[2] or told
+
+
+def _result(database: Path, warnings: list[str]) -> Trial:
+    with duckdb.connect(str(database), config=limits(database)) as connection:
+        def rows(sql: str) -> list[tuple[Any, ...]]:
+            return connection.execute(sql).fetchall()
+
+        loads = rows(
+            "select coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(duplicates), 0),"
+            " any_value(revenue_by_currency), cast(min(first_event_time) as varchar), cast(max(last_event_time) as varchar)"
+            " from bronze.loads"
+        )[0]
+        users = rows(
+            "select count(*), count(*) filter (days > 0), count(*) filter (days > 1) from (select user_id,"
+            " count(distinct event_date) filter (event_type = 'purchase') as days from silver.events group by user_id)"
+        )[0]
+        quarantined = rows(
+            "select reason, count(*), list(shown order by shown)[1:100] from (select unnest(string_split(reasons, ' ')) as reason,"
+            " event_time, event_type, user_id, price, quantity, line from silver.quarantined_events) as q,"
+            " lateral (select case"
+            "   when reason like '%event_time' then coalesce(event_time, '') when reason = 'unknown_event_type' then coalesce(event_type, '')"
+            "   when reason = 'placeholder_user_id' then coalesce(user_id, '') when reason like '%price' then coalesce(price, '')"
+            "   when reason like '%quantity' then coalesce(quantity, '') else '' end as value) as v,"
+            " lateral (select case when value = '' then line else value end as shown) as s"
+            " group by reason order by 2 desc, 1"
+        )
+        rejected = rows(
+            "select reason, count(*), list(line order by line)[1:3] from bronze.rejected_lines group by reason order by 2 desc, 1"
+        )
+        unknown = rows(
+            "select event_type from silver.quarantined_events where reasons like '%unknown_event_type%' and event_type is not null"
+            " group by 1 order by count(*) desc, 1 limit 20"
+        )
+        left_out = rows("select left_out_as, sum(line_count) from silver.left_out_lines group by 1 order by 2 desc, 1")
+        types = rows(
+            "select event_type, count(*), count(distinct user_id) from silver.events group by 1 order by 2 desc, 1"
+        )
+    faults = [
+        Fault(str(name), int(count), tuple(dict.fromkeys(str(one) for one in shown))[:_SAMPLED])
+        for name, count, shown in [*quarantined, *rejected]
+    ]
+    return Trial(
+        lines=int(loads[0]), events=int(loads[1]), duplicates=int(loads[2]), users=int(users[0]), buyers=int(users[1]),
+        buyers_of_two_days=int(users[2]), first_event_time=str(loads[4] or ""), last_event_time=str(loads[5] or ""),
+        event_types=tuple((str(kind), int(count), int(people)) for kind, count, people in types),
+        revenue=json.loads(loads[3] or "{}"), left_out={str(name): int(count) for name, count in left_out},
+        faults=tuple(faults), unknown_types=tuple(str(row[0]) for row in unknown), warnings=tuple(warnings),
+    )  # fmt: skip
