@@ -1,7 +1,7 @@
 {#- Runs before the first model: a setting that cannot work stops the build before anything is written. -#}
 {% macro check_configuration() %}
     {% if execute %}
-        {% do event_mapping() %}
+        {% do source_function('check_mapping', {'mapping': event_mapping(), 'mapping_name': var('event_mapping')}) %}
         {% do events_path() %}
         {% do given_as_of() %}
         {% do check_number('warn_left_over', 0, 1) %}

@@ -157,9 +157,10 @@
     {% do return(modules.re.sub('\\bas_utc\\s*\\(', 'as_utc_in(' ~ sql_text(time_zone()) ~ ', ', expression)) %}
 {%- endmacro %}
 
-{#- What a day is: the mapping's time_zone, an IANA name. -#}
+{#- What a day is: the IANA name of the mapping's time_zone, which may be one of Rails or Windows. -#}
 {% macro time_zone() %}
-    {% do return(event_mapping().get('time_zone') or 'UTC') %}
+    {% if not event_mapping().get('time_zone') or not execute %}{% do return('UTC') %}{% endif %}
+    {% do return(source_function('check_mapping', {'mapping': event_mapping(), 'mapping_name': var('event_mapping')}).time_zone) %}
 {% endmacro %}
 
 {#- The moment in UTC that a value of the mapping's event_time tells; null where it cannot be read. -#}

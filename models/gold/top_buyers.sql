@@ -52,7 +52,7 @@ median_purchase_day as (
 last_horizon as (
     select
         {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer,
-        {{ ratio('sum(least(revenue, most_revenue))', 'count(*)') }} as revenue_per_purchase_day
+        {{ ratio('sum(case when revenue > most_revenue and most_revenue > 0 then most_revenue else revenue end)', 'count(*)') }} as revenue_per_purchase_day
     from last_purchase_days
     cross join median_purchase_day
 ),

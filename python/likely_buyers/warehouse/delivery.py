@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.sources import SourceProblem
+from likely_buyers.sources import Reading, SourceProblem
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import (
     Request,
@@ -17,7 +17,7 @@ from likely_buyers.sources.plan import (
     plan_delivery,
     stands_as_listed,
 )
-from likely_buyers.warehouse.sql_helpers import create_helpers
+from likely_buyers.warehouse.sql_helpers import UnknownZone, create_helpers, known_zone
 from likely_buyers.warehouse.state import state_folder
 
 
@@ -33,6 +33,7 @@ class Delivery:
         return {
             function.__name__: _answering(function)
             for function in (
+                self.check_mapping,
                 self.plan_delivery,
                 self.current_delivery,
                 self.count_records,
@@ -42,6 +43,15 @@ class Delivery:
                 self.rows_are_by_line,
             )
         }
+
+    def check_mapping(self, request: dict[str, Any]) -> dict[str, str]:
+        """The IANA name of the mapping's time zone; stops at a key of how files are read that cannot be meant."""
+        mapping, name = request["mapping"], request["mapping_name"]
+        Reading.of(mapping, name)
+        try:
+            return {"time_zone": known_zone(str(mapping.get("time_zone") or "UTC"))}
+        except UnknownZone as error:
+            raise SourceProblem(f"event mapping '{name}': time_zone: {error}") from error
 
     def plan_delivery(self, request: dict[str, Any]) -> dict[str, Any]:
         """The files of the load, as in `sources`; it is the current one from now on."""
