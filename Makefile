@@ -77,6 +77,7 @@ lint: $(VENV)/.installed-dev
 # ARGS="--events 100 --without twice", say; python python/benchmarks/run.py --help lists them
 bench: $(VENV)/.installed-dev $(SPARK_VENV)/.installed
 	$(BIN)/python python/benchmarks/run.py $(ARGS)
+	$(BIN)/python python/benchmarks/loads.py
 
 # --- upkeep -----------------------------------------------------------------
 

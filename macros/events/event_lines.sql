@@ -23,7 +23,7 @@
         select
             given_lines.*,
             {{ typed_time('given_event_time', given.event_time) }} as event_time,
-            cast(given_event_time as {{ dbt.type_string() }}) as source_event_time,
+            coalesce(cast(given_event_time as {{ dbt.type_string() }}), event_time_columns) as source_event_time,
             coalesce({% for name in users.names %}{{ name }}, {% endfor %}null) as source_user_id,
             coalesce(
                 {%- for name in users.names %}case when {{ is_placeholder(name) }} then null else {{ name }} end, {% endfor -%}
@@ -37,6 +37,7 @@
                 {%- endfor %}
                 {{ given.event_id.text }} as source_event_id,
                 {{ given.event_time.value }} as given_event_time,
+                {{ given.event_time.reads }} as event_time_columns,
                 {{ given.event_type.text }} as source_event_type,
                 {%- for user in users.texts %}
                 nullif(trim({{ user }}), '') as {{ users.names[loop.index0] }},
@@ -125,6 +126,13 @@
             'value': values[loop.index0] if values[loop.index0] != 'null' or column != 'quantity' else '1',
             'type': types[loop.index0], 'text': as_text(values[loop.index0], types[loop.index0])}}) %}
     {% endfor %}
+    {#- what the time was read from, where it could not be -#}
+    {% set reads = [] %}
+    {% for name in (referenced_columns(mapping.event_time | string, known) if known else []) if name | lower in known %}
+        {% do reads.append("cast(" ~ sql_name(name) ~ " as " ~ dbt.type_string() ~ ")") %}
+    {% endfor %}
+    {% do given.event_time.update({'reads': "nullif(substring(concat_ws(' ', " ~ reads | join(', ') ~ "), 1, 200), '')"
+        if reads else 'cast(null as ' ~ dbt.type_string() ~ ')'}) %}
     {% set names, texts = [], [] %}
     {% for user in users %}
         {% set at = columns | length + loop.index0 %}
