@@ -28,6 +28,15 @@ def marked_encoding(head: bytes) -> tuple[str, int] | None:
     return None
 
 
+def unmarked_encoding(sample: bytes) -> str:
+    """Which of the encodings of two or four bytes a character, by where its zero bytes are."""
+    size = 32 if sample.count(0) * 2 > len(sample) + 8 else 16
+    order = "le" if sample[1::2].count(0) >= sample[::2].count(0) else "be"
+    if size == 32:
+        order = "be" if sample[:1] == b"\0" else "le"
+    return f"utf-{size}-{order}"
+
+
 def likely_encoding(lines: list[bytes]) -> str | None:
     """What lines that are no UTF-8 may be in; None where they look damaged rather than written so.
 
@@ -35,7 +44,7 @@ def likely_encoding(lines: list[bytes]) -> str | None:
     """
     sample = b"\n".join(lines)
     if sample.count(0) * 4 > len(sample):
-        return "utf-16"
+        return unmarked_encoding(sample)
     high = [byte for byte in sample if byte > 0x7F]
     if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or 0xF5 <= byte for byte in high):
         return None  # bytes that neither UTF-8 nor Western text has

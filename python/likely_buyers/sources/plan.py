@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,8 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
     A file's keys: path (its name in bronze), read_path (what the engine reads: the file, or a plain copy of it), format,
     columns, types (Parquet), size, modified_at, digest, source, replaces_earlier, and for text: delimiter, quote,
     escape, nulls, skip, compression, json_kind, lines (physical lines behind the header, or elements of an
-    array), first_byte, footer_from (bytes of the decompressed file), bad_lines (already found, or '').
+    array), first_byte, footer_from (bytes of what is read), new_line (how lines end, as the engine calls it; '' where
+    it may find out), bad_lines (already found, or ''), json_keys (column -> its keys, where they are not its name).
 
     Raises:
         SourceProblem: a file that cannot be read, in words.
@@ -126,7 +127,7 @@ def _look_at(
         "delimiter": "", "quote": "", "escape": "", "nulls": list(reading.nulls), "skip": 0,
         "compression": compression_of(file.path), "json_kind": "", "lines": 0, "first_byte": 0,
         "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
-        "file_size": file.file_size,
+        "file_size": file.file_size, "new_line": "", "json_keys": {},
     }  # fmt: skip
     local = _local_copy(file, staging, cursor)
     if file.size == 0:
@@ -197,7 +198,7 @@ def _look_at_json(
     found["json_kind"] = kind = json_kind(seen.head.removeprefix(b"\xef\xbb\xbf"))
     if kind == "lines":
         found["lines"] = seen.lines
-        found["columns"] = [
+        found |= _named_keys(
             row[0]
             for row in cursor.execute(
                 "select distinct unnest(json_keys(line)) as key from read_csv(?, columns = {'line': 'VARCHAR'},"
@@ -206,7 +207,7 @@ def _look_at_json(
                 " where json_valid(line) and json_type(line) = 'OBJECT' order by key",
                 [str(text)],
             ).fetchall()
-        ]
+        )
         return
     stream = chunks(text, found["compression"])
     keys: dict[str, None] = {}
@@ -214,7 +215,20 @@ def _look_at_json(
         found["lines"] += 1
         if isinstance(element, dict):
             keys.update(dict.fromkeys(element))
-    found["columns"] = sorted(keys)
+    found |= _named_keys(sorted(keys))
+
+
+def _named_keys(keys: Iterable[str]) -> dict[str, Any]:
+    """Columns for keys, which SQL tells apart whatever their case: the keys of each are listed where they are not its name."""
+    columns: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for key in keys:
+        name = names.setdefault(key.lower(), key or "column_1")
+        columns.setdefault(name, []).append(key)
+    return {
+        "columns": list(columns),
+        "json_keys": {name: found for name, found in columns.items() if found != [name]},
+    }
 
 
 def _look_at_csv(
@@ -268,6 +282,8 @@ def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> P
 
 def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
     """Have the engine read a copy of the file's good records; its bad lines are told."""
+    if found["new_line"]:
+        return  # that copy is what it reads already
     copy, bad = staging / f"{_name_of(found['path'])}.good", staging / f"{_name_of(found['path'])}.bad"
     staging.mkdir(parents=True, exist_ok=True)
     mended = mend(
@@ -279,10 +295,12 @@ def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
         columns=len(found["columns"]),
         copy=copy,
         bad=bad,
+        footer_from=found["footer_from"],
     )
     found |= {
         "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
-        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines, "footer_from": None,
+        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines,
+        "footer_from": mended.footer_from, "new_line": "\\n",
     }  # fmt: skip
 
 

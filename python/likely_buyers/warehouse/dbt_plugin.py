@@ -58,7 +58,7 @@ class Plugin(BasePlugin):
 
         plan_delivery, current_delivery, count_records, mend_file, check_unchanged, query_columns, rows_are_by_line: as in
         `delivery`, with JSON for their arguments and {"result": …} or {"problem": words} for their answer.
-        line_at(path, position): as in `sources`.
+        line_at(path, position, lines): as in `sources`.
         forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
@@ -74,7 +74,7 @@ class Plugin(BasePlugin):
         for name, function in delivery.functions().items():
             conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
-        conn.create_function("line_at", line_at, [VARCHAR, BIGINT], VARCHAR)
+        conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
