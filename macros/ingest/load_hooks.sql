@@ -96,17 +96,17 @@
             {% do found_by_file.update(duckdb__mend_load(files, load_id)) %}
         {% endif %}
         {% do source_function('check_unchanged', {}) %}
-        insert into {{ ledger('file_register') }}
+        insert into {{ ledger('file_register') }} values
         {% for file in delivery.files %}
         {% set counted = found_by_file.get(file.path, [file.lines if not file.same_as else 0, 0]) %}
-        select
+        (
             {{ load_id }}, {{ sql_text(file.path) }}, {{ sql_text(var('event_mapping')) }}, {{ sql_text(file.format) }},
             {{ sql_text(file.source) }}, {{ sql_text(file.delimiter) }}, {{ sql_text(tojson(file.columns)) }},
             {{ file.replaces_earlier }}, {{ file.size }}, {{ counted[0] + counted[1] }}, {{ counted[1] }},
             cast({{ sql_text(file.modified_at) }} as timestamp),
             cast({{ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as timestamp),
             {{ sql_text(file.same_as) if file.same_as else 'null' }}, {{ sql_text(file.digest) }}
-        {{ 'union all' if not loop.last }}
+        ){{ ',' if not loop.last }}
         {% endfor %};
         insert into {{ load_progress() }}
         select 'raw_events', {{ load_id }}, '', '{{ invocation_id }}';

@@ -28,7 +28,7 @@ class Refused(Exception):
     """What the build stops with."""
 
 
-class _Returned(Exception):  # noqa: N818
+class _Returned(Exception):
     def __init__(self, value: Any) -> None:
         self.value = value
 

@@ -46,7 +46,7 @@ def likely_encoding(lines: list[bytes]) -> str | None:
     if sample.count(0) * 4 > len(sample):
         return unmarked_encoding(sample)
     high = [byte for byte in sample if byte > 0x7F]
-    if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or 0xF5 <= byte for byte in high):
+    if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or byte >= 0xF5 for byte in high):
         return None  # bytes that neither UTF-8 nor Western text has
     best = from_bytes(sample).best()
     guess = _SIMPLIFIED.get(best.encoding, best.encoding) if best else None

@@ -61,7 +61,7 @@ def read_header(
         found = rows.next()
         used = rows.lines_read
         # a name over several lines, or a quote that is never closed
-        if found is None or (used > 1 and not _is_well_quoted(lines[at : at + used], rows)):
+        if found is None or "\0" in "".join(found) or (used > 1 and not _is_well_quoted(lines[at : at + used], rows)):
             raise SourceProblem(
                 f"the header of '{path}' cannot be read: {lines[at].strip()[:200]}. Nothing was loaded. Name the columns"
                 " in the event mapping (columns: [...]), with skip_lines and quote where they are needed."

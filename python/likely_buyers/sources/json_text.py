@@ -26,6 +26,16 @@ def json_kind(head: bytes) -> str:
     return "lines" if any(_is_object(line) for line in lines) or len(lines) == 1 else "unstructured"
 
 
+def count_lines(pieces: Iterator[bytes]) -> int:
+    """Lines of a file of JSON lines that hold more than blanks."""
+    count, carry = 0, b""
+    for piece in pieces:
+        lines = (carry + piece).replace(b"\r", b"\n").split(b"\n")
+        carry = lines.pop()
+        count += sum(1 for line in lines if line.strip(b" \t"))
+    return count + bool(carry.strip(b" \t"))
+
+
 def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
@@ -96,5 +106,9 @@ def array_elements(pieces: Iterator[str], kind: str, path: str) -> Iterator[Any]
                 continue
             wanted = 0
             at, count = end, count + 1
-            state = "after" if kind == "array" else "value"
             yield value
+            # most elements follow one another so, and whole in what is read
+            if kind == "array" and held.startswith(",{", at):
+                at, state = at + 1, "value"
+            else:
+                state = "after" if kind == "array" else "value"

@@ -1,5 +1,6 @@
 """Which files a source is made of: what lies under events_path, and which of it is read."""
 
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -103,13 +104,39 @@ def matches(name: str, pattern: str) -> bool:
 
 
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
+    if pattern.endswith("/**") and "://" not in pattern:
+        return stamps(_files_below(pattern.removesuffix("**")), cursor)
     names = [row[0] for row in cursor.execute("select file from glob(?)", [pattern]).fetchall()]
+    return stamps(names, cursor)
+
+
+def _files_below(folder: str) -> list[str]:
+    """Files of a folder and the folders in it, links followed, which the engine's own `**` leaves out."""
+    found: list[str] = []
+    seen: set[str] = set()
+    todo = [folder]
+    while todo:
+        here = todo.pop()
+        if (real := os.path.realpath(here)) in seen or not Path(here).is_dir():
+            continue
+        seen.add(real)
+        with os.scandir(here) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir():
+                    todo.append(f"{here}{entry.name}/")
+                elif entry.is_file():
+                    found.append(f"{here}{entry.name}")
+    return found
+
+
+def stamps(names: Sequence[str], cursor: Any) -> list[tuple[str, int, str]]:
+    """Path, size and time of change of the files that are there, by path."""
     if not names:
         return []
     rows = cursor.execute(
         "select filename, size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)"
         " order by filename",
-        [names],
+        [list(names)],
     ).fetchall()
     return [(row[0], int(row[1]), str(row[2])) for row in rows]
 

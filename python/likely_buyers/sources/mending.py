@@ -244,7 +244,7 @@ def _field(delimiter: bytes, quote: bytes, escape: bytes, *, over_lines: bool) -
 
     over_lines: whether there may be line ends in it.
     """
-    ends, any_byte = (b"", rb"[\s\S]") if over_lines else (rb"\r\n", rb"[^\r\n]")
+    ends, any_byte = (b"", rb"(?:\r\n|[\s\S])") if over_lines else (rb"\r\n", rb"[^\r\n]")
     e = re.escape(escape) if escape not in (quote, b"") else b""
     if len(delimiter) == 1:
         plain = rb"[^" + re.escape(delimiter) + (b"" if quote else e) + rb"\r\n]*+"

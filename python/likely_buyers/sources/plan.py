@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.header import Header, footer_bytes, read_header
+from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
-from likely_buyers.sources.listing import Listed, base_folder, list_files
+from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.rejects import forget_lines
 from likely_buyers.sources.streams import chunks, compression_of, not_whole
 from likely_buyers.sources.survey import Survey, decoded, survey
 
@@ -89,6 +90,7 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
 def forget_staged(staging: Path) -> None:
     """Remove the plain copies of a load that is over."""
     shutil.rmtree(staging, ignore_errors=True)
+    forget_lines()
     _looked_at.clear()
 
 
@@ -213,7 +215,7 @@ def _look_at_json(
     keys: dict[str, None] = {}
     for element in array_elements(decoded(stream, "utf-8", seen.mark if seen.encoding == "utf-8" else 0, file.path), kind, file.path):
         found["lines"] += 1
-        if isinstance(element, dict):
+        if isinstance(element, dict) and not element.keys() <= keys.keys():
             keys.update(dict.fromkeys(element))
     found |= _named_keys(sorted(keys))
 
@@ -348,13 +350,13 @@ def _literal(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-__all__ = ["Callable", "Header", "Request", "forget_staged", "mend_file", "plain_text", "plan_delivery"]
-
-
-def stands_as_listed(file: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a planned file still has the size and the time of change that it had."""
-    path = file["file"]
-    row = cursor.execute(
-        "select size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)", [path]
-    ).fetchone()
-    return row is not None and (int(row[0]), str(row[1])) == (file["file_size"], file["modified_at"])
+def changed_file(
+    files: Sequence[Mapping[str, Any]], cursor: duckdb.DuckDBPyConnection
+) -> Mapping[str, Any] | None:
+    """The first planned file whose size or time of change is not what it was; None where all stand as listed."""
+    paths = sorted({file["file"] for file in files})
+    found = {path: (size, modified_at) for path, size, modified_at in stamps(paths, cursor)}
+    for file in files:
+        if found.get(file["file"]) != (file["file_size"], file["modified_at"]):
+            return file
+    return None

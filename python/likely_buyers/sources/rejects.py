@@ -49,3 +49,9 @@ def line_at(path: str, position: int, lines: int = 1) -> str:
     if _walk is None or _walk.path != Path(path):
         _walk = _Walk(Path(path))
     return _walk.lines(position, lines).decode("latin-1")
+
+
+def forget_lines() -> None:
+    """The load is over: a file of that name may be another one from now on."""
+    global _walk  # noqa: PLW0603
+    _walk = None

@@ -12,8 +12,8 @@ from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.jobs import load_scoring
 from likely_buyers.sources import line_at
-from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.delivery import Delivery
+from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
 from likely_buyers.warehouse.sql_helpers import create_helpers
 from likely_buyers.warehouse.state import (
