@@ -12,11 +12,14 @@ MARKS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 # Western text has single letters outside ASCII between ASCII ones, or a sign beside a number or a blank
-_WESTERN = re.compile(r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]|[£€¥°½¼¾«»–—‘’“”…§®™©×]")
+_WESTERN = re.compile(
+    r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]|[£€¥°½¼¾«»\u2013\u2014\u2018\u2019\u201c\u201d\u2026§®™©\u00d7]"
+)
 _SIMPLIFIED = {
     "cp1250": "cp1252", "latin_1": "cp1252", "iso8859_15": "cp1252", "iso8859_2": "cp1250",
     "mac_roman": "cp1252", "shift_jis_2004": "shift_jis", "shift_jisx0213": "shift_jis",
 }  # fmt: skip
+_WESTERN_PAGES = ("cp1252", "cp1254", "cp1257", "cp1258")
 _MULTIBYTE = ("shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949")
 
 
@@ -50,9 +53,9 @@ def likely_encoding(lines: list[bytes]) -> str | None:
         return None  # bytes that neither UTF-8 nor Western text has
     best = from_bytes(sample).best()
     guess = _SIMPLIFIED.get(best.encoding, best.encoding) if best else None
-    if guess in _MULTIBYTE or (guess and guess.startswith(("cp125", "koi8", "iso8859_5"))):
-        if guess not in ("cp1252", "cp1254", "cp1257", "cp1258"):
-            return guess
+    is_eastern = guess and guess.startswith(("cp125", "koi8", "iso8859_5"))
+    if guess in _MULTIBYTE or (is_eastern and guess not in _WESTERN_PAGES):
+        return guess
     try:
         western = sample.decode("cp1252")
     except UnicodeDecodeError:

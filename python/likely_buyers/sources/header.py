@@ -61,10 +61,14 @@ def read_header(
         found = rows.next()
         used = rows.lines_read
         # a name over several lines, or a quote that is never closed
-        if found is None or "\0" in "".join(found) or (used > 1 and not _is_well_quoted(lines[at : at + used], rows)):
+        if (
+            found is None
+            or "\0" in "".join(found)
+            or (used > 1 and not _is_well_quoted(lines[at : at + used], rows))
+        ):
             raise SourceProblem(
-                f"the header of '{path}' cannot be read: {lines[at].strip()[:200]}. Nothing was loaded. Name the columns"
-                " in the event mapping (columns: [...]), with skip_lines and quote where they are needed."
+                f"the header of '{path}' cannot be read: {lines[at].strip()[:200]}. Nothing was loaded. Name the"
+                " columns in the event mapping (columns: [...]), with skip_lines and quote where they are needed."
             )
         names = columns or [name.strip().strip('"').strip() for name in found]
     given, renamed = _with_names(names, rows)
@@ -107,7 +111,7 @@ class _Records:
         return int(self._reader.line_num)
 
     def sample(self) -> list[list[str]]:
-        sampled = []
+        sampled: list[list[str]] = []
         # the last one may be cut where the head ends
         while len(sampled) < _SAMPLED_RECORDS and (record := self.next()) is not None:
             sampled.append(record)

@@ -98,7 +98,8 @@ def matches(name: str, pattern: str) -> bool:
     expression = ""
     for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|[^*?\[]+|\[", pattern):
         expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
-            part, part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part)
+            part,
+            part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part),
         )
     return re.fullmatch(expression, name) is not None
 
@@ -186,11 +187,9 @@ def _members(
         if is_hidden or kind in ("unknown", "zip") or (kind == "compressed"):
             others.append(f"{path}/{info.filename}")
             continue
+        name, read_as = f"{path}/{info.filename}", reading.format or kind
         members.append(
-            Listed(
-                f"{path}/{info.filename}", path, info.filename, reading.format or kind,
-                info.file_size, modified_at, size, source,
-            )  # fmt: skip
+            Listed(name, path, info.filename, read_as, info.file_size, modified_at, size, source)
         )
     kinds = sorted({str(member.format) for member in members})
     if len(kinds) > 1:
@@ -201,8 +200,8 @@ def _members(
         )
     if not members:
         raise SourceProblem(
-            f"the archive '{path}' holds no event file: {', '.join(others) or 'it is empty'}. Nothing was loaded. Expected"
-            f" files that end in {ENDINGS}."
+            f"the archive '{path}' holds no event file: {', '.join(others) or 'it is empty'}. Nothing was loaded."
+            f" Expected files that end in {ENDINGS}."
         )
     return members, others
 

@@ -32,7 +32,7 @@ class Reading:
     nulls: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, mapping: Mapping[str, Any], name: str) -> "Reading":
+    def of(cls, mapping: Mapping[str, Any], name: str) -> "Reading":  # noqa: PLR0912
         """The keys of `mapping`, checked.
 
         Raises:
@@ -53,7 +53,9 @@ class Reading:
         if delimiter is not None:
             delimiter = _TABS.get(delimiter, delimiter) if isinstance(delimiter, str) else None
             if not delimiter or len(delimiter.encode()) > 4 or set(delimiter) & set('\r\n"\0'):
-                refuse("delimiter", "a character, up to four bytes of them, and no quote or line end")
+                refuse(
+                    "delimiter", "a character, up to four bytes of them, and no quote or line end"
+                )
         for key in ("quote", "escape"):
             text = given.get(key)
             if text is None or text == "none":

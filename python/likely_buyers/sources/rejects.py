@@ -32,7 +32,11 @@ class _Walk:
             text = self._held[position - self._at :].lstrip(b"\r\n")[:_LONGEST]
             ends = list(islice(_LINE_END.finditer(text), count))
             # a carriage return at the end of what is read may be half of a line end, which is no matter
-            if len(ends) == count or len(text) == _LONGEST or not (piece := next(self._stream, b"")):
+            if (
+                len(ends) == count
+                or len(text) == _LONGEST
+                or not (piece := next(self._stream, b""))
+            ):
                 return text[: ends[-1].start()] if len(ends) == count else text.rstrip(b"\r\n")
             self._held += piece
 

@@ -170,14 +170,12 @@ def _ordered(encoding: str, first: bytes, name: str) -> str:
 def _refuse_without_mark(first: bytes, name: str) -> None:
     may_be = unmarked_encoding(first)
     raise SourceProblem(
-        f"the file '{name}' is not UTF-8: every other byte of it is zero. It may be {may_be}: put `encoding: {may_be}` into"
-        " its event mapping. Nothing was loaded."
+        f"the file '{name}' is not UTF-8: every other byte of it is zero. It may be {may_be}: put `encoding: {may_be}`"
+        " into its event mapping. Nothing was loaded."
     )
 
 
-def _refuse_encoding(
-    name: str, encoding: str, line: int, around: bytes, error: Exception
-) -> None:
+def _refuse_encoding(name: str, encoding: str, line: int, around: bytes, error: Exception) -> None:
     may_be = likely_encoding([around])
     with suppress(UnicodeDecodeError):
         around.decode("utf-8")

@@ -165,7 +165,8 @@ def _is_by_line(parsed: Any, aggregates: set[str]) -> bool:
                 or node.get("class") == "WINDOW"
                 or (node.get("class") == "FUNCTION" and node.get("function_name") in aggregates)
                 or node.get("group_expressions")
-                or kind in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
+                or kind
+                in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
                 or node.get("qualify")
             ):
                 return False
