@@ -96,17 +96,17 @@
             {% do found_by_file.update(duckdb__mend_load(files, load_id)) %}
         {% endif %}
         {% do source_function('check_unchanged', {}) %}
-        insert into {{ ledger('file_register') }}
+        insert into {{ ledger('file_register') }} values
         {% for file in delivery.files %}
         {% set counted = found_by_file.get(file.path, [file.lines if not file.same_as else 0, 0]) %}
-        select
+        (
             {{ load_id }}, {{ sql_text(file.path) }}, {{ sql_text(var('event_mapping')) }}, {{ sql_text(file.format) }},
             {{ sql_text(file.source) }}, {{ sql_text(file.delimiter) }}, {{ sql_text(tojson(file.columns)) }},
             {{ file.replaces_earlier }}, {{ file.size }}, {{ counted[0] + counted[1] }}, {{ counted[1] }},
             cast({{ sql_text(file.modified_at) }} as timestamp),
             cast({{ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as timestamp),
             {{ sql_text(file.same_as) if file.same_as else 'null' }}, {{ sql_text(file.digest) }}
-        {{ 'union all' if not loop.last }}
+        ){{ ',' if not loop.last }}
         {% endfor %};
         insert into {{ load_progress() }}
         select 'raw_events', {{ load_id }}, '', '{{ invocation_id }}';
@@ -114,7 +114,10 @@
     select forget_delivery();
 {% endmacro %}
 
-{#- What the engine put aside while it read, one row a line, with what we call it; and what was found bad before. -#}
+{#-
+    What the engine put aside while it read, one row a line, with what we call it; and what was found bad before. Blank
+    lines above a bad one are the engine's first characters of it.
+-#}
 {% macro duckdb__keep_rejects(files, load_id) %}
     {% set moment = "cast(" ~ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) ~ " as timestamp)" %}
     {% set has_scans = run_query(
@@ -128,13 +131,15 @@
         {% endfor %}
         {% do run_query(
             "insert into " ~ ledger('unreadable_lines')
-            ~ " select path, case when reason = 'not UTF-8' then line_at(read_path, cast(position as bigint) - 1) else csv_line end, reason, " ~ load_id ~ ", " ~ moment
+            ~ " select path, case when reason = 'not UTF-8' then line_at(read_path, cast(position as bigint) - 1, "
+            ~ "cast(length(csv_line) - length(replace(csv_line, chr(10), '')) + 1 as bigint)) else csv_line end, reason, " ~ load_id ~ ", " ~ moment
             ~ " from (select files.read_path, files.path, rejects.line_byte_position as position,"
-            ~ " any_value(rtrim(rejects.csv_line, chr(13))) as csv_line,"
+            ~ " any_value(trim(rejects.csv_line, chr(10) || chr(13))) as csv_line,"
             ~ " min_by(fault.reason, fault.rank) as reason"
             ~ " from temp.raw_rejects as rejects inner join temp.raw_reject_scans as scans using (scan_id, file_id)"
             ~ " inner join (values " ~ listed | join(', ') ~ ") as files (read_path, path, footer_from) on scans.file_path = files.read_path"
-            ~ " cross join lateral (select case when files.footer_from < rejects.line_byte_position then 'footer'"
+            ~ " cross join lateral (select case when files.footer_from < rejects.line_byte_position"
+            ~ " + length(rejects.csv_line) - length(ltrim(rejects.csv_line, chr(10) || chr(13))) then 'footer'"
             ~ " when rejects.error_type = 'INVALID ENCODING' then 'not UTF-8' when rejects.error_type = 'UNQUOTED VALUE' then 'unterminated quote'"
             ~ " when rejects.error_type = 'MISSING COLUMNS' then 'too few fields' when rejects.error_type = 'TOO MANY COLUMNS' then 'too many fields'"
             ~ " else lower(cast(rejects.error_type as varchar)) end as reason,"

@@ -18,8 +18,7 @@
         {%- for column in file.columns %}
         {%- set raw_column = columns[column | lower] %}
         {%- if file.format == 'json' %}
-        line ->> {{ sql_text('$."' ~ column | replace('"', '\\"') ~ '"') if file.columns | length < 3
-            else sql_text('$."' ~ column | replace('"', '\\"') ~ '"') }}
+        {{ duckdb__json_value(file.json_keys.get(column) or [column]) }}
         {%- elif file.types and file.types[loop.index0] != raw_column.type %}
         cast({{ sql_name(column) }} as {{ raw_column.type }})
         {%- else %}
@@ -44,6 +43,10 @@
             nullstr = {{ sql_list([''] + file.nulls) }}, skip = {{ file.skip }},
             {#- without quotes its strict mode knows no escape -#}
             strict_mode = {{ not (file.escape and not file.quote) }},
+            {#- a line end within a value would be taken for the way in which lines end -#}
+            {%- if file.new_line %}
+            new_line = {{ sql_text(file.new_line) }},
+            {%- endif %}
             {{ duckdb__reading_text(file) }}
         )
         {%- endif %}
@@ -81,6 +84,16 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- The text of the first of several keys that a line has. -#}
+{% macro duckdb__json_value(keys) -%}
+    {%- set values = [] -%}
+    {%- for key in keys -%}
+        {#- a path of JSON has no word for the empty key, a pointer has -#}
+        {%- do values.append("line ->> " ~ sql_text('$."' ~ key | replace('\\', '\\\\') | replace('"', '\\"') ~ '"' if key else '/')) -%}
+    {%- endfor -%}
+    {{ values[0] if values | length == 1 else 'coalesce(' ~ values | join(', ') ~ ')' }}
+{%- endmacro %}
+
 {% macro duckdb__json_problem() -%}
     case
         when not json_valid(line) then 'not valid JSON'
@@ -94,7 +107,7 @@
     {% set groups = {} %}
     {% for file in files %}
         {% set alike = [] %}
-        {% for key in ['format', 'columns', 'types', 'delimiter', 'quote', 'escape', 'nulls', 'skip', 'compression', 'json_kind'] %}
+        {% for key in ['format', 'columns', 'types', 'delimiter', 'quote', 'escape', 'nulls', 'skip', 'compression', 'json_kind', 'new_line', 'json_keys'] %}
             {% do alike.append(file[key]) %}
         {% endfor %}
         {% do groups.setdefault(tojson(alike), []).append(file) %}

@@ -1,4 +1,4 @@
-"""How a shop's files are read: what lies there, how each is written, and a count of lines that shares no code with a parser.
+"""How a shop's files are read: what lies there, how each is written, and a count of lines apart from any parser.
 
 The engine reads; this room looks at bytes. It lists and surveys new files before a line of them is loaded, hands the
 engine a plain UTF-8 copy of what it cannot read as delivered, and finds the bad lines of a file in which the engine's

@@ -12,11 +12,14 @@ MARKS = (
     (b"\xfe\xff", "utf-16-be"),
 )
 # Western text has single letters outside ASCII between ASCII ones, or a sign beside a number or a blank
-_WESTERN = re.compile(r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]|[£€¥°½¼¾«»–—‘’“”…§®™©×]")
+_WESTERN = re.compile(
+    r"[A-Za-z][^\W\d_a-zA-Z]|[^\W\d_a-zA-Z][A-Za-z]|[£€¥°½¼¾«»\u2013\u2014\u2018\u2019\u201c\u201d\u2026§®™©\u00d7]"
+)
 _SIMPLIFIED = {
     "cp1250": "cp1252", "latin_1": "cp1252", "iso8859_15": "cp1252", "iso8859_2": "cp1250",
     "mac_roman": "cp1252", "shift_jis_2004": "shift_jis", "shift_jisx0213": "shift_jis",
 }  # fmt: skip
+_WESTERN_PAGES = ("cp1252", "cp1254", "cp1257", "cp1258")
 _MULTIBYTE = ("shift_jis", "cp932", "euc_jp", "gb18030", "gbk", "big5", "euc_kr", "cp949")
 
 
@@ -28,6 +31,15 @@ def marked_encoding(head: bytes) -> tuple[str, int] | None:
     return None
 
 
+def unmarked_encoding(sample: bytes) -> str:
+    """Which of the encodings of two or four bytes a character, by where its zero bytes are."""
+    size = 32 if sample.count(0) * 2 > len(sample) + 8 else 16
+    order = "le" if sample[1::2].count(0) >= sample[::2].count(0) else "be"
+    if size == 32:
+        order = "be" if sample[:1] == b"\0" else "le"
+    return f"utf-{size}-{order}"
+
+
 def likely_encoding(lines: list[bytes]) -> str | None:
     """What lines that are no UTF-8 may be in; None where they look damaged rather than written so.
 
@@ -35,15 +47,15 @@ def likely_encoding(lines: list[bytes]) -> str | None:
     """
     sample = b"\n".join(lines)
     if sample.count(0) * 4 > len(sample):
-        return "utf-16"
+        return unmarked_encoding(sample)
     high = [byte for byte in sample if byte > 0x7F]
-    if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or 0xF5 <= byte for byte in high):
+    if not high or all(byte in (0xFE, 0xFF, 0xC0, 0xC1) or byte >= 0xF5 for byte in high):
         return None  # bytes that neither UTF-8 nor Western text has
     best = from_bytes(sample).best()
     guess = _SIMPLIFIED.get(best.encoding, best.encoding) if best else None
-    if guess in _MULTIBYTE or (guess and guess.startswith(("cp125", "koi8", "iso8859_5"))):
-        if guess not in ("cp1252", "cp1254", "cp1257", "cp1258"):
-            return guess
+    is_eastern = guess and guess.startswith(("cp125", "koi8", "iso8859_5"))
+    if guess in _MULTIBYTE or (is_eastern and guess not in _WESTERN_PAGES):
+        return guess
     try:
         western = sample.decode("cp1252")
     except UnicodeDecodeError:

@@ -4,6 +4,7 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.reading import Reading
@@ -59,10 +60,15 @@ def read_header(
     if reading.header:
         found = rows.next()
         used = rows.lines_read
-        if found is None:
+        # a name over several lines, or a quote that is never closed
+        if (
+            found is None
+            or "\0" in "".join(found)
+            or (used > 1 and not _is_well_quoted(lines[at : at + used], rows))
+        ):
             raise SourceProblem(
-                f"the header of '{path}' cannot be read: {lines[at].strip()[:200]}. Nothing was loaded. Name the columns"
-                " in the event mapping (columns: [...]), with skip_lines and quote where they are needed."
+                f"the header of '{path}' cannot be read: {lines[at].strip()[:200]}. Nothing was loaded. Name the"
+                " columns in the event mapping (columns: [...]), with skip_lines and quote where they are needed."
             )
         names = columns or [name.strip().strip('"').strip() for name in found]
     given, renamed = _with_names(names, rows)
@@ -82,14 +88,17 @@ class _Records:
     """The first records of a file, by Python's reader: enough to know its shape."""
 
     def __init__(self, lines: list[str], delimiter: str, reading: Reading) -> None:
-        self._reader = csv.reader(
-            lines,
-            delimiter=delimiter[:1],
-            quotechar=reading.quote[:1] or None,
-            quoting=csv.QUOTE_MINIMAL if reading.quote else csv.QUOTE_NONE,
-            escapechar=reading.escape[:1] if reading.escape and reading.escape != '"' else None,
-            skipinitialspace=False,
-        )
+        if len(delimiter) > 1:
+            lines, delimiter = [line.replace(delimiter, "\x1f") for line in lines], "\x1f"
+        self.dialect: dict[str, Any] = {
+            "delimiter": delimiter,
+            "quotechar": reading.quote or None,
+            "quoting": csv.QUOTE_MINIMAL if reading.quote else csv.QUOTE_NONE,
+            "escapechar": reading.escape
+            if reading.escape and reading.escape != reading.quote
+            else None,
+        }
+        self._reader = csv.reader(lines, **self.dialect)
 
     def next(self) -> list[str] | None:
         try:
@@ -102,11 +111,18 @@ class _Records:
         return int(self._reader.line_num)
 
     def sample(self) -> list[list[str]]:
-        sampled = []
+        sampled: list[list[str]] = []
         # the last one may be cut where the head ends
         while len(sampled) < _SAMPLED_RECORDS and (record := self.next()) is not None:
             sampled.append(record)
         return [record for record in sampled[: max(len(sampled) - 1, 1)] if record]
+
+
+def _is_well_quoted(lines: list[str], rows: _Records) -> bool:
+    try:
+        return len(list(csv.reader(lines, strict=True, **rows.dialect))) == 1
+    except csv.Error:
+        return False
 
 
 def _past_blank_lines(lines: list[str], at: int) -> int:

@@ -10,6 +10,8 @@ from likely_buyers.sources.errors import SourceProblem
 _BLANKS = re.compile(r"[\s]*")
 _LOOKED_AT_LINES = 100
 _LEAST_READ = 1 << 20
+# within so many characters of the end of what is read, an error may come of that end
+_AT_THE_END = 64
 
 
 def json_kind(head: bytes) -> str:
@@ -26,6 +28,16 @@ def json_kind(head: bytes) -> str:
     return "lines" if any(_is_object(line) for line in lines) or len(lines) == 1 else "unstructured"
 
 
+def count_lines(pieces: Iterator[bytes]) -> int:
+    """Lines of a file of JSON lines that hold more than blanks."""
+    count, carry = 0, b""
+    for piece in pieces:
+        lines = (carry + piece).replace(b"\r", b"\n").split(b"\n")
+        carry = lines.pop()
+        count += sum(1 for line in lines if line.strip(b" \t"))
+    return count + bool(carry.strip(b" \t"))
+
+
 def _is_object(line: str) -> bool:
     try:
         return isinstance(json.loads(line), dict)
@@ -33,7 +45,9 @@ def _is_object(line: str) -> bool:
         return False
 
 
-def array_elements(pieces: Iterator[str], kind: str, path: str) -> Iterator[Any]:
+def array_elements(  # noqa: PLR0912, PLR0915 a state machine is read best in one piece
+    pieces: Iterator[str], kind: str, path: str
+) -> Iterator[Any]:
     """The elements of the array, or the values one after the other, without holding the file in memory.
 
     Raises:
@@ -84,10 +98,10 @@ def array_elements(pieces: Iterator[str], kind: str, path: str) -> Iterator[Any]
             try:
                 value, end = decoder.raw_decode(held, at)
             except json.JSONDecodeError as error:
-                if ended:
-                    raise refuse(
-                        "it ends too early" if error.pos >= len(held) - 1 else error.msg
-                    ) from error
+                is_open = error.msg.startswith("Unterminated")
+                if ended or (not is_open and error.pos < len(held) - _AT_THE_END):
+                    is_cut = is_open or error.pos >= len(held) - 1
+                    raise refuse("it ends too early" if is_cut else error.msg) from error
                 # the element may go on in what is not read yet
                 wanted = max(2 * (len(held) - at), _LEAST_READ)
                 continue
@@ -96,5 +110,9 @@ def array_elements(pieces: Iterator[str], kind: str, path: str) -> Iterator[Any]
                 continue
             wanted = 0
             at, count = end, count + 1
-            state = "after" if kind == "array" else "value"
             yield value
+            # most elements follow one another so, and whole in what is read
+            if kind == "array" and held.startswith(",{", at):
+                at, state = at + 1, "value"
+            else:
+                state = "after" if kind == "array" else "value"

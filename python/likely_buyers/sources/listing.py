@@ -1,5 +1,6 @@
 """Which files a source is made of: what lies under events_path, and which of it is read."""
 
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -97,19 +98,46 @@ def matches(name: str, pattern: str) -> bool:
     expression = ""
     for part in re.findall(r"\*\*/|\*\*|\*|\?|\[[^\]]*\]|[^*?\[]+|\[", pattern):
         expression += {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}.get(
-            part, part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part)
+            part,
+            part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part),
         )
     return re.fullmatch(expression, name) is not None
 
 
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
+    if pattern.endswith("/**") and "://" not in pattern:
+        return stamps(_files_below(pattern.removesuffix("**")), cursor)
     names = [row[0] for row in cursor.execute("select file from glob(?)", [pattern]).fetchall()]
+    return stamps(names, cursor)
+
+
+def _files_below(folder: str) -> list[str]:
+    """Files of a folder and the folders in it, links followed, which the engine's own `**` leaves out."""
+    found: list[str] = []
+    seen: set[str] = set()
+    todo = [folder]
+    while todo:
+        here = todo.pop()
+        if (real := os.path.realpath(here)) in seen or not Path(here).is_dir():
+            continue
+        seen.add(real)
+        with os.scandir(here) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if entry.is_dir():
+                    todo.append(f"{here}{entry.name}/")
+                elif entry.is_file():
+                    found.append(f"{here}{entry.name}")
+    return found
+
+
+def stamps(names: Sequence[str], cursor: Any) -> list[tuple[str, int, str]]:
+    """Path, size and time of change of the files that are there, by path."""
     if not names:
         return []
     rows = cursor.execute(
         "select filename, size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)"
         " order by filename",
-        [names],
+        [list(names)],
     ).fetchall()
     return [(row[0], int(row[1]), str(row[2])) for row in rows]
 
@@ -159,11 +187,9 @@ def _members(
         if is_hidden or kind in ("unknown", "zip") or (kind == "compressed"):
             others.append(f"{path}/{info.filename}")
             continue
+        name, read_as = f"{path}/{info.filename}", reading.format or kind
         members.append(
-            Listed(
-                f"{path}/{info.filename}", path, info.filename, reading.format or kind,
-                info.file_size, modified_at, size, source,
-            )  # fmt: skip
+            Listed(name, path, info.filename, read_as, info.file_size, modified_at, size, source)
         )
     kinds = sorted({str(member.format) for member in members})
     if len(kinds) > 1:
@@ -174,8 +200,8 @@ def _members(
         )
     if not members:
         raise SourceProblem(
-            f"the archive '{path}' holds no event file: {', '.join(others) or 'it is empty'}. Nothing was loaded. Expected"
-            f" files that end in {ENDINGS}."
+            f"the archive '{path}' holds no event file: {', '.join(others) or 'it is empty'}. Nothing was loaded."
+            f" Expected files that end in {ENDINGS}."
         )
     return members, others
 

@@ -1,9 +1,9 @@
-"""What a load will read, settled before a line of it is read: a file that cannot be read stops the build with nothing written."""
+"""What a load will read, settled before a line of it is: what cannot be read stops the build with nothing written."""
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.header import Header, footer_bytes, read_header
+from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
-from likely_buyers.sources.listing import Listed, base_folder, list_files
+from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.rejects import forget_lines
 from likely_buyers.sources.streams import chunks, compression_of, not_whole
 from likely_buyers.sources.survey import Survey, decoded, survey
 
@@ -43,10 +44,12 @@ _looked_at: dict[tuple[Any, ...], dict[str, Any]] = {}
 def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The new files, each with how it is read: {files: [...], left_alone: [path], same_content: [[path, as]]}.
 
-    A file's keys: path (its name in bronze), read_path (what the engine reads: the file, or a plain copy of it), format,
-    columns, types (Parquet), size, modified_at, digest, source, replaces_earlier, and for text: delimiter, quote,
-    escape, nulls, skip, compression, json_kind, lines (physical lines behind the header, or elements of an
-    array), first_byte, footer_from (bytes of the decompressed file), bad_lines (already found, or '').
+    A file's keys: path (its name in bronze), read_path (what the engine reads: the file, or a plain copy of it),
+    format, columns, types (Parquet), size, modified_at, digest, source, replaces_earlier, and for text: delimiter,
+    quote, escape, nulls, skip, compression, json_kind, lines (physical lines behind the header, or elements of an
+    array), first_byte, footer_from (bytes of what is read), new_line (how lines end, as the engine calls it; ''
+    where it may find out), bad_lines (already found, or ''), json_keys (column -> its keys, where they are not its
+    name).
 
     Raises:
         SourceProblem: a file that cannot be read, in words.
@@ -54,7 +57,11 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
     reading = Reading.of(request.mapping, request.mapping_name)
     listed, left_alone = list_files(request.events_path, reading, cursor)
     known = {row[0]: (row[1], row[2]) for row in request.known}
-    changed = {one.path for one in listed if one.path in known and known[one.path] != (one.size, one.modified_at)}
+    changed = {
+        one.path
+        for one in listed
+        if one.path in known and known[one.path] != (one.size, one.modified_at)
+    }
     # a copy of a file that has another content now stands for the content that both had
     same_as = {row[0]: row[4] for row in request.known if row[4]}
     fresh = [
@@ -74,10 +81,14 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
     with ThreadPoolExecutor(_THREADS) as threads:
         files = [dict(found) for found in threads.map(looked_at, fresh)]
     # files that are replaced stand for their new content only
-    by_digest = {row[3]: row[0] for row in request.known if row[3] and not row[4] and row[0] not in changed}
+    by_digest = {
+        row[3]: row[0] for row in request.known if row[3] and not row[4] and row[0] not in changed
+    }
     same_content = []
     for file in files:
-        earlier = by_digest.setdefault(file["digest"], file["path"]) if file["size"] else file["path"]
+        earlier = (
+            by_digest.setdefault(file["digest"], file["path"]) if file["size"] else file["path"]
+        )
         if earlier != file["path"]:
             same_content.append([file["path"], earlier])
             file["same_as"] = earlier
@@ -88,6 +99,7 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
 def forget_staged(staging: Path) -> None:
     """Remove the plain copies of a load that is over."""
     shutil.rmtree(staging, ignore_errors=True)
+    forget_lines()
     _looked_at.clear()
 
 
@@ -103,8 +115,8 @@ def _given_columns(
         found = None
     if found is None:
         raise SourceProblem(
-            f"the file '{path}', which the event mapping names as the one that holds the columns' names (columns), is not"
-            " there. Nothing was loaded."
+            f"the file '{path}', which the event mapping names as the one that holds the columns' names (columns), is"
+            " not there. Nothing was loaded."
         )
     text = bytes(found[0]).decode("utf-8-sig").strip("\r\n")
     first = text.splitlines()[0] if text else ""
@@ -126,7 +138,7 @@ def _look_at(
         "delimiter": "", "quote": "", "escape": "", "nulls": list(reading.nulls), "skip": 0,
         "compression": compression_of(file.path), "json_kind": "", "lines": 0, "first_byte": 0,
         "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
-        "file_size": file.file_size,
+        "file_size": file.file_size, "new_line": "", "json_keys": {},
     }  # fmt: skip
     local = _local_copy(file, staging, cursor)
     if file.size == 0:
@@ -172,9 +184,7 @@ def _look_at_parquet(
             pass
     found |= {"read_path": str(local), "digest": digest.hexdigest(), "compression": "none"}
     try:
-        rows = cursor.execute(
-            f"describe select * from read_parquet({_literal(local)})"
-        ).fetchall()
+        rows = cursor.execute("describe select * from read_parquet(?)", [str(local)]).fetchall()
         count = cursor.execute(
             "select num_rows from parquet_file_metadata(?)", [str(local)]
         ).fetchone()
@@ -197,24 +207,38 @@ def _look_at_json(
     found["json_kind"] = kind = json_kind(seen.head.removeprefix(b"\xef\xbb\xbf"))
     if kind == "lines":
         found["lines"] = seen.lines
-        found["columns"] = [
+        found |= _named_keys(
             row[0]
             for row in cursor.execute(
                 "select distinct unnest(json_keys(line)) as key from read_csv(?, columns = {'line': 'VARCHAR'},"
                 " auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false,"
-                f" max_line_size = 33554432, ignore_errors = true, compression = '{found['compression']}')"
+                " max_line_size = 33554432, ignore_errors = true, compression = ?)"
                 " where json_valid(line) and json_type(line) = 'OBJECT' order by key",
-                [str(text)],
+                [str(text), found["compression"]],
             ).fetchall()
-        ]
+        )
         return
     stream = chunks(text, found["compression"])
     keys: dict[str, None] = {}
-    for element in array_elements(decoded(stream, "utf-8", seen.mark if seen.encoding == "utf-8" else 0, file.path), kind, file.path):
+    mark = seen.mark if seen.encoding == "utf-8" else 0
+    for element in array_elements(decoded(stream, "utf-8", mark, file.path), kind, file.path):
         found["lines"] += 1
-        if isinstance(element, dict):
+        if isinstance(element, dict) and not element.keys() <= keys.keys():
             keys.update(dict.fromkeys(element))
-    found["columns"] = sorted(keys)
+    found |= _named_keys(sorted(keys))
+
+
+def _named_keys(keys: Iterable[str]) -> dict[str, Any]:
+    """Columns for keys, one for those that differ in case only; json_keys has the keys that are not a column's name."""
+    columns: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for key in keys:
+        name = names.setdefault(key.lower(), key or "column_1")
+        columns.setdefault(name, []).append(key)
+    return {
+        "columns": list(columns),
+        "json_keys": {name: found for name, found in columns.items() if found != [name]},
+    }
 
 
 def _look_at_csv(
@@ -268,7 +292,12 @@ def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> P
 
 def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
     """Have the engine read a copy of the file's good records; its bad lines are told."""
-    copy, bad = staging / f"{_name_of(found['path'])}.good", staging / f"{_name_of(found['path'])}.bad"
+    if found["new_line"]:
+        return  # that copy is what it reads already
+    copy, bad = (
+        staging / f"{_name_of(found['path'])}.good",
+        staging / f"{_name_of(found['path'])}.bad",
+    )
     staging.mkdir(parents=True, exist_ok=True)
     mended = mend(
         text,
@@ -279,10 +308,12 @@ def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
         columns=len(found["columns"]),
         copy=copy,
         bad=bad,
+        footer_from=found["footer_from"],
     )
     found |= {
         "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
-        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines, "footer_from": None,
+        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines,
+        "footer_from": mended.footer_from, "new_line": "\\n",
     }  # fmt: skip
 
 
@@ -313,7 +344,8 @@ def _local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) 
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         cursor.execute(
-            f"copy (select content from read_blob({_literal(file.file)})) to {_literal(copy)} (format blob)"
+            f"copy (select content from read_blob({_literal(file.file)}))"  # noqa: S608
+            f" to {_literal(copy)} (format blob)"
         )
     return copy
 
@@ -330,13 +362,13 @@ def _literal(text: object) -> str:
     return "'" + str(text).replace("'", "''") + "'"
 
 
-__all__ = ["Callable", "Header", "Request", "forget_staged", "mend_file", "plain_text", "plan_delivery"]
-
-
-def stands_as_listed(file: Mapping[str, Any], cursor: duckdb.DuckDBPyConnection) -> bool:
-    """Whether a planned file still has the size and the time of change that it had."""
-    path = file["file"]
-    row = cursor.execute(
-        "select size, cast(cast(last_modified as timestamp) as varchar) from read_blob(?)", [path]
-    ).fetchone()
-    return row is not None and (int(row[0]), str(row[1])) == (file["file_size"], file["modified_at"])
+def changed_file(
+    files: Sequence[Mapping[str, Any]], cursor: duckdb.DuckDBPyConnection
+) -> Mapping[str, Any] | None:
+    """The first planned file whose size or time of change is not what it was; None where all stand as listed."""
+    paths = sorted({file["file"] for file in files})
+    found = {path: (size, modified_at) for path, size, modified_at in stamps(paths, cursor)}
+    for file in files:
+        if found.get(file["file"]) != (file["file_size"], file["modified_at"]):
+            return file
+    return None

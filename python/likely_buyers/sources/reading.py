@@ -8,6 +8,7 @@ from typing import Any
 from likely_buyers.sources.errors import SourceProblem
 
 FORMATS = ("csv", "json", "parquet")
+_TABS = {"tab": "\t", "\\t": "\t"}
 KEYS = (
     *("format", "files", "delimiter", "quote", "escape", "encoding", "skip_lines", "header"),
     *("columns", "decimal", "nulls", "sources"),
@@ -31,7 +32,7 @@ class Reading:
     nulls: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, mapping: Mapping[str, Any], name: str) -> "Reading":
+    def of(cls, mapping: Mapping[str, Any], name: str) -> "Reading":  # noqa: PLR0912
         """The keys of `mapping`, checked.
 
         Raises:
@@ -48,12 +49,21 @@ class Reading:
         for key in ("files", "encoding"):
             if key in given and not (isinstance(given[key], str) and given[key]):
                 refuse(key, "a text")
-        for key in ("delimiter", "quote", "escape"):
+        delimiter = given.get("delimiter")
+        if delimiter is not None:
+            delimiter = _TABS.get(delimiter, delimiter) if isinstance(delimiter, str) else None
+            if not delimiter or len(delimiter.encode()) > 4 or set(delimiter) & set('\r\n"\0'):
+                refuse(
+                    "delimiter", "a character, up to four bytes of them, and no quote or line end"
+                )
+        for key in ("quote", "escape"):
             text = given.get(key)
-            if text is not None and not (
-                isinstance(text, str) and (text == "none" or 1 <= len(text.encode()) <= 4)
-            ):
-                refuse(key, "a character" + ("" if key == "delimiter" else ", or the word none"))
+            if text is None or text == "none":
+                continue
+            if not isinstance(text, str) or len(text.encode()) != 1 or text in "\r\n\0":
+                refuse(key, "a character of ASCII, or the word none")
+            if delimiter and text in delimiter:
+                refuse(key, f"another character than the delimiter ({delimiter!r})")
         if "decimal" in given and given["decimal"] not in (".", ","):
             refuse("decimal", "'.' or ','")
         if "header" in given and not isinstance(given["header"], bool):
@@ -78,7 +88,8 @@ class Reading:
         if encoding is not None:
             try:
                 encoding = codecs.lookup(encoding).name
-            except LookupError:
+                "".encode(encoding)  # a codec may be none of texts
+            except (LookupError, UnicodeError):
                 refuse("encoding", "the name of an encoding, such as utf-8, cp1252, shift_jis")
         if "header" in given and not given["header"] and columns is None:
             raise SourceProblem(
@@ -89,9 +100,7 @@ class Reading:
             format=given.get("format"),
             files=given.get("files"),
             sources=tuple(sources.items()),
-            delimiter={"tab": "\t", "\\t": "\t"}.get(
-                given.get("delimiter", ""), given.get("delimiter")
-            ),
+            delimiter=delimiter,
             quote="" if quote == "none" else quote,
             escape="" if escape == "none" else escape,
             encoding=encoding,

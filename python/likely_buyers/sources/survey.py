@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from likely_buyers.sources.encodings import likely_encoding, marked_encoding
+from likely_buyers.sources.encodings import likely_encoding, marked_encoding, unmarked_encoding
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.streams import chunks
 
@@ -60,11 +61,13 @@ def survey(
     stream = chunks(path, compression, member, on_raw=digest.update)
     first = next(stream, b"")
     marked = marked_encoding(first)
+    name = f"{path}/{member}" if member else str(path)
     if marked:
         found.encoding, found.mark = marked
     elif encoding:
-        found.encoding = encoding
-    name = f"{path}/{member}" if member else str(path)
+        found.encoding = _ordered(encoding, first, name)
+    elif first.count(0) * 4 > len(first):
+        _refuse_without_mark(first, name)
 
     def whole() -> Iterator[bytes]:
         yield first
@@ -153,15 +156,30 @@ def decoded(stream: Iterator[bytes], encoding: str, mark: int, name: str) -> Ite
         _refuse_encoding(name, encoding, line, error.object[-40:], error)
 
 
-def _refuse_encoding(
-    name: str, encoding: str, line: int, around: bytes, error: Exception
-) -> None:
+def _ordered(encoding: str, first: bytes, name: str) -> str:
+    """The encoding with its order of bytes, as a text without a mark has it."""
+    if encoding not in ("utf-16", "utf-32"):
+        return encoding
+    if first and 0 not in first:
+        _refuse_encoding(
+            name, encoding, 1, first[:4096], ValueError("it has no mark and no zero byte")
+        )
+    return unmarked_encoding(first)
+
+
+def _refuse_without_mark(first: bytes, name: str) -> None:
+    may_be = unmarked_encoding(first)
+    raise SourceProblem(
+        f"the file '{name}' is not UTF-8: every other byte of it is zero. It may be {may_be}: put `encoding: {may_be}`"
+        " into its event mapping. Nothing was loaded."
+    )
+
+
+def _refuse_encoding(name: str, encoding: str, line: int, around: bytes, error: Exception) -> None:
     may_be = likely_encoding([around])
-    try:
+    with suppress(UnicodeDecodeError):
         around.decode("utf-8")
-        may_be = "utf-8"
-    except UnicodeDecodeError:
-        pass
+        may_be = "utf-8" if 0 not in around and not encoding.startswith("utf-") else may_be
     raise SourceProblem(
         f"the file '{name}' is not {encoding}: {error} (about line {line})."
         + (f" It may be {may_be}: put `encoding: {may_be}` into its event mapping." if may_be else

@@ -12,8 +12,8 @@ from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.jobs import load_scoring
 from likely_buyers.sources import line_at
-from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.delivery import Delivery
+from likely_buyers.warehouse.faults import remedy
 from likely_buyers.warehouse.inputs import champion_digest, package_digest
 from likely_buyers.warehouse.sql_helpers import create_helpers
 from likely_buyers.warehouse.state import (
@@ -56,9 +56,9 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        plan_delivery, current_delivery, count_records, mend_file, check_unchanged, query_columns, rows_are_by_line: as in
-        `delivery`, with JSON for their arguments and {"result": …} or {"problem": words} for their answer.
-        line_at(path, position): as in `sources`.
+        plan_delivery, current_delivery, count_records, mend_file, check_unchanged, query_columns, rows_are_by_line: as
+        in `delivery`, with JSON for their arguments and {"result": …} or {"problem": words} for their answer.
+        line_at(path, position, lines): as in `sources`.
         forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
@@ -74,7 +74,7 @@ class Plugin(BasePlugin):
         for name, function in delivery.functions().items():
             conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
-        conn.create_function("line_at", line_at, [VARCHAR, BIGINT], VARCHAR)
+        conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(

@@ -8,15 +8,17 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources import Reading, SourceProblem
+from likely_buyers.sources.json_text import count_lines
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import (
     Request,
+    changed_file,
     forget_staged,
     mend_file,
     plain_text,
     plan_delivery,
-    stands_as_listed,
 )
+from likely_buyers.sources.streams import chunks
 from likely_buyers.warehouse.sql_helpers import UnknownZone, create_helpers, known_zone
 from likely_buyers.warehouse.state import state_folder
 
@@ -77,17 +79,20 @@ class Delivery:
         """Records and bad lines of a file, found without the engine's parser."""
         file = self._file(request["path"])
         self.check_unchanged({})
+        if file["format"] != "csv":
+            pieces = chunks(Path(file["read_path"]), file["compression"])
+            is_text = file["json_kind"] == "lines"
+            return {"records": count_lines(pieces) if is_text else file["lines"], "bad_lines": 0}
         text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
-        is_csv = file["format"] == "csv"
         counted = mend(
             text,
             start=file["first_byte"],
             delimiter=file["delimiter"] or ",",
             quote=file["quote"],
             escape=file["escape"],
-            columns=len(file["columns"]) if is_csv else 2,
+            columns=len(file["columns"]),
         )
-        return {"records": counted.records, "bad_lines": counted.bad_lines if is_csv else 0}
+        return {"records": counted.records, "bad_lines": counted.bad_lines}
 
     def mend_file(self, request: dict[str, Any]) -> dict[str, Any]:
         """The file with a copy of its good records to be read instead, and its bad lines."""
@@ -100,13 +105,13 @@ class Delivery:
     def check_unchanged(self, _request: dict[str, Any]) -> None:
         """Stop where a file is not what it was when the load was planned."""
         with self._connection.cursor() as cursor:
-            for file in self._plan["files"]:
-                if not stands_as_listed(file, cursor):
-                    raise SourceProblem(
-                        f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,} bytes"
-                        f" and was changed at {file['modified_at']} when this load began. Nothing of this load was kept:"
-                        " run dbt build again once the delivery is over."
-                    )
+            file = changed_file(self._plan["files"], cursor)
+        if file:
+            raise SourceProblem(
+                f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,}"
+                f" bytes and was changed at {file['modified_at']} when this load began. Nothing of this load"
+                " was kept: run dbt build again once the delivery is over."
+            )
 
     def query_columns(self, request: dict[str, Any]) -> dict[str, Any]:
         """The "columns" of a query and their "types", or the "failure" for which it has none."""
@@ -170,7 +175,8 @@ def _is_by_line(parsed: Any, aggregates: set[str]) -> bool:
                 or node.get("class") == "WINDOW"
                 or (node.get("class") == "FUNCTION" and node.get("function_name") in aggregates)
                 or node.get("group_expressions")
-                or kind in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
+                or kind
+                in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
                 or node.get("qualify")
             ):
                 return False
