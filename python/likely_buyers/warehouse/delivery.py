@@ -17,8 +17,9 @@ from likely_buyers.sources.plan import (
     plan_delivery,
     stands_as_listed,
 )
+from likely_buyers.sources.relation import Known, Relation, plan_relation
 from likely_buyers.warehouse.sql_helpers import create_helpers
-from likely_buyers.warehouse.state import state_folder
+from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
 
 class Delivery:
@@ -34,6 +35,7 @@ class Delivery:
             function.__name__: _answering(function)
             for function in (
                 self.plan_delivery,
+                self.plan_relation,
                 self.current_delivery,
                 self.count_records,
                 self.mend_file,
@@ -59,6 +61,29 @@ class Delivery:
         self._plan = plan | {"load_id": request["load_id"]}
         return self._plan
 
+    def plan_relation(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What is new of vars.events_relation, as a delivery; it is the current one from now on."""
+        self._plan = {"files": []}
+        # what an earlier build left when it was stopped
+        forget_staged(_staging())
+        given, register = request["relation"], request["register"]
+        relation = Relation.of(given, request["from_clause"], state_folder() / DATABASE_FILE)
+        try:
+            with self._connection.cursor() as cursor:
+                plan = plan_relation(
+                    relation,
+                    [Known(row[0], row[1], tuple(json.loads(row[2])), row[3]) for row in register],
+                    request["raw_events"],
+                    request["load_id"],
+                    _staging(),
+                    cursor,
+                )
+        except SourceProblem:
+            forget_staged(_staging())
+            raise
+        self._plan = plan | {"load_id": request["load_id"]}
+        return self._plan
+
     def current_delivery(self, _request: dict[str, Any]) -> dict[str, Any]:
         """The plan."""
         return self._plan
@@ -67,6 +92,8 @@ class Delivery:
         """Records and bad lines of a file, found without the engine's parser."""
         file = self._file(request["path"])
         self.check_unchanged({})
+        if file["format"] in ("parquet", "relation"):
+            return {"records": file["lines"], "bad_lines": 0}
         text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
         is_csv = file["format"] == "csv"
         counted = mend(
@@ -91,7 +118,8 @@ class Delivery:
         """Stop where a file is not what it was when the load was planned."""
         with self._connection.cursor() as cursor:
             for file in self._plan["files"]:
-                if not stands_as_listed(file, cursor):
+                # a relation's copy is our own
+                if file["format"] != "relation" and not stands_as_listed(file, cursor):
                     raise SourceProblem(
                         f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,} bytes"
                         f" and was changed at {file['modified_at']} when this load began. Nothing of this load was kept:"
