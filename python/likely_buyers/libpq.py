@@ -15,7 +15,7 @@ def absent_variable(environment: Mapping[str, str]) -> str | None:
 
 
 def tls_options(environment: Mapping[str, str]) -> dict[str, str]:
-    """TLS with a checked certificate, unless told otherwise; a server of this machine is asked as libpq does by default."""
+    """TLS with a checked certificate, unless told otherwise; a server of this machine is asked as libpq does."""
     hosts = environment.get("PGHOSTADDR") or environment.get("PGHOST", "")
     if (
         environment.get("PGSERVICE")

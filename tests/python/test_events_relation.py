@@ -371,7 +371,7 @@ def test_who_cannot_be_asked_is_told_without_the_password(
 @pytest.mark.parametrize(
     ("relation", "told"),
     [
-        ({"database": "oracle", "table": "clicks"}, "database must be one of postgres, mysql, sqlite, duckdb; found: oracle"),
+        ({"database": "oracle", "table": "clicks"}, "database must be one of postgres, mysql, sqlite, duckdb; found: oracle"),  # noqa: E501
         (KEYED | {"password": "hunter2"}, "unknown key 'password'"),
         (KEYED | {"table": "shop.orders"}, "Found: shop.clicks"),
         (KEYED | {"table": "shop.clicks; drop table x"}, "table must be schema.table"),
@@ -451,14 +451,16 @@ def test_types_come_from_the_table(postgres: psycopg.Connection[Any], bronze: Br
     postgres.execute(
         "alter table shop.clicks add column zone timestamptz default '2026-01-01 12:00:00+02',"
         " add column lists int[] default '{1,2}', add column document jsonb default '{\"a\": 1}',"
-        " add column code uuid default '00000000-0000-0000-0000-000000000001', add column span interval default '1 day',"
+        " add column code uuid default '00000000-0000-0000-0000-000000000001',"
+        " add column span interval default '1 day',"
         ' add column "it\'s odd" boolean default true'
     )
     postgres.execute(f"insert into shop.clicks ({COLUMNS}) values {clicks((1, 'a', '01'))}")
     bronze.load(KEYED)
     bronze.load(KEYED)
     assert bronze.rows(
-        "zone::timestamp::varchar, lists, document ->> 'a', code::varchar, span, \"it's odd\", typeof(zone), typeof(price)"
+        "zone::timestamp::varchar, lists, document ->> 'a', code::varchar, span, \"it's odd\","
+        " typeof(zone), typeof(price)"
     ) == [
         (
             *(
@@ -474,6 +476,26 @@ def test_types_come_from_the_table(postgres: psycopg.Connection[Any], bronze: Br
     ]
     postgres.execute('alter table shop.clicks add column "a""quote" int')
     assert "a name with a double quote" in bronze.refuses(KEYED)
+
+
+def test_the_server_finds_the_rows_by_its_index(
+    postgres: psycopg.Connection[Any], bronze: Bronze
+) -> None:
+    """Those without a value, too: for `is null` alone DuckDB would fetch the whole table at each build."""
+    insert(postgres, (1, "a", "02"), (2, "b", ""))
+    postgres.execute(
+        "insert into shop.clicks select n, happened, kind, customer, sku, price, timestamp '2025-12-01'"
+        " from shop.clicks, generate_series(10, 20000) as n where id = 1"
+    )
+    postgres.execute("create index on shop.clicks (updated_at)")
+    postgres.execute("vacuum analyze shop.clicks")
+    bronze.load(KEYED)
+    read = "select coalesce(seq_tup_read, 0) from pg_stat_user_tables where relname = 'clicks'"
+    before = postgres.execute(read).fetchall()
+    insert(postgres, (3, "c", "03"), (4, "d", ""))
+    bronze.load(KEYED)
+    assert postgres.execute(read).fetchall() == before
+    assert bronze.rows("count(*), count(*) filter (load_id = 2)") == [(19995, 2)]
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
@@ -498,6 +520,11 @@ def test_a_file_of_a_database(bronze: Bronze, tmp_path: Path, kind: str) -> None
     bronze.load(keyed)
     bronze.load(keyed)
     assert bronze.rows() == [(1, "z", 2), (2, "b", 1), (3, "c", 2), (4, "d", 2)]
+    with pytest.raises(SourceProblem, match="no column 'code', which is in its key: they cannot"):
+        execute("alter table clicks add column code int default 1")
+        execute("update clicks set code = id")
+        bronze.load(keyed | {"key": ["code"]})
+    execute("alter table clicks drop column code")
     # by a number, with a lookback of numbers
     numbers = Bronze(tmp_path / "numbers")
     by_number = of_file | {"table": "main.clicks", "cursor": "id", "lookback": 2}

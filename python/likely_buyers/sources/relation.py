@@ -90,20 +90,7 @@ class Relation:
                 f"vars.events_relation: key must be the list of the columns that tell rows apart; found: {key!r}."
             )
         cursor, lookback = given.get("cursor"), given.get("lookback")
-        if cursor is None and (key or lookback is not None):
-            raise SourceProblem(
-                "vars.events_relation has a key or a lookback, and no cursor that they belong to. Name the column that"
-                " grows with each new or changed row (cursor), or leave them out: then the relation is read whole."
-            )
-        if lookback is not None and not (
-            _LOOKBACK.fullmatch(lookback)
-            if isinstance(lookback, str)
-            else isinstance(lookback, int) and not isinstance(lookback, bool) and lookback >= 0
-        ):
-            raise SourceProblem(
-                "vars.events_relation: lookback must be a time such as '1 hour', or for a cursor of numbers a whole"
-                f" number; found: {lookback!r}."
-            )
+        _check_lookback(cursor, key, lookback)
         if "relation" in given:
             also = [name for name in ("database", "path", "table") if name in given]
             if also:
@@ -116,8 +103,8 @@ class Relation:
         kind, path, table = given.get("database", ""), given.get("path"), given.get("table", "")
         if kind not in KINDS:
             raise SourceProblem(
-                f"vars.events_relation: database must be one of {', '.join(KINDS)}; found: {kind or 'none'}. For a model"
-                " or source of dbt give a relation: ref('model') or source('name', 'table')."
+                f"vars.events_relation: database must be one of {', '.join(KINDS)}; found: {kind or 'none'}. For a"
+                " model or source of dbt give a relation: ref('model') or source('name', 'table')."
             )
         if not table:
             raise SourceProblem(
@@ -141,6 +128,23 @@ class Relation:
     def definition(self) -> str:
         """Digest of what makes one load go on from another."""
         return hashlib.sha256(json.dumps([self.cursor, self.key]).encode()).hexdigest()
+
+
+def _check_lookback(cursor: str | None, key: Sequence[str], lookback: Any) -> None:
+    if cursor is None and (key or lookback is not None):
+        raise SourceProblem(
+            "vars.events_relation has a key or a lookback, and no cursor that they belong to. Name the column that"
+            " grows with each new or changed row (cursor), or leave them out: then the relation is read whole."
+        )
+    if lookback is not None and not (
+        _LOOKBACK.fullmatch(lookback)
+        if isinstance(lookback, str)
+        else isinstance(lookback, int) and not isinstance(lookback, bool) and lookback >= 0
+    ):
+        raise SourceProblem(
+            "vars.events_relation: lookback must be a time such as '1 hour', or for a cursor of numbers a whole"
+            f" number; found: {lookback!r}."
+        )
 
 
 @dataclass(frozen=True)
@@ -220,7 +224,8 @@ def plan_relation(
                 "modified_at": str(read_at), "digest": digest, "source": "", "lines": lines, "delimiter": "",
                 "quote": "", "escape": "", "nulls": [], "skip": 0, "compression": "none", "json_kind": "",
                 "first_byte": 0, "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [],
-                "relation": relation.name, "cursor_value": mark, "replaced": replaced, "replaces_earlier": bool(replaced),
+                "relation": relation.name, "cursor_value": mark, "replaced": replaced,
+                "replaces_earlier": bool(replaced),
             }
         ],
         told,
@@ -377,14 +382,14 @@ def _check_columns(relation: Relation, types: Mapping[str, str]) -> str | None:
     if odd:
         # dbt quotes the columns that it inserts, and does not double a quote
         raise SourceProblem(
-            f"the relation '{relation.name}' has a column {odd!r}, a name with a double quote in it. Nothing was loaded."
-            " Give it another name in a view, and read that."
+            f"the relation '{relation.name}' has a column {odd!r}, a name with a double quote in it. Nothing was"
+            " loaded. Give it another name in a view, and read that."
         )
     for what, name in [("cursor", relation.cursor), *(("key", name) for name in relation.key)]:
         if name is not None and name.lower() not in by_name:
             raise SourceProblem(
-                f"the relation '{relation.name}' has no column '{name}', which vars.events_relation names as its {what}."
-                f" Found: {', '.join(types)}. Nothing was loaded."
+                f"the relation '{relation.name}' has no column '{name}', which vars.events_relation names as its"
+                f" {what}. Found: {', '.join(types)}. Nothing was loaded."
             )
     if relation.cursor is None:
         return None
@@ -395,9 +400,9 @@ def _check_columns(relation: Relation, types: Mapping[str, str]) -> str | None:
     is_text = type_ == "VARCHAR" and relation.kind in (*FILES, "model")
     if not is_ordered and not is_text:
         raise SourceProblem(
-            f"the column '{cursor}' of the relation '{relation.name}', which vars.events_relation names as its cursor, is"
-            f" of type {type_}, which gives no safe order. Expected whole or decimal numbers, dates or timestamps. Nothing"
-            " was loaded. Name another column, or a view that casts it."
+            f"the column '{cursor}' of the relation '{relation.name}', which vars.events_relation names as its cursor,"
+            f" is of type {type_}, which gives no safe order. Expected whole or decimal numbers, dates or timestamps."
+            " Nothing was loaded. Name another column, or a view that casts it."
         )
     if relation.lookback is not None and isinstance(relation.lookback, str) != bool(
         _TIME.fullmatch(type_)
@@ -485,13 +490,13 @@ def _told(
     told = []
     if without:
         told.append(
-            f"{without:,} rows of the relation '{relation.name}' have no {relation.cursor}: nothing says when they came, so"
-            " they are read and compared at each build."
+            f"{without:,} rows of the relation '{relation.name}' have no {relation.cursor}: nothing says when they"
+            " came, so they are read and compared at each build."
         )
     if mark is not None and not with_one:
         told.append(
-            f"the relation '{relation.name}' has no row left whose {relation.cursor} is {mark} or more. If it was emptied or"
-            " restored from a copy, start over: dbt build --full-refresh."
+            f"the relation '{relation.name}' has no row left whose {relation.cursor} is {mark} or more. If it was"
+            " emptied or restored from a copy, start over: dbt build --full-refresh."
         )
     return told
 
@@ -523,11 +528,21 @@ class _Compared:
         shared = set.intersection(*({name.lower() for name in load.columns} for load in loads))
         self._names = [name for name, _ in found if name.lower() in shared and name.lower() in raw]
         self._others = [name for name, _ in found if name not in self._names]
-        types = dict(found)
+        unknown = [name for name in relation.key if name.lower() not in shared & set(raw)]
+        if unknown or not self._names:
+            raise SourceProblem(
+                f"the rows of the relation '{relation.name}' that are loaded have no "
+                + (
+                    f"column '{unknown[0]}', which is in its key"
+                    if unknown
+                    else "column that it has now"
+                )
+                + ": they cannot be compared with it. Nothing was loaded. Start over: dbt build --full-refresh."
+            )
         self._incoming, self._loaded = {}, {}
-        for name in types:
-            raw_name, raw_type = raw.get(name.lower(), (name, types[name]))
-            is_alike = raw_type == types[name]
+        for name, type_ in found:
+            raw_name, raw_type = raw.get(name.lower(), (name, type_))
+            is_alike = raw_type == type_
             self._incoming[name.lower()] = _as_text(name, is_alike)
             self._loaded[name.lower()] = _as_text(raw_name, is_alike)
         self._of_relation = _of_relation(relation)
@@ -587,7 +602,8 @@ class _Compared:
             f" count(*) as versions from {self._raw_events} where {self._of_relation}"
             f" and {loaded_key} in (select {incoming_key} from {self._window}) group by 1) as loaded"
             " on incoming.key_compared = loaded.key_loaded"
-            " where loaded.versions is distinct from 1 or incoming.values_compared is distinct from loaded.values_loaded"
+            " where loaded.versions is distinct from 1"
+            " or incoming.values_compared is distinct from loaded.values_loaded"
         )
 
 
@@ -610,8 +626,8 @@ def _check_key(relation: Relation, window: Path, connection: duckdb.DuckDBPyConn
     ).fetchone()
     if row:
         raise SourceProblem(
-            f"the key {', '.join(relation.key)} of vars.events_relation does not tell the rows of '{relation.name}' apart:"
-            f" {row[0]} "
+            f"the key {', '.join(relation.key)} of vars.events_relation does not tell the rows of '{relation.name}'"
+            f" apart: {row[0]} "
             + ("has a null in it" if row[2] else f"comes {row[1]} times")
             + ". Nothing was loaded. Give all"
             " the columns of the table's primary key."
@@ -623,7 +639,8 @@ def _digest(
 ) -> str:
     """Of the rows in whatever order, and of the columns' names and types."""
     row = connection.execute(
-        "select count(*), cast(coalesce(sum(hash(lines)), 0) as varchar), cast(coalesce(bit_xor(hash(lines, 1)), 0) as varchar)"
+        "select count(*), cast(coalesce(sum(hash(lines)), 0) as varchar),"
+        " cast(coalesce(bit_xor(hash(lines, 1)), 0) as varchar)"
         f" from read_parquet({literal(window)}) as lines"
     ).fetchone()
     return hashlib.sha256(json.dumps([list(found), row]).encode()).hexdigest()
