@@ -2,6 +2,7 @@
 {% macro check_configuration() %}
     {% if execute %}
         {% do source_function('check_mapping', {'mapping': event_mapping(), 'mapping_name': var('event_mapping')}) %}
+        {% do events_relation() %}
         {% do events_path() %}
         {% do given_as_of() %}
         {% do check_number('warn_left_over', 0, 1) %}

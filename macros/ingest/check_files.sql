@@ -19,7 +19,7 @@
     {% endif %}
     {% for file in files %}
         {% for name in file.columns if name | lower in load_columns() %}
-            {% do stop("the file '" ~ file.path ~ "' has a column '" ~ name ~ "', a name that bronze.raw_events keeps for"
+            {% do stop(file_in_words(file) ~ " has a column '" ~ name ~ "', a name that bronze.raw_events keeps for"
                 ~ " itself (" ~ load_columns() | join(', ') ~ "). Nothing was loaded. Deliver the file with another"
                 ~ " name for it.") %}
         {% endfor %}
@@ -50,7 +50,7 @@
         {% set answer = source_function('query_columns', {
             'query': rows_over(null_row(columns + added), of_source), 'problem_is_answer': true}) %}
         {% if answer.failure %}
-            {% do stop(whose ~ " gives `rows` that cannot be evaluated over the columns of '" ~ file.path ~ "': "
+            {% do stop(whose ~ " gives `rows` that cannot be evaluated over the columns of " ~ file_in_words(file) ~ ": "
                 ~ answer.failure.split('\n')[0].rstrip('.') ~ ". Found: " ~ file.columns | join(', ')
                 ~ ". Nothing was loaded. Mend the file, or the mapping in dbt_project.yml or --vars.") %}
         {% endif %}
@@ -70,7 +70,7 @@
         {% set absent = [] %}
         {% for name in referenced_columns(given.expression, names) if name | lower not in names %}{% do absent.append(name) %}{% endfor %}
         {% if absent %}
-            {% set what = "the file '" ~ file.path ~ "' has no column '" ~ absent[0] ~ "', which the event mapping '"
+            {% set what = file_in_words(file) ~ " has no column '" ~ absent[0] ~ "', which the event mapping '"
                 ~ var('event_mapping') ~ "' needs for '" ~ given.column ~ "' (" ~ given.expression | trim ~ "). Found: "
                 ~ file.columns | join(', ') ~ "." %}
             {% if given.column == 'user_id' %}{% do lost_users.append(given.expression) %}{% endif %}
@@ -85,13 +85,17 @@
                 ~ ", mapped_rows.* from (" ~ null_row(row_columns) ~ ") as mapped_rows"}) %}
             {% if answer.failure %}
                 {% do stop(whose ~ " gives for '" ~ given.column ~ "' an expression that cannot be evaluated: "
-                    ~ given.expression | string | trim ~ " (over the columns of '" ~ file.path ~ "'). "
+                    ~ given.expression | string | trim ~ " (over the columns of " ~ file_in_words(file) ~ "). "
                     ~ answer.failure.split('\n')[0].rstrip('.') ~ ". Columns of CSV and JSON, and those whose type differs"
                     ~ " between files, are text: cast what is to be reckoned with, as in cast(price as double)."
                     ~ " Nothing was loaded. Mend the mapping in dbt_project.yml or --vars.") %}
             {% endif %}
         {% endif %}
     {% endfor %}
+{% endmacro %}
+
+{% macro file_in_words(file) %}
+    {% do return("the relation '" ~ file.relation ~ "'" if file.format == 'relation' else "the file '" ~ file.path ~ "'") %}
 {% endmacro %}
 
 {#- What the chosen mapping gives: [{column, expression, typed: as the contract has it}]. -#}

@@ -3,7 +3,7 @@
     what is in a file): checked against the mapping, so that what cannot become events stops the build with nothing
     written. is_full: raw_events is built anew.
 -#}
-{% macro plan_delivery(is_full, load_id) %}
+{% macro plan_delivery(is_full, load_id, raw_events=none) %}
     {% set known = [] %}
     {% if not is_full and ledger_exists('file_register') %}
         {% set rows = run_query(
@@ -19,6 +19,9 @@
             {% endif %}
             {% do known.append([row[0], row[1] | int, row[2] | string, row[3], row[4]]) %}
         {% endfor %}
+    {% endif %}
+    {% if events_relation() is not none %}
+        {% do return(plan_relation(is_full, load_id, raw_events)) %}
     {% endif %}
     {% set delivery = source_function('plan_delivery', {
         'events_path': events_path(), 'mapping_name': var('event_mapping'), 'mapping': event_mapping(), 'known': known,

@@ -21,6 +21,8 @@
         cast(null as {{ dbt.type_string() }}) as digest
     {{ "from " ~ earlier ~ " where load_id in (select load_id from " ~ load_progress() ~ " where model_name = 'raw_events')"
         if earlier and earlier.is_table else "where false" }};
+    {#- a warehouse from before tables were sources -#}
+    alter table {{ register }} add column if not exists cursor_value {{ dbt.type_string() }};
     {% set earlier = load_relation(ledger('rejected_lines')) if execute else none %}
     create table if not exists {{ unreadable }} as
     select
@@ -54,6 +56,7 @@
 
 {#- Pre-hook: lines of earlier versions of a file that was replaced leave. -#}
 {% macro begin_file_load() %}
+    {% if is_incremental() %}{{ replace_rows_of_relation(this) }}{% endif %}
     {% set tables = [this, ledger('unreadable_lines')] if is_incremental() else [] %}
     {% set replaced = source_function('current_delivery', {}).files | selectattr('replaces_earlier') | map(attribute='path') | list %}
     {% for table in tables if replaced %}
@@ -105,7 +108,8 @@
             {{ file.replaces_earlier }}, {{ file.size }}, {{ counted[0] + counted[1] }}, {{ counted[1] }},
             cast({{ sql_text(file.modified_at) }} as timestamp),
             cast({{ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as timestamp),
-            {{ sql_text(file.same_as) if file.same_as else 'null' }}, {{ sql_text(file.digest) }}
+            {{ sql_text(file.same_as) if file.same_as else 'null' }}, {{ sql_text(file.digest) }},
+            {{ sql_text(file.cursor_value) if file.cursor_value is string else 'null' }}
         ){{ ',' if not loop.last }}
         {% endfor %};
         insert into {{ load_progress() }}
@@ -122,7 +126,7 @@
     {% set moment = "cast(" ~ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) ~ " as timestamp)" %}
     {% set has_scans = run_query(
         "select count(*) from duckdb_tables() where temporary and table_name = 'raw_rejects'").columns[0].values()[0] %}
-    {% set texts = files | rejectattr('format', 'equalto', 'parquet') | list %}
+    {% set texts = files | rejectattr('format', 'in', ['parquet', 'relation']) | list %}
     {% if has_scans and texts %}
         {% set listed = [] %}
         {% for file in texts %}

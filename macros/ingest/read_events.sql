@@ -29,7 +29,7 @@
         cast({{ load_id }} as bigint) as load_id,
         cast({{ sql_text(run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")) }} as timestamp) as loaded_at
     from
-        {%- if file.format == 'parquet' %}
+        {%- if file.format in ['parquet', 'relation'] %}
         read_parquet({{ sql_list(group | map(attribute='read_path')) }}, filename = 'read_path', union_by_name = true)
         {%- elif file.format == 'json' %}
         {{ duckdb__json_lines(group) }}

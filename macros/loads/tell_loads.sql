@@ -6,7 +6,13 @@
     {% if not can_be_read(ref('loaded_files')) %}{% do return(false) %}{% endif %}
     {% set pending = run_query("select count(*) from (" ~ (pending_loads('events') if rows_are_by_line() else loads_if_pending('events'))
         ~ ") as pending").columns[0].values()[0] | int %}
-    {% do return(pending > 1) %}
+    {% if pending > 1 %}{% do return(true) %}{% endif %}
+    {#- the hook that makes the model start over has not run when this is asked -#}
+    {% set starts_over = run_query("select count(*) from (" ~ loads_taken_in('events') ~ ") as taken_in having count(*) > 1 and ("
+        ~ "exists (select 1 from " ~ ref('loaded_files') ~ " where replaces_earlier and load_id in (" ~ pending_loads('events') ~ "))"
+        ~ " or exists (select 1 from " ~ load_progress() ~ " where model_name = '" ~ this.identifier ~ "' and definition <> "
+        ~ event_definition() ~ "))").rows %}
+    {% do return(starts_over | length > 0) %}
 {% endmacro %}
 
 {#- Post-hook of bronze.loads: says what became of the lines of each load that it counted. -#}

@@ -7,12 +7,14 @@
 }}
 -- depends_on: {{ ref('event_types') }}
 
+{#- named whenever dbt reads the model, so that what events_relation names is built first -#}
+{%- do events_relation_of_dbt() %}
 {%- set is_full = not is_incremental() %}
 {%- set files = [] %}
 {%- set load_id = 0 %}
 {%- if execute and flags.INTROSPECT %}
 {%- set load_id = next_load_id(is_full) %}
-{%- set files = files_to_read(plan_delivery(is_full, load_id)) %}
+{%- set files = files_to_read(plan_delivery(is_full, load_id, this)) %}
 {%- set columns = raw_columns(files, none if is_full else this, warned=true) %}
 {%- do check_files(files, columns) %}
 {%- endif %}

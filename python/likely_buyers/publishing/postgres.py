@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg import sql
 
+from likely_buyers.libpq import absent_variable, tls_options
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.errors import MissingCredentials, PlaceFailed, PublishingMisconfigured
 from likely_buyers.publishing.gold import PARTITION, Gold, Part, is_partitioned
@@ -23,7 +24,6 @@ from likely_buyers.publishing.receipts import PUBLICATION, Published, PublishedT
 from likely_buyers.terminal import say
 
 _ATTEMPTS = 6
-_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|::1|/.*|@.*)?")
 # publishing beside itself would only wait for itself
 _LOCK = 0x6C696B656C79
 _TYPES = {
@@ -64,23 +64,14 @@ def connection_options(environment: Mapping[str, str]) -> dict[str, str]:
     Raises:
         MissingCredentials: PGHOST, PGUSER or PGDATABASE is not set, and no PGSERVICE that would say it.
     """
+    absent = absent_variable(environment)
+    if absent:
+        raise MissingCredentials(
+            f"vars.publish names PostgreSQL, and the environment variable {absent} is not set. Set PGHOST, PGUSER,"
+            " PGDATABASE and PGPASSWORD (or PGPASSFILE), as for psql."
+        )
     options = {"application_name": "likely-buyers publish", "connect_timeout": "10"}
-    if environment.get("PGSERVICE"):
-        return options
-    for name in ("PGHOST", "PGUSER", "PGDATABASE"):
-        if not environment.get(name):
-            raise MissingCredentials(
-                f"vars.publish names PostgreSQL, and the environment variable {name} is not set. Set PGHOST, PGUSER,"
-                " PGDATABASE and PGPASSWORD (or PGPASSFILE), as for psql."
-            )
-    hosts = environment.get("PGHOSTADDR") or environment["PGHOST"]
-    if not environment.get("PGSSLMODE") and not all(
-        _LOOPBACK.fullmatch(host.strip()) for host in hosts.split(",")
-    ):
-        options["sslmode"] = "verify-full"
-        if not environment.get("PGSSLROOTCERT"):
-            options["sslrootcert"] = "system"
-    return options
+    return options | tls_options(environment)
 
 
 def publish_postgres(gold: Gold, place: PostgresPlace, at: datetime) -> Published:

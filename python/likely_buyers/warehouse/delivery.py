@@ -18,9 +18,10 @@ from likely_buyers.sources.plan import (
     plain_text,
     plan_delivery,
 )
+from likely_buyers.sources.relation import Known, Relation, plan_relation
 from likely_buyers.sources.streams import chunks
 from likely_buyers.warehouse.sql_helpers import UnknownZone, create_helpers, known_zone
-from likely_buyers.warehouse.state import state_folder
+from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
 
 class Delivery:
@@ -37,6 +38,7 @@ class Delivery:
             for function in (
                 self.check_mapping,
                 self.plan_delivery,
+                self.plan_relation,
                 self.current_delivery,
                 self.count_records,
                 self.mend_file,
@@ -68,6 +70,29 @@ class Delivery:
                 ),
                 cursor,
             )
+        self._plan = plan | {"load_id": request["load_id"]}
+        return self._plan
+
+    def plan_relation(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What is new of vars.events_relation, as a delivery; it is the current one from now on."""
+        self._plan = {"files": []}
+        # what an earlier build left when it was stopped
+        forget_staged(_staging())
+        given, register = request["relation"], request["register"]
+        relation = Relation.of(given, request["from_clause"], state_folder() / DATABASE_FILE)
+        try:
+            with self._connection.cursor() as cursor:
+                plan = plan_relation(
+                    relation,
+                    [Known(row[0], row[1], tuple(json.loads(row[2])), row[3]) for row in register],
+                    request["raw_events"],
+                    request["load_id"],
+                    _staging(),
+                    cursor,
+                )
+        except SourceProblem:
+            forget_staged(_staging())
+            raise
         self._plan = plan | {"load_id": request["load_id"]}
         return self._plan
 
@@ -104,8 +129,10 @@ class Delivery:
 
     def check_unchanged(self, _request: dict[str, Any]) -> None:
         """Stop where a file is not what it was when the load was planned."""
+        # a relation's copy is our own
+        files = [file for file in self._plan["files"] if file["format"] != "relation"]
         with self._connection.cursor() as cursor:
-            file = changed_file(self._plan["files"], cursor)
+            file = changed_file(files, cursor)
         if file:
             raise SourceProblem(
                 f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,}"
