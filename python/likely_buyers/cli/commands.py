@@ -43,6 +43,9 @@ def main() -> None:
     """Run a command; an expected error becomes one message and exit code 1."""
     try:
         app()
+    except SystemExit:
+        # before the line below, which imports every room
+        raise
     except expected_errors() as error:
         Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
         raise SystemExit(1) from None

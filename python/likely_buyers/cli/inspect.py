@@ -52,8 +52,10 @@ def inspect(project: Project, path: str) -> bool:
             _say(f"\n{note}")
         if found.questions:
             _say("\nQuestions that only you can answer:", style="bold")
+            asked = Table.grid(padding=(0, 1))
             for number, question in enumerate(found.questions, start=1):
-                _say(f"  {number}. {question}")
+                asked.add_row(f"{number:3}.", Text(question))
+            Console().print(asked)
         return _say_next(found)
 
 
@@ -76,20 +78,28 @@ def _say_what(found: Inspection) -> None:
     elif files > 1:
         read += f" of {files:,} files"
     said = [" and ".join(_FORMATS[kind] for kind in planned.formats)]
-    text = next((file for file in planned.files if file["format"] == "csv" and file["delimiter"]), None)
+    text = next(
+        (file for file in planned.files if file["format"] == "csv" and file["delimiter"]), None
+    )
     if text:
         named = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "bar"}
         said.append(f"fields apart by {named.get(text['delimiter'], text['delimiter'])}")
     json = next((file for file in planned.files if file["json_kind"]), None)
     if json:
-        said.append({"lines": "an object a line", "array": "one array"}.get(json["json_kind"], "objects over several lines"))
+        said.append(
+            {"lines": "an object a line", "array": "one array"}.get(
+                json["json_kind"], "objects over several lines"
+            )
+        )
     if found.encoding:
         said.append(f"no UTF-8: it may be {found.encoding}")
     _exactly(f"{found.path}")
     _say(f"{', '.join(said)}; {read} were read; {len(found.columns)} columns")
     if sample.left_alone:
         shown = [short(path.removeprefix(f"{sample.base}/"), 30) for path in sample.left_alone[:3]]
-        _say(f"Not read, {len(sample.left_alone):,} files of other kinds or names: {', '.join(shown)}")
+        _say(
+            f"Not read, {len(sample.left_alone):,} files of other kinds or names: {', '.join(shown)}"
+        )
 
 
 def _print_columns(columns: Sequence[Column]) -> None:
@@ -100,11 +110,24 @@ def _print_columns(columns: Sequence[Column]) -> None:
     table.add_column("values", justify="right", no_wrap=True)
     table.add_column("first lines", overflow="fold")
     for column in columns:
+        if column.kind == "empty":
+            continue
         values = " | ".join(short(value or "", 24) for value in column.first)
         table.add_row(
-            Text(column.name), column.kind, _share(column.filled), f"{column.distinct:,}", Text(values)
+            Text(column.name),
+            column.kind,
+            _share(column.filled),
+            f"{column.distinct:,}",
+            Text(values),
         )
     Console().print(table)
+    if empty := [column.name for column in columns if column.kind == "empty"]:
+        _say(f"Empty: {_some(empty)}")
+
+
+def _some(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def _share(share: float) -> str:
@@ -114,8 +137,9 @@ def _share(share: float) -> str:
 def _say_mapping(found: Inspection) -> None:
     if found.fit:
         _say(
-            f"This is a source for the mapping {found.mapping_name}: it has {found.fit.matched} of the columns that the"
-            " mapping knows."
+            f"The mapping {found.mapping_name} fits: {found.fit.matched} of the {found.fit.known} columns that"
+            " it knows are"
+            " here."
             + (f" {', '.join(found.also_fit)} would read it, too." if found.also_fit else ""),
             style="bold",
         )
@@ -124,18 +148,35 @@ def _say_mapping(found: Inspection) -> None:
     elif found.lacks and found.is_draft and "event_time" not in found.mapping:
         _say("None of the project's mappings fits, and no draft can be made.", style="bold")
     else:
-        _say("None of the project's mappings fits. A draft, with guesses to be looked through:\n", style="bold")
+        _say(
+            "None of the project's mappings fits. A draft, with guesses to be looked through:\n",
+            style="bold",
+        )
         _exactly(_as_yaml(found))
     if found.unused and not found.is_draft:
-        shown = ", ".join(found.unused[:8])
-        more = f" and {len(found.unused) - 8} more" if len(found.unused) > 8 else ""
-        _say(f"The mapping makes no use of: {shown}{more}")
+        _say(f"The mapping makes no use of: {_some(found.unused)}")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a SQL text as people do: "'purchase'" rather than '''purchase'''."""
+
+
+def _sql_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = '"' if text.startswith("'") and not set('"\\') & set(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _sql_text)
 
 
 def _as_yaml(found: Inspection) -> str:
     """The draft as it stands in dbt_project.yml."""
-    text = yaml.safe_dump(
-        {found.mapping_name: found.mapping}, sort_keys=False, allow_unicode=True, width=10_000
+    text = yaml.dump(
+        {found.mapping_name: found.mapping},
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=10_000,
     )
     return "".join(f"    {line}\n" for line in text.splitlines())
 
@@ -144,14 +185,20 @@ def _print_trial(found: Inspection, trial: Trial) -> None:
     read = "them" if found.sample.is_whole else f"the first {trial.lines:,} lines"
     whose = "the draft" if found.is_draft else found.mapping_name
     table = Table(
-        box=SIMPLE_HEAD, title=f"What {whose} makes of {read}", title_justify="left", show_header=False
+        box=SIMPLE_HEAD,
+        title=f"What {whose} makes of {read}",
+        title_justify="left",
+        show_header=False,
     )
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     table.add_row("events", f"{trial.events:,}")
     for kind, events, users in trial.event_types:
         table.add_row(f"  {kind}", f"{events:,} of {users:,} users")
-    table.add_row("users", f"{trial.users:,}, of whom {trial.buyers:,} bought, {trial.buyers_of_two_days:,} on two days or more")
+    table.add_row(
+        "users",
+        f"{trial.users:,}, of whom {trial.buyers:,} bought, {trial.buyers_of_two_days:,} on two days or more",
+    )
     if trial.events:
         table.add_row("from", trial.first_event_time)
         table.add_row("to", trial.last_event_time)
@@ -161,7 +208,12 @@ def _print_trial(found: Inspection, trial: Trial) -> None:
         table.add_row("told again", f"{trial.duplicates:,} lines of the same events")
     for name, lines in trial.left_out.items():
         table.add_row("left out", f"{lines:,} as {name}")
-    table.add_row("no events", f"{trial.lost:,} faults" if trial.lost else "none: each line is an event or left out by a name")
+    table.add_row(
+        "no events",
+        f"{trial.lost:,} of the lines, told below"
+        if trial.lost
+        else "none: each line is an event, or left out by a name",
+    )
     Console().print(table)
     if trial.faults:
         faults = Table(box=SIMPLE_HEAD, title="Faults", title_justify="left")
@@ -184,21 +236,31 @@ def _say_next(found: Inspection) -> bool:
     if found.lacks:
         console.print(Text(f"\nError: {' '.join(found.lacks)}"))
         return False
-    assert found.trial
-    if not found.trial.events:
+    if not (found.trial and found.trial.events):
         console.print(
-            Text("\nError: no line became an event. The faults above say why; mend the mapping, or name another one: --vars '{event_mapping: NAME}'")
+            Text(
+                "\nError: no line became an event. The faults above say why; mend the mapping, or name another"
+                " one: --vars '{event_mapping: NAME}'"
+            )
         )
         return False
     variables = f"{{event_mapping: {found.mapping_name}, events_path: {_as_variable(found.path)}}}"
     if found.is_draft:
-        _say("\nNext: put the draft under vars.event_mappings in dbt_project.yml and answer the questions. Look again, then build:", style="bold")
+        _say(
+            "\nNext: put the draft under vars.event_mappings in dbt_project.yml and answer the questions. Look"
+            " again, then build:",
+            style="bold",
+        )
         look = shlex.quote(f"{{event_mapping: {found.mapping_name}}}")
         _exactly(f"  likely-buyers inspect {shlex.quote(found.path)} --vars {look}")
     elif found.differs:
-        changed = ", ".join(f"{key}: {value}" if value else f"without {key}" for key, value in found.differs.items())
+        changed = " and ".join(
+            f"with {key}: {value}" if value else f"without its {key}"
+            for key, value in found.differs.items()
+        )
         _say(
-            f"\nNext: copy the mapping {found.mapping_name} in dbt_project.yml under a name of your own, with {changed}, and"
+            f"\nNext: copy the mapping {found.mapping_name} in dbt_project.yml under a name of your own,"
+            f" {changed}, and"
             " its lines in seeds/event_types.csv, if it has some. Then, with that name:",
             style="bold",
         )

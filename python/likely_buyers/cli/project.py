@@ -144,9 +144,7 @@ class Project:
             return None
         return [tuple(row) for row in shown.result.results[0].agate_table.rows]
 
-    def _invoke(
-        self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()
-    ) -> Any:
+    def _invoke(self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()) -> Any:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 

@@ -1,12 +1,13 @@
 """A mapping for a source that none of the project's fits: guesses by names and values, and what they leave open."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
 
 from likely_buyers.inspecting import vocabulary
+from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
 from likely_buyers.inspecting.profile import Column
 from likely_buyers.inspecting.table import sql_name
@@ -42,8 +43,8 @@ def draft_of(
     return _Drafting(columns, connection, Draft(dict(reading))).draft()
 
 
-class _Drafting:
-    """One column of the contract after the other; what is taken for one is no candidate for the next."""
+class _Drafting(Candidates):
+    """One column of the contract after the other."""
 
     def __init__(
         self,
@@ -51,10 +52,9 @@ class _Drafting:
         connection: duckdb.DuckDBPyConnection,
         found: Draft,
     ) -> None:
-        self._columns = [column for column in columns if column.kind != "empty"]
+        super().__init__(columns)
         self._connection = connection
         self._found = found
-        self._taken: set[str] = set()
         self._comma = any(column.has_decimal_comma for column in columns)
 
     def draft(self) -> Draft:
@@ -68,8 +68,10 @@ class _Drafting:
             )
         if not users:
             found.lacks.append(
-                "No column tells who bought, so nobody can be ranked. Export a report that has a customer's number, an"
-                " e-mail address or a visitor's id on each line, or join it from the shop's customers (sources and rows"
+                "No column tells who bought, so nobody can be ranked. Export a report that has a customer's"
+                " number, an"
+                " e-mail address or a visitor's id on each line, or join it from the shop's customers (sources"
+                " and rows"
                 " in the mapping)."
             )
         if times is None or not users:
@@ -79,45 +81,19 @@ class _Drafting:
         amounts = self._amounts(kinds)
         mapping["event_type"] = kinds.expression
         mapping["user_id"] = users[0] if len(users) == 1 else users
-        if self._pick("session") or self._pick("order"):
-            session = self._pick("session") or self._pick("order")
-            assert session
-            mapping["session_id"] = self._take(session)
+        if session := self.pick("session") or self.pick("order"):
+            mapping["session_id"] = self.take(session)
         if product := self._product():
             mapping["product_id"] = product
         for role in ("category", "brand"):
-            if column := self._pick(role):
-                mapping[role] = self._take(column)
+            if column := self.pick(role):
+                mapping[role] = self.take(column)
         mapping |= amounts
         if kinds.left_out:
             mapping["leave_out"] = dict(kinds.left_out)
         found.questions += kinds.questions
         self._same_event(times)
         return found
-
-    def _pick(
-        self, role: str, fits: Callable[[Column], bool] = lambda _: True, filled: float = 0.0
-    ) -> Column | None:
-        """The column whose name says it best."""
-        named = self._named(role, fits, filled)
-        return named[0] if named else None
-
-    def _named(
-        self, role: str, fits: Callable[[Column], bool] = lambda _: True, filled: float = 0.0
-    ) -> list[Column]:
-        ranked = [
-            (at, number, column)
-            for number, column in enumerate(self._columns)
-            if column.name not in self._taken
-            and column.filled > max(filled, 0)
-            and (at := rank(column.name, role)) is not None
-            and fits(column)
-        ]
-        return [column for _, _, column in sorted(ranked, key=lambda one: one[:2])]
-
-    def _take(self, column: Column) -> str:
-        self._taken.add(column.name)
-        return plain(column.name)
 
     def _times(self) -> Times | None:
         candidates: list[tuple[tuple[float, ...], Times]] = []
@@ -132,8 +108,16 @@ class _Drafting:
                 column.name, self._connection, is_named_so=named is not None, day_first=day_first
             )
             if found:
-                is_other = any(word in vocabulary.words(column.name) for word in vocabulary.NOT_THE_TIME)
-                order = (column.filled < _MOSTLY_FILLED, is_other, found.is_day, 999 if named is None else named, number)
+                is_other = any(
+                    word in vocabulary.words(column.name) for word in vocabulary.NOT_THE_TIME
+                )
+                order = (
+                    column.filled < _MOSTLY_FILLED,
+                    is_other,
+                    found.is_day,
+                    999 if named is None else named,
+                    number,
+                )
                 candidates.append((tuple(float(part) for part in order), found))
         if not candidates:
             return None
@@ -146,7 +130,7 @@ class _Drafting:
 
     def _with_clock(self, best: Times) -> Times:
         """The day with a column of its own for the time of day."""
-        clock = self._pick("clock", lambda column: column.kind == "text") if best.is_day else None
+        clock = self.pick("clock", lambda column: column.kind == "text") if best.is_day else None
         if clock is None:
             return best
         joined = f"concat_ws(' ', {plain(best.column)}, {plain(clock.name)})"
@@ -160,7 +144,7 @@ class _Drafting:
                 self._taken.add(clock.name)
                 return Times(
                     best.column, f"as_utc({joined}, '{format_of_day} {form}')", best.share,
-                    None if best.other_expression is None else best.other_expression, best.example, best.has_zone,
+                    None if best.other_expression is None else best.other_expression, best.example, best.zoned,
                     is_day=False, first=best.first, last=best.last,
                 )  # fmt: skip
         return best
@@ -168,15 +152,21 @@ class _Drafting:
     def _ask_about(self, times: Times, others: Sequence[str]) -> None:
         questions = self._found.questions
         if times.other_expression:
-            order = "day first" if times.expression.find("%d") < times.expression.find("%m") else "month first"
+            order = (
+                "day first"
+                if times.expression.find("%d") < times.expression.find("%m")
+                else "month first"
+            )
             other = "month first" if order == "day first" else "day first"
             questions.append(
-                f"Is '{times.example}' in {times.column} written day first or month first? All its values fit both; the"
+                f"Is '{times.example}' in {times.column} written day first or month first? All its values fit"
+                " both; the"
                 f" draft takes {order}. For {other}: {times.other_expression}"
             )
-        if not times.has_zone:
+        if times.silent:
             questions.append(
-                f"Which time zone is {times.column} in? Its values do not say. The draft takes UTC; for another one add"
+                f"Which time zone is {times.column} in? {times.silent} do not say. The draft takes UTC; for"
+                " another one add"
                 " time_zone: Europe/Berlin, or where the shop's clock is."
             )
         if others:
@@ -187,22 +177,28 @@ class _Drafting:
     def _users(self) -> list[str]:
         """Expressions for the user, the one that knows most about people first."""
         enough = lambda column: column.filled >= _RARELY_FILLED  # noqa: E731
-        ids = [c for c in self._named("user", enough) if c.kind not in ("true/false", "nested", "money", "date")]
-        mails = self._named("email", enough)
-        mails += [c for c in self._columns if c.kind == "e-mail" and c not in mails and c not in ids]
-        devices = self._named("device", enough)
-        phones = self._named("phone", enough)
+        ids = [
+            c
+            for c in self.named("user", enough)
+            if c.kind not in ("true/false", "nested", "money", "date")
+        ]
+        mails = self.named("email", enough)
+        mails += [
+            c for c in self._columns if c.kind == "e-mail" and c not in mails and c not in ids
+        ]
+        devices = self.named("device", enough)
+        phones = self.named("phone", enough)
         chosen: list[Column] = []
         many = [c for c in (*ids, *mails, *devices, *phones) if c.count >= _FEW_LINES]
         repeated = [c for c in many if not c.is_unique]
         for group in (ids, mails, devices, phones):
             # where lines have an id each and another column repeats, the id is an order's
-            group = [c for c in group if not (c in many and c.is_unique and repeated)]
-            if group and not (group is phones and chosen):
-                chosen.append(group[0])
-            if len(group) > 1:
+            people = [c for c in group if not (c in many and c.is_unique and repeated)]
+            if people and not (group is phones and chosen):
+                chosen.append(people[0])
+            if len(people) > 1:
                 self._found.questions.append(
-                    f"Which column is the user: {', '.join(c.name for c in group)}? The draft takes {group[0].name}."
+                    f"Which column is the user: {', '.join(c.name for c in people)}? The draft takes {people[0].name}."
                 )
         # who has an id on every line needs no other
         if chosen and chosen[0].filled == 1.0 and len(chosen) > 1:
@@ -213,69 +209,62 @@ class _Drafting:
         elif len(chosen) > 1:
             names = ", else ".join(column.name for column in chosen)
             self._found.questions.append(
-                f"Who is the user: {names}? The draft takes them in this order; a person known by two of them is two users."
+                f"Who is the user: {names}? The draft takes them in this order; a person known by two of them"
+                " is two users."
             )
         elif chosen and chosen[0] in many and chosen[0].is_unique:
             self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody who comes"
+                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody"
+                " who comes"
                 " back can be told."
             )
         self._taken |= {column.name for column in chosen}
         return [
-            f"as_email({plain(c.name)})" if c.kind == "e-mail" or rank(c.name, "email") is not None else plain(c.name)
+            f"as_email({plain(c.name)})"
+            if c.kind == "e-mail" or rank(c.name, "email") is not None
+            else plain(c.name)
             for c in chosen
         ]
 
     def _product(self) -> str | None:
-        column = self._pick("product")
-        name = self._pick("product name", lambda c: c is not column)
+        column = self.pick("product")
+        name = self.pick("product name", lambda c: c is not column)
         if column is None:
-            return self._take(name) if name else None
+            return self.take(name) if name else None
         if name and column.filled < 0.99 and name.filled > column.filled:
             self._taken.add(name.name)
-            return f"coalesce({self._take(column)}, {plain(name.name)})"
-        return self._take(column)
-
-    def _number(self, column: Column) -> str:
-        self._taken.add(column.name)
-        if column.has_decimal_comma:
-            return f"as_number({plain(column.name)}, ',')"
-        if column.kind == "money":
-            return f"as_number({plain(column.name)})"
-        return plain(column.name)
-
-    def _reckoned(self, column: Column) -> str:
-        """The column as a number, whatever type it came with."""
-        given = self._number(column)
-        return given if given.startswith("as_number") else f"as_number({given})"
+            return f"coalesce({self.take(column)}, {plain(name.name)})"
+        return self.take(column)
 
     def _amounts(self, kinds: EventTypes) -> dict[str, str]:
         """price, quantity and currency; who gives back less than nothing gives a refund."""
         is_number = lambda column: column.is_number  # noqa: E731
         mapping: dict[str, str] = {}
-        quantity = self._pick("quantity", is_number)
-        price = self._pick("price", is_number)
-        amount = None if price else self._pick("amount", is_number)
+        quantity = self.pick("quantity", is_number)
+        price = self.pick("price", is_number)
+        amount = None if price else self.pick("amount", is_number)
         signed = next((c for c in (quantity, price, amount) if c and c.has_negatives), None)
         if signed:
-            kinds.refund_below_zero(self._reckoned(signed))
+            kinds.refund_below_zero(self.reckoned(signed))
             self._found.questions.append(
                 f"What is a line whose {signed.name} is below zero? The draft takes it for a refund."
             )
         absolute = (lambda sql: f"abs({sql})") if signed else (lambda sql: sql)
         money = price or amount
         if money:
-            mapping["price"] = self._number(money)
+            mapping["price"] = self.number(money)
             if money.has_negatives:
-                mapping["price"] = absolute(self._reckoned(money))
+                mapping["price"] = absolute(self.reckoned(money))
             if amount and quantity:
                 mapping["price"] = (
-                    f"abs({self._reckoned(amount)} / nullif({self._reckoned(quantity)}, 0))"
-                    if signed else f"{self._reckoned(amount)} / nullif({self._reckoned(quantity)}, 0)"
+                    f"abs({self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0))"
+                    if signed else f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
                 )  # fmt: skip
                 self._found.questions.append(
-                    f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If it is of one"
-                    f" piece, leave the division out; if it is the whole order's, repeated on each line, find another column."
+                    f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If"
+                    " it is of one"
+                    f" piece, leave the division out; if it is the whole order's, repeated on each line, find"
+                    " another column."
                 )
             elif amount is None and quantity:
                 self._found.questions.append(
@@ -283,28 +272,33 @@ class _Drafting:
                     f" {quantity.name}."
                 )
         if quantity:
-            mapping["quantity"] = self._number(quantity)
+            mapping["quantity"] = self.number(quantity)
             if quantity.has_negatives:
-                mapping["quantity"] = absolute(self._reckoned(quantity))
+                mapping["quantity"] = absolute(self.reckoned(quantity))
         mapping |= self._currency(money)
         return mapping
 
     def _currency(self, money: Column | None) -> dict[str, str]:
-        column = self._pick("currency", lambda c: c.kind == "text")
+        column = self.pick("currency", lambda c: c.kind == "text")
         if column:
-            return {"currency": f"upper({self._take(column)})"}
+            return {"currency": f"upper({self.take(column)})"}
         if money is None:
             return {}
         rows = self._connection.execute(
-            "select sign, count(*) from (select trim(regexp_extract(cast(" + sql_name(money.name) + " as varchar),"
+            "select sign, count(*) from (select trim(regexp_extract(cast("
+            + sql_name(money.name)
+            + " as varchar),"
             r" '(US\$|R\$|\p{Sc}|zł|[A-Z]{3})', 1)) as sign from lines) where sign <> '' group by 1 order by 2 desc"
         ).fetchall()
         signs = [str(row[0]) for row in rows]
-        if len(signs) == 1 and (code := vocabulary.SIGNS.get(signs[0], signs[0] if len(signs[0]) == 3 else None)):
+        if len(signs) == 1 and (
+            code := vocabulary.SIGNS.get(signs[0], signs[0] if len(signs[0]) == 3 else None)
+        ):
             return {"currency": f"'{code}'"}
         if len(signs) > 1:
             self._found.questions.append(
-                f"{money.name} is in several currencies ({', '.join(signs)}), and no column says which. Prices of different"
+                f"{money.name} is in several currencies ({', '.join(signs)}), and no column says which. Prices"
+                " of different"
                 " currencies must not be added up: make `currency` of the sign, with a case."
             )
         else:
@@ -315,11 +309,12 @@ class _Drafting:
 
     def _same_event(self, times: Times) -> None:
         """What makes two lines the same event, where a column's name and values say it."""
-        key = next((c for c in self._named("line", lambda c: c.filled > 0.99) if c.is_unique), None)
+        key = next((c for c in self.named("line", lambda c: c.filled > 0.99) if c.is_unique), None)
         if key:
-            self._found.mapping["dedupe_on"] = [self._take(key)]
+            self._found.mapping["dedupe_on"] = [self.take(key)]
             self._found.questions.append(
-                f"Does {key.name} tell lines apart for good? The draft takes two lines with the same one for one event."
+                f"Does {key.name} tell lines apart for good? The draft takes two lines with the same one for"
+                " one event."
             )
             return
         row = self._connection.execute(
@@ -328,11 +323,14 @@ class _Drafting:
         equal = int(row[0]) if row else 0
         if times.is_day:
             self._found.questions.append(
-                "Are two equal lines of one day one purchase told twice, or two? There is no time of day to tell them apart."
-                f" The draft takes them for one ({equal:,} lines here are equal to another); for two add dedupe_on: none."
+                "Are two equal lines of one day one purchase told twice, or two? There is no time of day to"
+                " tell them apart."
+                f" The draft takes them for one ({equal:,} lines here are equal to another); for two add"
+                " dedupe_on: none."
             )
         elif equal:
             self._found.questions.append(
-                f"Are equal lines one event told twice, or several? The draft takes them for one ({equal:,} lines here are"
+                f"Are equal lines one event told twice, or several? The draft takes them for one ({equal:,}"
+                " lines here are"
                 " equal to another); for several add dedupe_on: none."
             )

@@ -1,6 +1,5 @@
 """One look at a source: sample, mapping, trial."""
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -86,9 +85,11 @@ def inspect_source(project: Project, path: str, folder: Path) -> Inspection:
         )
     except InspectionImpossible as problem:
         whose = "the draft" if found.is_draft else f"the mapping {found.mapping_name}"
-        found.lacks.append(f"{whose} cannot be applied: {_without_load(str(problem), folder, path)}")
+        found.lacks.append(
+            f"{whose} cannot be applied: {_without_load(str(problem), folder, path)}"
+        )
         return found
-    _ask_about_trial(found)
+    _ask_about_trial(found, found.trial)
     return found
 
 
@@ -118,7 +119,7 @@ def _look(project: Project, path: str, folder: Path) -> Inspection:
         return replace(found, fit=fit, also_fit=others)
     found = _drafted(path, sample, encoding, folder, set(mappings))
     found.notes += [
-        f"{fit.name} has the columns' names, but does not read their times: it is none of its files."
+        f"The mapping {fit.name} knows these columns' names, but cannot read their times."
         for fit in fits[:1]
     ]
     return found
@@ -140,15 +141,18 @@ def _read_by(
         if not mapping.get("rows") and not _reads_times(mapping, connection):
             found.lacks.append("times")
         found.unused = tuple(
-            c.name for c in found.columns if c.kind != "empty" and c.name.lower() not in lineage.used
+            c.name
+            for c in found.columns
+            if c.kind != "empty" and c.name.lower() not in lineage.used
         )
         if not mapping.get("time_zone"):
             by_name = {column.name.lower(): column.name for column in found.columns}
             for column in lineage.columns_of("event_time", available):
                 times = times_of(by_name[column], connection, is_named_so=True, day_first=False)
-                if times and not times.has_zone:
+                if times and times.silent:
                     found.questions.append(
-                        f"Which time zone is {times.column} in? Its values do not say (such as {times.example}), and"
+                        f"Which time zone is {times.column} in? {times.silent} do not say (such as"
+                        f" {times.example}), and"
                         f" {name} takes UTC. For another one copy the mapping with time_zone: Europe/Berlin, or where"
                         " the shop's clock is."
                     )
@@ -160,7 +164,8 @@ def _reads_times(mapping: Mapping[str, Any], connection: duckdb.DuckDBPyConnecti
     expression = re.sub(r"\bas_utc\s*\(", "as_utc_in('UTC', ", str(mapping["event_time"]))
     try:
         row = connection.execute(
-            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as timestamp))),"
+            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as"
+            " timestamp))),"
             f" count(*) from (select try({expression}) as t from lines)"
         ).fetchone()
     except duckdb.Error:
@@ -179,13 +184,20 @@ def _drafted(
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for file in planned.files:
         if file["columns"]:
-            groups.setdefault(tuple(sorted(name.lower() for name in file["columns"])), []).append(file)
-    if not groups:
-        raise InspectionImpossible(f"there is no line in {path}: every file is empty.")
+            groups.setdefault(tuple(sorted(name.lower() for name in file["columns"])), []).append(
+                file
+            )
     best: tuple[Draft, list[Column], Planned] | None = None
     for files in sorted(groups.values(), key=lambda group: -sum(file["lines"] for file in group)):
         # keys of JSON come and go
-        own = Planned(tuple(files if files[0]["format"] != "json" else [f for f in planned.files if f["format"] == "json"]), planned.reading)
+        own = Planned(
+            tuple(
+                files
+                if files[0]["format"] != "json"
+                else [f for f in planned.files if f["format"] == "json"]
+            ),
+            planned.reading,
+        )
         with lines_table(own) as connection:
             columns = profiled(connection)
             nulls = _null_words(columns, connection)
@@ -195,27 +207,41 @@ def _drafted(
             draft = draft_of(profiled(connection) if nulls else columns, connection, reading=given)
         if best is None or (best[0].lacks and not draft.lacks):
             best = (draft, columns, own)
-    assert best is not None
+    if best is None:
+        raise InspectionImpossible(f"there is no line in {path}: every file is empty.")
     draft, columns, own = best
     name = next(n for n in ("my_shop", *(f"my_shop_{k}" for k in range(2, 99))) if n not in names)
     found = Inspection(path, sample, own, columns, encoding, name, draft.mapping, is_draft=True)
-    found.questions += questions + draft.questions
     found.lacks += draft.lacks
+    if draft.lacks and "columns" in keys:
+        # nobody can tell what is lacking before the columns have names
+        found.lacks, questions = questions, []
+    found.questions += questions + draft.questions
+    if not draft.lacks and "price" not in draft.mapping:
+        found.notes.append(
+            "No column tells a price: there will be no revenue, and none is expected of anybody."
+        )
     if len(own.files) < len([file for file in planned.files if file["columns"]]):
         read = [sample.named(file["path"]) for file in own.files]
         draft.mapping["files"] = read[0] if len(read) == 1 else _pattern(read)
         found.mapping = {"files": draft.mapping.pop("files"), **draft.mapping}
         found.questions.append(
-            f"Do the files belong together? They have different columns, and the draft reads {', '.join(read[:3])} only. To"
+            f"Do the files belong together? They have different columns, and the draft reads"
+            f" {', '.join(read[:3])} only. To"
             " join others give the mapping sources and rows."
         )
     if encoding:
-        found.questions.insert(0, f"Are names and places right above? The files are no UTF-8; {encoding} is a guess.")
+        found.questions.insert(
+            0, f"Are names and places right above? The files are no UTF-8; {encoding} is a guess."
+        )
     return found
 
 
 def _pattern(names: Sequence[str]) -> str:
-    prefix = os.path.commonprefix(list(names))
+    # names that are sorted have in common what the first and the last have
+    first, last = min(names), max(names)
+    same = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+    prefix = first[: next(same, len(first))]
     return f"{prefix}*{Path(names[0]).suffix}"
 
 
@@ -225,7 +251,8 @@ def _null_words(columns: Sequence[Column], connection: duckdb.DuckDBPyConnection
     if not texts:
         return []
     counted = ", ".join(
-        f"list(distinct {sql_name(c.name)}) filter ({sql_name(c.name)} in ('\\N', 'NULL', 'null', 'NA', 'N/A', 'NaN', 'nan'))"
+        f"list(distinct {sql_name(c.name)}) filter ({sql_name(c.name)} in ('\\N', 'NULL', 'null', 'NA', 'N/A',"
+        " 'NaN', 'nan'))"
         for c in texts
     )
     row = connection.execute(f"select {counted} from lines").fetchone() or ()
@@ -239,18 +266,19 @@ def _blank(columns: Sequence[Column], null: str, connection: duckdb.DuckDBPyConn
             connection.execute(f"update lines set {name} = null where {name} = ?", [null])
 
 
-def _ask_about_trial(found: Inspection) -> None:
-    trial = found.trial
-    assert trial is not None
+def _ask_about_trial(found: Inspection, trial: Trial) -> None:
     if trial.unknown_types and not found.is_draft:
         shown = ", ".join(f"'{value}'" for value in trial.unknown_types[:8])
         found.questions.append(
-            f"What does {shown} mean? {found.mapping_name} does not know it. If it is one of view, cart, remove_from_cart,"
-            f" purchase, refund, add a line to seeds/event_types.csv: {found.mapping_name},{trial.unknown_types[0]},purchase"
+            f"What does {shown} mean? {found.mapping_name} does not know it. If it is one of view, cart,"
+            " remove_from_cart,"
+            f" purchase, refund, add a line to seeds/event_types.csv:"
+            f" {found.mapping_name},{trial.unknown_types[0]},purchase"
         )
     if trial.buyers >= _FEW_BUYERS and not trial.buyers_of_two_days:
         found.questions.append(
-            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If it is new"
+            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If"
+            " it is new"
             " with each order, nobody who comes back can be told."
         )
     if len([code for code in trial.revenue if code]) > 1:
@@ -259,6 +287,8 @@ def _ask_about_trial(found: Inspection) -> None:
 
 def _without_load(message: str, folder: Path, path: str) -> str:
     """A problem of a load, for who only looks."""
-    message = message.replace(" Nothing was loaded.", "")
+    message = message.replace(" Nothing was loaded.", "").replace(", then run dbt build.", ".")
     base = path if not Path(path).is_file() else str(Path(path).parent)
-    return re.sub(re.escape(str(folder)) + r"/[a-z0-9_]+(/sample|/files)?(?=/|')", base.rstrip("/"), message)
+    return re.sub(
+        re.escape(str(folder)) + r"/[a-z0-9_]+(/sample|/files)?(?=/|')", base.rstrip("/"), message
+    )

@@ -48,7 +48,9 @@ def event_types(
         ).fetchall()
         values = {str(value): int(count) for value, count in counted}
         total = sum(values.values())
-        events = sum(n for value, n in values.items() if kind_of_event(value) or is_other_event(value))
+        events = sum(
+            n for value, n in values.items() if kind_of_event(value) or is_other_event(value)
+        )
         is_event = sum(n for value, n in values.items() if kind_of_event(value)) > 0
         statuses = sum(n for value, n in values.items() if meaning_of_status(value))
         named_event, named_status = rank(column.name, "type"), rank(column.name, "status")
@@ -59,7 +61,9 @@ def event_types(
             candidates.append(((1, named_status, number), column, values, False))
     if not candidates:
         return EventTypes(
-            questions=["Is each line a purchase? No column says what happened; the draft takes it so."]
+            questions=[
+                "Is each line a purchase? No column says what happened; the draft takes it so."
+            ]
         )
     _, column, values, is_event = min(candidates, key=lambda one: one[0])
     taken.add(column.name)
@@ -81,7 +85,9 @@ def _of_events(column: Column, values: dict[str, int]) -> EventTypes:
     if others:
         found.left_out["other_event"] = _among(column, others)
     if unknown:
-        found.questions.append(_asked(column, unknown, "of view, cart, remove_from_cart, purchase, refund"))
+        found.questions.append(
+            _asked(column, unknown, "of view, cart, remove_from_cart, purchase, refund")
+        )
     return found
 
 
@@ -98,16 +104,22 @@ def _of_statuses(column: Column, values: dict[str, int]) -> EventTypes:
     if found.left_out:
         named = ", ".join(found.left_out)
         found.questions.append(
-            f"Which values of {column.name} are purchases? The draft takes {', '.join(bought) or 'none'}, and leaves out"
+            f"Which values of {column.name} are purchases? The draft takes {', '.join(bought) or 'none'}, and"
+            " leaves out"
             f" {named}."
-            + (" In a shop that is paid on delivery, pending orders are purchases." if "pending" in named else "")
+            + (
+                " In a shop that is paid on delivery, pending orders are purchases."
+                if "pending" in named
+                else ""
+            )
         )
     unknown = [value for value, meaning in meanings.items() if meaning is None]
     if unknown:
         found.questions.append(_asked(column, unknown, "of a purchase, or to be left out"))
     if column.filled < 1:
         found.questions.append(
-            f"{column.name} is empty on {1 - column.filled:.0%} of the lines. If it stands on an order's first line only, give"
+            f"{column.name} is empty on {1 - column.filled:.0%} of the lines. If it stands on an order's first"
+            " line only, give"
             " `rows` that carry it to the others: max(...) over (partition by the order)."
         )
     return found
@@ -140,6 +152,7 @@ def _asked(column: Column, values: Sequence[str], choice: str) -> str:
     shown = ", ".join(f"'{words(value) and value}'" for value in values[:_SHOWN])
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return (
-        f"What does {shown}{more} in {column.name} mean? One {choice}: put it into event_type or leave_out. Until then such"
+        f"What does {shown}{more} in {column.name} mean? One {choice}: put it into event_type or leave_out."
+        " Until then such"
         " lines are quarantined."
     )

@@ -81,15 +81,24 @@ class Lineage:
             if not inner:
                 return name in available or name in passed
             return any(self._is_given(one, available, (*passed, name)) for one in inner)
-        if node.get("class") == "CASE":
-            results = [check["then_expr"] for check in node["case_checks"]]
-            return any(self._is_given(one, available, passed) for one in [*results, node.get("else_expr")] if one)
+        return self._is_computed(node, available, passed)
+
+    def _is_computed(
+        self, node: Mapping[str, Any], available: frozenset[str], passed: tuple[str, ...]
+    ) -> bool:
+        """As `_is_given`, of what is made of other expressions."""
         if node.get("class") in ("LAMBDA", "SUBQUERY"):
             return True
-        children = _children(node)
-        if node.get("type") == "OPERATOR_COALESCE" or node.get("function_name") in ("concat_ws", "list_value"):
-            return any(self._is_given(one, available, passed) for one in children)
-        return all(self._is_given(one, available, passed) for one in children)
+        if node.get("class") == "CASE":
+            branches = [check["then_expr"] for check in node["case_checks"]]
+            branches += [node["else_expr"]] if node.get("else_expr") else []
+            return any(self._is_given(one, available, passed) for one in branches)
+        given = [self._is_given(one, available, passed) for one in _children(node)]
+        is_choice = node.get("type") == "OPERATOR_COALESCE" or node.get("function_name") in (
+            "concat_ws",
+            "list_value",
+        )
+        return any(given) if is_choice else all(given)
 
 
 def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
@@ -100,7 +109,13 @@ def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
             given = mapping.get(column)
             if not given or given == "none":
                 continue
-            texts = given.values() if isinstance(given, dict) else given if isinstance(given, list) else [given]
+            texts = (
+                given.values()
+                if isinstance(given, dict)
+                else given
+                if isinstance(given, list)
+                else [given]
+            )
             for expression in texts:
                 parsed = _parsed(f"select {expression}", connection)
                 if parsed is None:
@@ -123,7 +138,7 @@ def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
             used.add(key)
         elif name and name not in _OWN and not _is_made(name, named):
             used.add(name)
-    return Lineage(expressions, named, frozenset(used) - _lambda_names(rows) - {"lines"})
+    return Lineage(expressions, named, frozenset(used) - _lambda_names(rows) - {"lines", "chosen"})
 
 
 def _is_made(name: str, named: Mapping[str, Sequence[Any]]) -> bool:
@@ -173,7 +188,9 @@ def _key_of_line(node: Mapping[str, Any], named: Mapping[str, Sequence[Any]]) ->
 
 def _children(node: Mapping[str, Any]) -> list[Any]:
     given = list(node.get("children") or ())
-    given += [node[key] for key in ("child", "left", "right", "input", "lower", "upper") if node.get(key)]
+    given += [
+        node[key] for key in ("child", "left", "right", "input", "lower", "upper") if node.get(key)
+    ]
     return given
 
 

@@ -27,9 +27,15 @@ class Fit:
     name: str
     matched: int
     """Columns that it uses and the source has."""
-    share: float
+    known: int
+    """Columns that it may read."""
     without_files: bool = False
     """Whether it fits only where its `files` are left out: they are called otherwise."""
+
+    @property
+    def share(self) -> float:
+        """Of the columns that it may read, those that are here."""
+        return self.matched / max(self.known, 1)
 
 
 def fitting_mappings(
@@ -60,12 +66,14 @@ def fitting_mappings(
             if key not in planned:
                 planned[key] = _first_lines(events_path, given, folder / f"first_{len(planned)}")
             found = planned[key]
-            fit = _fit(name, mapping, lineage, found, without_files=without_files) if found else None
+            fit = (
+                _fit(name, mapping, lineage, found, without_files=without_files) if found else None
+            )
             if fit:
                 fits.append(fit)
                 break
     # one column more does not outweigh names that fit all
-    return sorted(fits, key=lambda fit: (fit.without_files, -fit.matched * fit.share, fit.name))
+    return sorted(fits, key=lambda fit: (fit.without_files, -fit.matched * fit.share))
 
 
 def _first_lines(events_path: str, given: dict[str, Any], folder: Path) -> Planned | None:
@@ -83,7 +91,10 @@ def _first_lines(events_path: str, given: dict[str, Any], folder: Path) -> Plann
 def _has_its_width(file: Mapping[str, Any]) -> bool:
     """Whether the first line of a file without a header has as many fields as it has names."""
     first = b"".join(chunks(Path(file["read_path"]), file["compression"])).split(b"\n", 1)[0]
-    return len(file["columns"]) > 1 and first.count(file["delimiter"].encode()) == len(file["columns"]) - 1
+    return (
+        len(file["columns"]) > 1
+        and first.count(file["delimiter"].encode()) == len(file["columns"]) - 1
+    )
 
 
 def _fit(
@@ -95,9 +106,9 @@ def _fit(
     if not all(lineage.can_give(column, available) for column in _REQUIRED):
         return None
     matched = len(lineage.used & available)
-    share = matched / max(len(lineage.used), 1)
+    fit = Fit(name, matched, len(lineage.used), without_files)
     least = _LEAST_SHARE if mapping.get("rows") else _LEAST_SHARE_WITHOUT_ROWS
     # the event's own keys come and go in JSON
-    if share < least and not (found.formats == ("json",) and share > least / 2):
+    if fit.share < least and not (found.formats == ("json",) and fit.share > least / 2):
         return None
-    return Fit(name, matched, share, without_files)
+    return fit

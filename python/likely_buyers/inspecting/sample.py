@@ -251,9 +251,7 @@ def _head_of_wide(
     """As `_head_of_lines`, of a text whose characters are several bytes each."""
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     first = next(stream, b"")
-    texts = chain(
-        [decoder.decode(first[mark:])], (decoder.decode(piece) for piece in stream)
-    )
+    texts = chain([decoder.decode(first[mark:])], (decoder.decode(piece) for piece in stream))
     content = _head_of_lines((text.encode() for text in texts), lines, reading, has_quotes=True)
     return None if content is None else first[:mark] + content.decode().encode(encoding)
 

@@ -1,5 +1,6 @@
 """How a CSV file without a mapping is to be read, where its header alone would mislead."""
 
+import csv
 import re
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,11 @@ def reading_keys(
     names = file["columns"]
     values = [name for name in names if _VALUE.fullmatch(name.strip())]
     if values and len(values) >= len(names) / 3:
-        keys = {**keys, "header": False, "columns": [f"column_{at + 1}" for at in range(len(names))]}
+        keys = {
+            **keys,
+            "header": False,
+            "columns": [f"column_{at + 1}" for at in range(len(names))],
+        }
         return keys, [
             "What are the columns called? The first line looks like values rather than names. Name them in the"
             " mapping: header: false, columns: [time, user, ...], and inspect it with --vars."
@@ -55,8 +60,8 @@ def _lines_before_header(file: dict[str, Any]) -> int:
             break
     lines = text.decode("utf-8", "replace").splitlines()[:_LOOKED_AT]
     for delimiter in (",", ";", "\t", "|"):
-        counts = [line.count(delimiter) for line in lines]
+        counts = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in lines]
         for at in range(1, len(lines) - 1):
-            if counts[at] >= 2 and counts[at] == counts[at + 1] and max(counts[:at]) < counts[at]:
+            if counts[at] >= 3 and counts[at] == counts[at + 1] and max(counts[:at]) < counts[at]:
                 return at
     return 0

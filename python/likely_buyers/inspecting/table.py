@@ -1,4 +1,5 @@
-"""A sample as a table of an in-memory database, to look at values; which of its lines are events is for the models."""
+"""A sample as a table of an in-memory database, to look at values; which of its lines are events is for the"
+" models."""
 
 import json
 from collections.abc import Mapping
@@ -49,9 +50,7 @@ def plan(sample: Sample, mapping: Mapping[str, Any], name: str, staging: Path) -
         SourceProblem: a file that cannot be read so.
     """
     with duckdb.connect() as connection:
-        found = plan_delivery(
-            Request(sample.events_path, name, mapping, (), staging), connection
-        )
+        found = plan_delivery(Request(sample.events_path, name, mapping, (), staging), connection)
     return Planned(
         tuple(file for file in found["files"] if not file["same_as"]), Reading.of(mapping, name)
     )
@@ -80,7 +79,9 @@ def _select(file: Mapping[str, Any]) -> str:
     if file["format"] == "parquet":
         return f"select * from read_parquet({path})"
     if file["format"] == "json":
-        keys = ", ".join(f"line ->> {text(_json_path(name))} as {sql_name(name)}" for name in columns)
+        keys = ", ".join(
+            f"line ->> {text(_json_path(name))} as {sql_name(name)}" for name in columns
+        )
         if file["json_kind"] == "lines":
             source = (
                 f"(select line from read_csv({path}, columns = {{'line': 'VARCHAR'}}, auto_detect = false,"

@@ -6,6 +6,7 @@ from itertools import product
 import duckdb
 
 from likely_buyers.inspecting.table import sql_name, text
+from likely_buyers.inspecting.vocabulary import words
 
 # of the column's values; a few broken ones are for the quarantine
 _ENOUGH = 0.9
@@ -44,12 +45,17 @@ class Times:
     """Reads all of them, too, with day and month the other way round; where both are possible."""
     example: str
     """A value, such as one that can be read either way."""
-    has_zone: bool
-    """Whether the values say their offset; epochs do."""
+    zoned: float
+    """Share of the values that say their offset; epochs do, and what a column of UTC's name holds."""
     is_day: bool
     """Whether they tell no time of day."""
     first: str
     last: str
+
+    @property
+    def silent(self) -> str:
+        """Which of the values say no time zone, in words; '' where all say it."""
+        return "" if self.zoned == 1 else "Some of its values" if self.zoned else "Its values"
 
 
 def times_of(
@@ -81,12 +87,18 @@ def times_of(
     expressions = [f"as_utc({plain(name)})"]
     if number:
         expressions += [
-            form.format(plain(name)) for form, low, high in _EPOCHS if _between(low, high, connection)
+            form.format(plain(name))
+            for form, low, high in _EPOCHS
+            if _between(low, high, connection)
         ]
     else:
-        expressions += [f"as_utc({plain(name)}, {text(form)})" for form in _likely_formats(connection)]
+        expressions += [
+            f"as_utc({plain(name)}, {text(form)})" for form in _likely_formats(connection)
+        ]
     if number and len(expressions) == 1:
-        expressions += [f"as_utc({plain(name)}, {text(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")]
+        expressions += [
+            f"as_utc({plain(name)}, {text(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")
+        ]
     best, share = None, 0.0
     for expression in expressions:
         read = _share(name, expression, total, connection)
@@ -121,7 +133,8 @@ def plain(name: str) -> str:
 
 def _between(low: float, high: float, connection: duckdb.DuckDBPyConnection) -> bool:
     row = connection.execute(
-        "select avg(case when try_cast(v as double) between ? and ? then 1 else 0 end) from given", [low, high]
+        "select avg(case when try_cast(v as double) between ? and ? then 1 else 0 end) from given",
+        [low, high],
     ).fetchone()
     return bool(row and row[0] and row[0] >= _ENOUGH)
 
@@ -141,9 +154,7 @@ def _sql(expression: str) -> str:
     return expression.replace("as_utc(", "as_utc_in('UTC', ")
 
 
-def _share(
-    name: str, expression: str, total: int, connection: duckdb.DuckDBPyConnection
-) -> float:
+def _share(name: str, expression: str, total: int, connection: duckdb.DuckDBPyConnection) -> float:
     sql = _sql(expression)
     try:
         row = connection.execute(
@@ -198,15 +209,18 @@ def _described(
     column = sql_name(name)
     row = connection.execute(
         f"select cast(min(t) as varchar), cast(max(t) as varchar), bool_and(t = date_trunc('day', t)), min(v),"
-        " avg(case when regexp_matches(v, '[0-9] ?(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{0,2})$') then 1 else 0 end) > 0.9"
-        " and bool_or(length(v) > 12), bool_and(regexp_full_match(trim(v), '[0-9]+([.][0-9]+)?') and length(trim(v)) >= 9)"
+        " avg(case when regexp_matches(v, '[0-9] ?([AP]M )?(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{0,2})$') and"
+        " length(v) > 12 then 1"
+        " else 0 end) filter (v is not null), bool_and(regexp_full_match(trim(v), '[0-9]+([.][0-9]+)?') and"
+        " length(trim(v)) >= 9)"
         f" from (select cast(try({_sql(expression)}) as timestamp) as t, cast({column} as varchar) as v from lines)"
     ).fetchone()
-    first, last, is_day, example, has_offset, is_epoch = row or ("", "", False, "", False, False)
+    first, last, is_day, example, offsets, is_epoch = row or ("", "", False, "", 0, False)
     kind = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
     is_zoned = bool(kind and "TIME ZONE" in str(kind[0]))
     is_epoch = bool(is_epoch) and "%Y" not in expression
+    is_zoned |= is_epoch or {"utc", "gmt"} & set(words(name).split()) != set()
     return Times(
-        name, expression, share, other, str(example), bool(has_offset) or is_epoch or is_zoned,
+        name, expression, share, other, str(example), 1.0 if is_zoned else float(offsets or 0),
         bool(is_day) and not is_epoch, str(first), str(last),
     )  # fmt: skip

@@ -46,15 +46,14 @@ class Trial:
     left_out: Mapping[str, int]
     faults: tuple[Fault, ...]
     unknown_types: tuple[str, ...]
+    lost: int = 0
+    """Lines that are no events, and nothing says why."""
     warnings: tuple[str, ...] = field(default=())
 
-    @property
-    def lost(self) -> int:
-        """Lines that are no events, and nothing says why."""
-        return sum(fault.lines for fault in self.faults if fault.name != "footer")
 
-
-def run_trial(project: Project, events_path: str, mapping: Mapping[str, Any], name: str, folder: Path) -> Trial:
+def run_trial(
+    project: Project, events_path: str, mapping: Mapping[str, Any], name: str, folder: Path
+) -> Trial:
     """Build bronze and silver.events of a sample.
 
     project: gives the models and the settings; its warehouse is not touched.
@@ -103,7 +102,9 @@ def _profile(project: Project, folder: Path) -> Path:
     try:
         profiles = yaml.safe_load(source.read_text("utf-8"))
     except OSError as error:
-        raise InspectionImpossible(f"there is no {source}: name its folder with --profiles-dir.") from error
+        raise InspectionImpossible(
+            f"there is no {source}: name its folder with --profiles-dir."
+        ) from error
     profile = profiles["likely_buyers"]
     target = project.target or profile.get("target", "default")
     output = profile["outputs"].get(target)
@@ -112,7 +113,10 @@ def _profile(project: Project, folder: Path) -> Path:
             f"a source is inspected with DuckDB, and the target is {target}. Choose another: --target"
         )
     output = {**output, "path": str(folder / DATABASE_FILE)}
-    output["config_options"] = {**output.get("config_options", {}), "temp_directory": str(folder / "spill")}
+    output["config_options"] = {
+        **output.get("config_options", {}),
+        "temp_directory": str(folder / "spill"),
+    }
     written = {"likely_buyers": {"target": target, "outputs": {target: output}}}
     (folder / "profiles.yml").write_text(yaml.safe_dump(written))
     return folder
@@ -127,36 +131,46 @@ def _in_words(message: str) -> str:
 
 def _result(database: Path, warnings: list[str]) -> Trial:
     with duckdb.connect(str(database), config=limits(database)) as connection:
+
         def rows(sql: str) -> list[tuple[Any, ...]]:
             return connection.execute(sql).fetchall()
 
         loads = rows(
             "select coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(duplicates), 0),"
-            " any_value(revenue_by_currency), cast(min(first_event_time) as varchar), cast(max(last_event_time) as varchar)"
+            " any_value(revenue_by_currency), coalesce(sum(quarantined + rejected), 0),"
+            " cast(min(first_event_time) as varchar), cast(max(last_event_time) as varchar)"
             " from bronze.loads"
         )[0]
         users = rows(
             "select count(*), count(*) filter (days > 0), count(*) filter (days > 1) from (select user_id,"
-            " count(distinct event_date) filter (event_type = 'purchase') as days from silver.events group by user_id)"
+            " count(distinct event_date) filter (event_type = 'purchase') as days from silver.events group by"
+            " user_id)"
         )[0]
         quarantined = rows(
-            "select reason, count(*), list(shown order by shown)[1:100] from (select unnest(string_split(reasons, ' ')) as reason,"
+            "select reason, count(*), list(shown order by shown)[1:100] from (select"
+            " unnest(string_split(reasons, ' ')) as reason,"
             " event_time, event_type, user_id, price, quantity, line from silver.quarantined_events) as q,"
             " lateral (select case"
-            "   when reason like '%event_time' then coalesce(event_time, '') when reason = 'unknown_event_type' then coalesce(event_type, '')"
-            "   when reason = 'placeholder_user_id' then coalesce(user_id, '') when reason like '%price' then coalesce(price, '')"
+            "   when reason like '%event_time' then coalesce(event_time, '') when reason ="
+            " 'unknown_event_type' then coalesce(event_type, '')"
+            "   when reason = 'placeholder_user_id' then coalesce(user_id, '') when reason like '%price' then"
+            " coalesce(price, '')"
             "   when reason like '%quantity' then coalesce(quantity, '') else '' end as value) as v,"
             " lateral (select case when value = '' then line else value end as shown) as s"
             " group by reason order by 2 desc, 1"
         )
         rejected = rows(
-            "select reason, count(*), list(line order by line)[1:3] from bronze.rejected_lines group by reason order by 2 desc, 1"
+            "select reason, count(*), list(line order by line)[1:3] from bronze.rejected_lines group by reason"
+            " order by 2 desc, 1"
         )
         unknown = rows(
-            "select event_type from silver.quarantined_events where reasons like '%unknown_event_type%' and event_type is not null"
+            "select event_type from silver.quarantined_events where reasons like '%unknown_event_type%' and"
+            " event_type is not null"
             " group by 1 order by count(*) desc, 1 limit 20"
         )
-        left_out = rows("select left_out_as, sum(line_count) from silver.left_out_lines group by 1 order by 2 desc, 1")
+        left_out = rows(
+            "select left_out_as, sum(line_count) from silver.left_out_lines group by 1 order by 2 desc, 1"
+        )
         types = rows(
             "select event_type, count(*), count(distinct user_id) from silver.events group by 1 order by 2 desc, 1"
         )
@@ -166,7 +180,8 @@ def _result(database: Path, warnings: list[str]) -> Trial:
     ]
     return Trial(
         lines=int(loads[0]), events=int(loads[1]), duplicates=int(loads[2]), users=int(users[0]), buyers=int(users[1]),
-        buyers_of_two_days=int(users[2]), first_event_time=str(loads[4] or ""), last_event_time=str(loads[5] or ""),
+        buyers_of_two_days=int(users[2]), lost=int(loads[4]),
+        first_event_time=str(loads[5] or ""), last_event_time=str(loads[6] or ""),
         event_types=tuple((str(kind), int(count), int(people)) for kind, count, people in types),
         revenue=json.loads(loads[3] or "{}"), left_out={str(name): int(count) for name, count in left_out},
         faults=tuple(faults), unknown_types=tuple(str(row[0]) for row in unknown), warnings=tuple(warnings),

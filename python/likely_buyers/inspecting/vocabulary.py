@@ -14,13 +14,13 @@ EVENTS = {
         "addtobasket", "product added", "added product", "atc",
     ),
     "remove_from_cart": (
-        "remove from cart", "removefromcart", "removed from cart", "cart remove", "product removed", "removed product",
-        "remove from basket",
+        "remove from cart", "removefromcart", "removed from cart", "cart remove", "product removed",
+        "removed product", "remove from basket",
     ),
     "purchase": (
-        "purchase", "purchased", "buy", "bought", "order", "ordered", "transaction", "sale", "sold", "checkout completed",
-        "order completed", "completed order", "order placed", "placed order", "ecommerce purchase", "compra", "venta", "kauf",
-        "verkauf", "achat", "vente",
+        "purchase", "purchased", "buy", "bought", "order", "ordered", "transaction", "sale", "sold",
+        "checkout completed", "order completed", "completed order", "order placed", "placed order",
+        "ecommerce purchase", "compra", "venta", "kauf", "verkauf", "achat", "vente",
     ),
     "refund": (
         "refund", "refunded product", "return", "returned", "order refunded", "credit note", "chargeback", "retoure",
@@ -30,11 +30,13 @@ EVENTS = {
 # what became of an order: a purchase, or left out under this name
 STATUSES = {
     "purchase": (
-        "paid", "complete", "completed", "shipped", "delivered", "fulfilled", "processing", "approved", "invoiced", "captured",
-        "succeeded", "success", "successful", "closed", "done", "bezahlt", "abgeschlossen", "versendet", "pagado", "paye", "livre",
-        "enviado", "entregado",
+        "paid", "complete", "completed", "shipped", "delivered", "fulfilled", "processing", "approved", "invoiced",
+        "captured", "succeeded", "success", "successful", "closed", "done", "bezahlt", "abgeschlossen",
+        "versendet", "pagado", "paye", "livre", "enviado", "entregado",
     ),
-    "cancelled": ("cancelled", "canceled", "cancel", "void", "voided", "storniert", "annule", "cancelado", "annulliert"),
+    "cancelled": (
+        "cancelled", "canceled", "cancel", "void", "voided", "storniert", "annule", "cancelado", "annulliert",
+    ),
     "failed": ("failed", "failure", "declined", "rejected", "expired", "error", "blocked", "denied"),
     "pending": ("pending", "pending payment", "on hold", "unpaid", "awaiting payment", "new", "open", "offen"),
     "refunded": ("refunded", "refund", "partially refunded", "returned", "chargeback", "charged back"),
@@ -42,80 +44,128 @@ STATUSES = {
 }  # fmt: skip
 # events that are none of a shop's five
 OTHER_EVENTS = (
-    "page view", "pageview", "page viewed", "page", "screen view", "session start", "session end", "first visit", "login", "log in",
-    "logout", "signup", "sign up", "register", "search", "scroll", "click", "identify", "view item list", "list view", "select item",
-    "begin checkout", "checkout", "checkout started", "wishlist", "add to wishlist", "fav", "favorite", "favourite", "impression",
-    "user engagement", "open", "email open", "share", "review", "rating", "home",
+    "page view", "pageview", "page viewed", "page", "screen view", "session start", "session end", "first visit",
+    "login", "log in", "logout", "signup", "sign up", "register", "search", "scroll", "click", "identify",
+    "view item list", "list view", "select item", "begin checkout", "checkout", "checkout started", "wishlist",
+    "add to wishlist", "fav", "favorite", "favourite", "impression", "user engagement", "open", "email open",
+    "share", "review", "rating", "home",
 )  # fmt: skip
 
 # what a column tells -> names for it, the likelier first; `words` of a name are looked up
 COLUMNS = {
     "time": (
-        "event time", "event timestamp", "timestamp", "occurred at", "created at", "order date", "ordered at", "order time",
-        "purchase date", "purchase time", "purchased at", "invoice date", "transaction date", "sale date", "order created at",
-        "created", "created on", "created date", "creation date", "date time", "datetime", "date added", "date created", "order timestamp", "order purchase timestamp", "event date", "date paid",
-        "paid at", "processed at", "time", "date", "ts", "t", "day", "datum", "bestelldatum", "rechnungsdatum", "kaufdatum", "fecha", "fecha pedido", "data", "when",
+        "event time", "event timestamp", "timestamp", "occurred at", "created at", "order date", "ordered at",
+        "order time", "purchase date", "purchase time", "purchased at", "invoice date", "transaction date",
+        "sale date", "order created at", "created", "created on", "created date", "creation date", "date time",
+        "datetime", "date added", "date created", "order timestamp", "order purchase timestamp", "event date",
+        "date paid", "paid at", "processed at", "time", "date", "ts", "t", "day", "datum", "bestelldatum",
+        "rechnungsdatum", "kaufdatum", "fecha", "fecha pedido", "data", "when",
     ),
     "type": (
-        "event type", "event name", "event", "action", "action type", "activity", "behavior", "behavior type", "behaviour",
-        "type", "interaction", "interaction type", "kind", "verb",
+        "event type", "event name", "event", "action", "action type", "activity", "behavior", "behavior type",
+        "behaviour", "type", "interaction", "interaction type", "kind", "verb",
     ),
     "status": (
-        "order status", "status", "financial status", "payment status", "state", "order state", "payment state", "bestellstatus",
-        "estado", "statut", "zahlungsstatus",
+        "order status", "status", "financial status", "payment status", "state", "order state", "payment state",
+        "bestellstatus", "estado", "statut", "zahlungsstatus",
     ),
     "user": (
-        "customer unique id", "user id", "userid", "customer id", "customerid", "customer number", "customer no", "customer code",
-        "client id", "clientid", "member id", "account id", "buyer id", "shopper id", "contact id", "person id", "profile id", "household key",
-        "kundennummer", "kunden nr", "kundennr", "kunden id", "id cliente", "cliente id", "numero client", "user", "customer", "client", "buyer",
-        "buyer username", "username", "user name", "member", "login", "card number", "loyalty id", "loyalty card", "kunde", "cliente", "usuario", "uid", "u", "customer key", "person",
+        "customer unique id", "user id", "userid", "customer id", "customerid", "customer number", "customer no",
+        "customer code", "client id", "clientid", "member id", "account id", "buyer id", "shopper id",
+        "contact id", "person id", "profile id", "household key", "kundennummer", "kunden nr", "kundennr",
+        "kunden id", "id cliente", "cliente id", "numero client", "user", "customer", "client", "buyer",
+        "buyer username", "username", "user name", "member", "login", "card number", "loyalty id", "loyalty card",
+        "kunde", "cliente", "usuario", "uid", "u", "customer key", "person",
     ),
     "email": (
-        "email", "e mail", "customer email", "mail", "email address", "billing email", "email billing", "buyer email", "contact email",
-        "user email", "e mail adresse", "correo", "courriel",
+        "email", "e mail", "customer email", "mail", "email address", "billing email", "email billing",
+        "buyer email", "contact email", "user email", "e mail adresse", "correo", "courriel",
     ),
     "phone": ("phone", "phone number", "customer phone", "mobile", "telefon", "telephone", "telefono"),
     "device": (
-        "visitor id", "visitorid", "anonymous id", "anonymousid", "device id", "cookie id", "client cookie", "user pseudo id",
-        "fullvisitorid", "domain userid", "browser id", "guest id",
+        "visitor id", "visitorid", "anonymous id", "anonymousid", "device id", "cookie id", "client cookie",
+        "user pseudo id", "fullvisitorid", "domain userid", "browser id", "guest id",
     ),
     "product": (
-        "product id", "productid", "item id", "itemid", "sku", "product sku", "item sku", "lineitem sku", "variant id", "variant sku",
-        "stock code", "stockcode", "article id", "article number", "article no", "asin", "ean", "upc", "gtin", "barcode",
-        "product code", "item code", "item number", "artikelnummer", "artikelnr", "artikel nr", "listing id", "product number",
-        "codigo", "referencia", "reference", "ref", "product", "item", "artikel", "articulo", "producto", "produit",
+        "product id", "productid", "item id", "itemid", "sku", "product sku", "item sku", "lineitem sku",
+        "variant id", "variant sku", "stock code", "stockcode", "article id", "article number", "article no",
+        "asin", "ean", "upc", "gtin", "barcode", "product code", "item code", "item number", "artikelnummer",
+        "artikelnr", "artikel nr", "listing id", "product number", "codigo", "referencia", "reference", "ref",
+        "product", "item", "artikel", "articulo", "producto", "produit",
     ),
     "product name": (
-        "product name", "item name", "lineitem name", "product title", "title", "description", "item title", "artikelname",
-        "bezeichnung", "produktname", "nombre", "libelle",
+        "product name", "item name", "lineitem name", "product title", "title", "description", "item title",
+        "artikelname", "bezeichnung", "produktname", "nombre", "libelle",
     ),
     "session": ("session id", "sessionid", "user session", "session", "visit id", "visitid", "visit"),
     "order": (
-        "order id", "orderid", "order number", "order no", "order", "order name", "invoice", "invoice no", "invoiceno", "invoice id", "invoice number",
-        "transaction id", "transactionid", "basket id", "receipt", "receipt id", "receipt number", "bestellnummer", "bestellnr",
-        "bestell nr", "rechnungsnummer", "pedido", "numero pedido", "commande", "sales order", "purchase id",
+        "order id", "orderid", "order number", "order no", "order", "order name", "invoice", "invoice no",
+        "invoiceno", "invoice id", "invoice number", "transaction id", "transactionid", "basket id", "receipt",
+        "receipt id", "receipt number", "bestellnummer", "bestellnr", "bestell nr", "rechnungsnummer", "pedido",
+        "numero pedido", "commande", "sales order", "purchase id",
     ),
     "price": (
-        "unit price", "unitprice", "price", "item price", "price each", "product price", "lineitem price", "item cost", "price per unit",
-        "selling price", "sale price", "preis", "einzelpreis", "stueckpreis", "stuckpreis", "precio", "prix", "prix unitaire", "prezzo", "cena",
+        "unit price", "unitprice", "price", "item price", "price each", "product price", "lineitem price",
+        "item cost", "price per unit", "selling price", "sale price", "preis", "einzelpreis", "stueckpreis",
+        "stuckpreis", "precio", "prix", "prix unitaire", "prezzo", "cena",
     ),
     "amount": (
-        "amount", "total", "revenue", "value", "line total", "item total", "total price", "subtotal", "sub total", "net sales",
-        "gross sales", "sales", "sales value", "order total", "total amount", "grand total", "order value", "price total", "betrag", "gesamt", "summe",
-        "umsatz", "importe", "montant", "total sales", "turnover", "net amount", "paid",
+        "amount", "total", "revenue", "value", "line total", "item total", "total price", "subtotal", "sub total",
+        "net sales", "gross sales", "sales", "sales value", "order total", "total amount", "grand total",
+        "order value", "price total", "betrag", "gesamt", "summe", "umsatz", "importe", "montant", "total sales",
+        "turnover", "net amount", "paid",
     ),
     "quantity": (
-        "quantity", "qty", "pieces", "units", "lineitem quantity", "item quantity", "item qty", "quantity ordered", "number of items", "count", "menge", "anzahl",
-        "stueck", "stuck", "cantidad", "quantite", "quantita", "unidades",
+        "quantity", "qty", "pieces", "units", "lineitem quantity", "item quantity", "item qty", "quantity ordered",
+        "number of items", "count", "menge", "anzahl", "stueck", "stuck", "cantidad", "quantite", "quantita",
+        "unidades",
     ),
-    "currency": ("currency", "currency code", "order currency", "curr", "waehrung", "wahrung", "moneda", "devise", "iso currency"),
-    "category": ("category", "product category", "category code", "category name", "item category", "department", "product type", "kategorie", "warengruppe", "categoria", "categorie"),
+    "currency": (
+        "currency", "currency code", "order currency", "curr", "waehrung", "wahrung", "moneda", "devise",
+        "iso currency",
+    ),
+    "category": (
+        "category", "product category", "category code", "category name", "item category", "department",
+        "product type", "kategorie", "warengruppe", "categoria", "categorie",
+    ),
     "brand": ("brand", "vendor", "manufacturer", "marke", "hersteller", "marca", "marque", "brand name"),
     "clock": ("time", "clock", "hour", "uhrzeit", "order time", "hora", "heure", "time of day"),
-    "line": ("event id", "eventid", "message id", "messageid", "line id", "line item id", "order item id", "item number", "row id", "transaction item id", "hit id", "uuid", "transaction id"),
+    "line": (
+        "event id", "eventid", "message id", "messageid", "line id", "line item id", "order item id",
+        "item number", "row id", "transaction item id", "hit id", "uuid", "transaction id",
+    ),
 }  # fmt: skip
-NOT_THE_TIME = ("updated", "modified", "cancelled", "canceled", "refunded", "shipped", "delivered", "fulfilled", "birth", "expir", "due", "sent", "received", "signup", "registered", "last", "etl", "delivery")
-SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN", "R$": "BRL", "US$": "USD", "₺": "TRY", "₽": "RUB"}
+NOT_THE_TIME = (
+    "updated",
+    "modified",
+    "cancelled",
+    "canceled",
+    "refunded",
+    "shipped",
+    "delivered",
+    "fulfilled",
+    "birth",
+    "expir",
+    "due",
+    "sent",
+    "received",
+    "signup",
+    "registered",
+    "last",
+    "etl",
+    "delivery",
+)
+SIGNS = {
+    "€": "EUR",
+    "£": "GBP",
+    "¥": "JPY",
+    "₹": "INR",
+    "zł": "PLN",
+    "R$": "BRL",
+    "US$": "USD",
+    "₺": "TRY",
+    "₽": "RUB",
+}
 
 
 def words(text: str) -> str:
