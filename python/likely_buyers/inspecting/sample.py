@@ -158,9 +158,9 @@ def _copy_head(
     begin = first[mark_length:4096].decode(encoding, "ignore") if wide else ""
     head = begin.encode() if wide else first.removeprefix(codecs.BOM_UTF8)
     kind = "csv"
-    if reading.format == "json" or one.format == "json" or (
-        one.format is None and reading.format is None and head.lstrip()[:1] in (b"{", b"[")
-    ):  # fmt: skip
+    is_text = "csv" in (reading.format, one.format if reading.format is None else None)
+    # what is called JSON and does not begin so is not read up to its end to find that out
+    if not is_text and head.lstrip()[:1] in (b"{", b"["):
         kind = json_kind(head[: 1 << 18])
     if kind in ("array", "unstructured"):
         content = _head_of_values(
