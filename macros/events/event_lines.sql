@@ -28,8 +28,8 @@
             coalesce(
                 {%- for name in users.names %}case when {{ is_placeholder(name) }} then null else {{ name }} end, {% endfor -%}
             null) as user_id,
-            {{ typed_number('source_price', 'decimal(18, 4)') }} as price,
-            {{ typed_number('source_quantity', 'decimal(18, 3)') }} as quantity
+            {{ typed_number('source_price', 'decimal(18, 4)', given.price.type) }} as price,
+            {{ typed_number('source_quantity', 'decimal(18, 3)', given.quantity.type) }} as quantity
         from (
             select
                 {%- for expression in event_key_expressions(given, row_columns) if not event_key_is_whole_line() %}
@@ -93,9 +93,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- A number of the contract from its text; a comma is the decimal sign where the mapping says so. -#}
-{% macro typed_number(text, type) -%}
-    {{ try_cast_to('as_number(' ~ text ~ ", ',')" if event_mapping().get('decimal') == ',' else text, type) | trim }}
+{#-
+    A number of the contract from the text of a value of this type; a comma is the decimal sign of text where the mapping
+    says so.
+-#}
+{% macro typed_number(text, type, given_type) -%}
+    {%- set has_comma = event_mapping().get('decimal') == ',' and given_type == 'VARCHAR' -%}
+    {{ try_cast_to('as_number(' ~ text ~ ", ',')" if has_comma else text, type) | trim }}
 {%- endmacro %}
 
 {#-

@@ -63,7 +63,9 @@ def main() -> None:
             else:
                 row = f"not in this clone | {now:.1f} | -"
             print(f"| {options.events:g} M lines of {ending} | {row} | {goal} |", flush=True)
-        print(f"\n`likely-buyers inspect` of {size_of(files['csv']):.1f} GB: {inspecting(files['csv']):.1f} s")
+        print(
+            f"\n`likely-buyers inspect` of {size_of(files['csv']):.1f} GB: {inspecting(files['csv']):.1f} s"
+        )
 
 
 def generated(folder: Path, events: int, ending: str) -> Path:
@@ -76,11 +78,15 @@ def generated(folder: Path, events: int, ending: str) -> Path:
         duckdb.sql(f"""
             copy (
                 select
-                    strftime(timestamp '2020-01-01' + to_seconds(i * 5184000 // {events}), '%Y-%m-%d %H:%M:%S UTC') as event_time,
-                    case when hash(i) % 100 < 90 then 'view' when hash(i) % 100 < 97 then 'cart' else 'purchase' end as event_type,
+                    strftime(
+                        timestamp '2020-01-01' + to_seconds(i * 5184000 // {events}), '%Y-%m-%d %H:%M:%S UTC'
+                    ) as event_time,
+                    case
+                        when hash(i) % 100 < 90 then 'view' when hash(i) % 100 < 97 then 'cart' else 'purchase'
+                    end as event_type,
                     cast(hash(i * 7) % 50000 as int) as product_id,
                     cast(2053013552326770905 + hash(i * 7) % 300 as bigint) as category_id,
-                    case when hash(i * 3) % 3 > 0 then 'electronics.smartphone' || hash(i * 7) % 30 end as category_code,
+                    case when hash(i * 3) % 3 > 0 then 'electronics.phone' || hash(i * 7) % 30 end as category_code,
                     case when hash(i * 5) % 5 > 0 then 'brand' || hash(i * 7) % 200 end as brand,
                     round(hash(i * 7) % 100000 / 100.0, 2) as price,
                     cast(1 + hash(i * 11) % ({events} // 20) as int) as user_id,
@@ -96,11 +102,13 @@ def earlier_commit(folder: Path) -> Path | None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     packed = subprocess.run(
-        ["git", "archive", BEFORE], cwd=PROJECT, capture_output=True, check=False
+        ["/usr/bin/env", "git", "archive", BEFORE], cwd=PROJECT, capture_output=True, check=False
     )
     if packed.returncode:
         return None
-    subprocess.run(["tar", "-x", "-C", str(folder)], input=packed.stdout, check=True)
+    subprocess.run(
+        ["/usr/bin/env", "tar", "-x", "-C", str(folder)], input=packed.stdout, check=True
+    )
     # the plugin of dbt that this checkout is installed with is not that commit's
     (folder / "python" / "dbt_likely_buyers.py").write_text("plugins = []\n")
     return folder

@@ -113,11 +113,16 @@ def test_a_load_says_what_became_of_its_lines(source: Source) -> None:
     assert str(load["last_event_time"]) == "2026-01-03 10:00:39"
     assert (
         "load 1: 51 lines of 1 file: 43 new events of 3 users, 2026-01-01 10:00:00 to 2026-01-03 10:00:39;"
-        " 1 duplicates; 3 left out on purpose (cancelled: 2, test_order: 1); 2 quarantined" in output
+        " 1 duplicates; 3 left out on purpose (cancelled: 2, test_order: 1); 2 quarantined"
+        in output
     )
     # 3 of 50 lines that nothing explains are more than 5 %
-    assert "3 of 50 new lines (6 %) are no events, and nothing in the event mapping says why" in output
-    source.write("2.csv", "2026-01-01 10:00:00,purchase,u1,10.00,1", "2026-01-05 10:00:00,view,u4,,4")
+    assert (
+        "3 of 50 new lines (6 %) are no events, and nothing in the event mapping says why" in output
+    )
+    source.write(
+        "2.csv", "2026-01-01 10:00:00,purchase,u1,10.00,1", "2026-01-05 10:00:00,view,u4,,4"
+    )
     source.built()
     assert [source.load(2)[name] for name in ("lines", "duplicates", "events")] == [2, 1, 1]
     assert source.load(1) == load
@@ -174,22 +179,41 @@ def test_an_order_exported_again_with_another_status(source: Source, keep: str) 
     )
     os.utime(tuesday, (1_767_700_000, 1_767_700_000))
     source.built()
-    prices = {"first": [("u1", 10), ("u2", 10), ("u3", 10), ("u4", 10)], "last": [("u2", 8), ("u3", 10), ("u4", 10)]}
-    assert source.query("select user_id, price::int from silver.events order by all") == prices[keep]
-    assert source.query("select user_id, revenue::int from silver.user_days order by all") == prices[keep]
+    prices = {
+        "first": [("u1", 10), ("u2", 10), ("u3", 10), ("u4", 10)],
+        "last": [("u2", 8), ("u3", 10), ("u4", 10)],
+    }
+    assert (
+        source.query("select user_id, price::int from silver.events order by all") == prices[keep]
+    )
+    assert (
+        source.query("select user_id, revenue::int from silver.user_days order by all")
+        == prices[keep]
+    )
     source.assert_a_fresh_warehouse_has_the_same_events()
 
 
 def test_nobody_and_whole_numbers_in_floating_columns(source: Source) -> None:
     source.variables["stop_left_over"] = 1
-    nobody = ["null", "NULL", "undefined", "nan", "(not set)", "0", "00000000-0000-0000-0000-000000000000", ""]
+    nobody = [
+        "null",
+        "NULL",
+        "undefined",
+        "nan",
+        "(not set)",
+        "0",
+        "00000000-0000-0000-0000-000000000000",
+        "",
+    ]
     source.mapping["user_id"] = ["nullif(u, 'x')", "as_email(o)"]
     source.write(
         "1.csv",
         *(f"2026-01-01 10:00:00,view,{text}," for text in nobody),
         header="t,kind,u,o",
     )
-    source.write("2.csv", "2026-01-01 10:00:00,view,null,\t Mia@Example.org\u00a0", header="t,kind,u,o")
+    source.write(
+        "2.csv", "2026-01-01 10:00:00,view,null,\t Mia@Example.org\u00a0", header="t,kind,u,o"
+    )
     source.mapping["price"] = "'1'"
     source.built()
     assert source.query("select user_id from silver.events") == [("mia@example.org",)]
@@ -204,7 +228,10 @@ def test_ids_in_floating_columns_are_whole_numbers(source: Source) -> None:
         f" from (values (42), (43)) as v (i)) to '{source.events}/1.parquet'"
     )
     source.built()
-    assert source.query("select user_id, session_id from silver.events order by 1") == [("42", None), ("43", None)]
+    assert source.query("select user_id, session_id from silver.events order by 1") == [
+        ("42", None),
+        ("43", None),
+    ]
 
 
 def test_times_that_were_read_wrong_are_told(source: Source) -> None:
@@ -216,7 +243,10 @@ def test_times_that_were_read_wrong_are_told(source: Source) -> None:
         *("01/01/1970,view,u2,,1", "01/01/2099,view,u2,,1"),
     )
     output = source.built()
-    assert "1 times, such as '13/01/2026', have a number above 12 where the event mapping expects the month" in output
+    assert (
+        "1 times, such as '13/01/2026', have a number above 12 where the event mapping expects the month"
+        in output
+    )
     assert source.query("select reasons from silver.quarantined_events order by 1") == [
         ("future_event_time",), ("implausible_event_time",), ("invalid_event_time",),
     ]  # fmt: skip
@@ -239,7 +269,9 @@ def test_a_day_is_one_of_the_shops_zone(source: Source) -> None:
 
 def test_amounts_of_several_currencies_are_never_one_sum(source: Source) -> None:
     source.mapping["currency"] = "o"
-    source.write("1.csv", "2026-01-01 10:00:00,purchase,u1,30,EUR", "2026-01-02 10:00:00,purchase,u1,20,EUR")
+    source.write(
+        "1.csv", "2026-01-01 10:00:00,purchase,u1,30,EUR", "2026-01-02 10:00:00,purchase,u1,20,EUR"
+    )
     source.built()
     revenue = "select sum(revenue)::int, count(revenue) from silver.user_days"
     assert source.query(revenue) == [(50, 2)]
@@ -254,9 +286,9 @@ def test_amounts_of_several_currencies_are_never_one_sum(source: Source) -> None
 def test_rows_of_a_line_and_of_several_files(source: Source) -> None:
     source.mapping = {
         "sources": {"orders": "orders*.csv", "items": "items*.csv"},
-        "rows": "select orders.*, items.sku, items.price from orders inner join items on orders.id = items.order_id",
-        "event_time": "as_utc(ordered)", "event_type": "'purchase'", "user_id": "customer", "product_id": "sku", "price": "price",
-        "dedupe_on": ["id", "sku"],
+        "rows": "select orders.*, sku, price from orders inner join items on orders.id = items.order_id",
+        "event_time": "as_utc(ordered)", "event_type": "'purchase'", "user_id": "customer", "product_id": "sku",
+        "price": "price", "dedupe_on": ["id", "sku"],
     }  # fmt: skip
     source.write("orders-1.csv", "o1,2026-01-01 10:00:00,u1", header="id,ordered,customer")
     source.write("items-1.csv", "o1,a,5", "o1,b,6", "o2,a,5", header="order_id,sku,price")
@@ -289,4 +321,6 @@ def test_a_key_that_cannot_be_meant(source: Source, keys: dict[str, Any], messag
     source.mapping |= keys
     source.write("1.csv", "2026-01-01 10:00:00,view,u1,,1")
     assert message in source.refused()
-    assert source.query("select count(*) from duckdb_tables() where schema_name = 'bronze'") == [(0,)]
+    assert source.query("select count(*) from duckdb_tables() where schema_name = 'bronze'") == [
+        (0,)
+    ]

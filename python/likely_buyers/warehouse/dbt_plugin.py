@@ -57,7 +57,8 @@ class Plugin(BasePlugin):
         """Register what SQL cannot do by itself.
 
         plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, query_columns,
-        rows_are_by_line, check_mapping: as in `delivery`, with JSON for their arguments and {"result": …} or {"problem": words} for their answer.
+        rows_are_by_line, check_mapping: as in `delivery`, with JSON for their arguments and {"result": …} or
+        {"problem": words} for their answer.
         line_at(path, position, lines): as in `sources`.
         forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
