@@ -48,7 +48,7 @@
                 nullif({{ tried_as_text(given.price.value) }}, '') as source_price,
                 nullif({{ tried_as_text(given.quantity.value) }}, '') as source_quantity,
                 nullif(upper(trim({{ given.currency.text }})), '') as currency,
-                {{ left_out_name() }} as left_out,
+                {{ left_out_name(row_columns) }} as left_out,
                 {%- for column in row_columns %}
                 {{ sql_name(column.name) }} as {{ sql_name('source.' ~ column.name) }},
                 {%- endfor %}
@@ -81,9 +81,15 @@
     {{ 'lower(' ~ text ~ ') in (' ~ texts | join(', ') ~ ')' if texts else 'false' }}
 {%- endmacro %}
 
-{#- The name of the first condition of the mapping's leave_out that the row meets, or null. -#}
-{% macro left_out_name() -%}
-    {%- set conditions = event_mapping().get('leave_out') or {} -%}
+{#-
+    The name of the first condition of the mapping's leave_out that the row meets, or null. One on a column that no file
+    has had so far is not met.
+-#}
+{% macro left_out_name(row_columns) -%}
+    {%- set conditions = {} -%}
+    {%- for name, condition in (event_mapping().get('leave_out') or {}).items() if not row_columns or not absent_column(condition, row_columns) -%}
+        {%- do conditions.update({name: condition}) -%}
+    {%- endfor -%}
     {%- if conditions -%}
     case {% for name, condition in conditions.items() %}
         when coalesce({{ try_expression('(' ~ with_time_zone(condition) ~ ')') }}, false) then {{ sql_text(name) }}
@@ -117,14 +123,18 @@
     {% set expressions = [] %}
     {% for column in columns %}{% do expressions.append(mapping.get(column)) %}{% endfor %}
     {% for expression in expressions + users %}
-        {% set absent = namespace(found=false) %}
-        {% if expression and known %}
-            {% for name in referenced_columns(expression | string, known) if name | lower not in known %}{% set absent.found = true %}{% endfor %}
-        {% endif %}
-        {% do values.append('null' if not expression or absent.found
-            else try_expression(with_time_zone(expression | string)) | trim) %}
+        {% do values.append(try_expression(with_time_zone(expression | string)) | trim if expression else 'null') %}
     {% endfor %}
     {% set types = types_of(values, row_columns) %}
+    {% if not types %}
+        {#- some read a column that no file has had so far -#}
+        {% set present = [] %}
+        {% for expression in expressions + users %}
+            {% do present.append('null' if not expression or absent_column(expression, row_columns) else values[loop.index0]) %}
+        {% endfor %}
+        {% set values = present %}
+        {% set types = types_of(values, row_columns) or ['VARCHAR'] * values | length %}
+    {% endif %}
     {% for column in columns %}
         {% do given.update({column: {
             'value': values[loop.index0] if values[loop.index0] != 'null' or column != 'quantity' else '1',
@@ -152,17 +162,22 @@
     {% do return([given] if given is string or given is not sequence else given) %}
 {% endmacro %}
 
-{#- The engine's types of expressions over the rows; VARCHAR for all where it cannot be asked. -#}
+{#- The engine's types of expressions over the rows; none where it cannot evaluate one of them. -#}
 {% macro types_of(values, row_columns) %}
-    {% set types = [] %}
-    {% if execute and row_columns %}
-        {% set selected = [] %}
-        {% for value in values %}{% do selected.append(value ~ ' as c' ~ loop.index) %}{% endfor %}
-        {% set described = source_function('query_columns', {
-            'query': "select " ~ selected | join(', ') ~ " from (" ~ null_row(row_columns) ~ ") as mapped_rows"}) %}
-        {% if described.types %}{% do types.extend(described.types) %}{% endif %}
-    {% endif %}
-    {% do return(types or ['VARCHAR'] * values | length) %}
+    {% if not (execute and row_columns) %}{% do return(['VARCHAR'] * values | length) %}{% endif %}
+    {% set selected = [] %}
+    {% for value in values %}{% do selected.append(value ~ ' as c' ~ loop.index) %}{% endfor %}
+    {% do return(source_function('query_columns', {
+        'query': "select " ~ selected | join(', ') ~ " from (" ~ null_row(row_columns) ~ ") as mapped_rows"}).types) %}
+{% endmacro %}
+
+{#- The first column that an expression over the rows reads and they have not, as the engine has it; '' without one. -#}
+{% macro absent_column(expression, row_columns) %}
+    {% set answer = source_function('query_columns', {'query': "select (" ~ with_time_zone(expression | string) ~ ") as given from ("
+        ~ null_row(row_columns) ~ ") as mapped_rows"}) %}
+    {% set missing = modules.re.findall(
+        'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"', answer.failure or '') %}
+    {% do return(missing[0][0] or missing[0][1] if missing else '') %}
 {% endmacro %}
 
 {#- Text of an id: a whole number that came in a floating column is written as the number that it is. -#}

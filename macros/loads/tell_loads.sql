@@ -69,8 +69,33 @@
             {% endif %}
             {% do exceptions.warn("likely_buyers: " ~ message ~ " silver.quarantined_events and bronze.rejected_lines have them.") %}
         {% endif %}
+        {% set lines = run_query("select count(*) from " ~ ref('raw_events') ~ " where load_id in (" ~ pending ~ ")").columns[0].values()[0] %}
+        {% if lines and not counts[0] %}
+            {% do stop("the `rows` of the event mapping '" ~ var('event_mapping') ~ "' give no row for " ~ "{:,}".format(lines | int)
+                ~ " lines. The build stops before silver; bronze has the lines. Mend the mapping and run dbt build again.") %}
+        {% endif %}
+        {% do warn_of_imprecise_ids(pending) %}
         {% do warn_of_times(whole) %}
     {% endif %}
+{% endmacro %}
+
+{#- Ids that came as floating numbers beyond what those tell apart. -#}
+{% macro warn_of_imprecise_ids(pending) %}
+    {% set row_columns = mapped_row_columns() %}
+    {% for column in row_columns if column.type in ('DOUBLE', 'FLOAT') %}
+        {% for of in ['user_id', 'session_id', 'product_id'] %}
+            {% set expressions = user_id_expressions() if of == 'user_id' else [event_mapping().get(of)] %}
+            {% if column.name in expressions or sql_name(column.name) in expressions %}
+                {% set count = run_query("select count(*) from " ~ mapped_rows(raw_lines(pending)) ~ " as mapped_rows where abs("
+                    ~ sql_name(column.name) ~ ") >= 9007199254740992").columns[0].values()[0] %}
+                {% if count %}
+                    {% do exceptions.warn("likely_buyers: the column '" ~ column.name ~ "' has " ~ "{:,}".format(count | int)
+                        ~ " numbers of 2^53 or more in a floating type, which cannot tell neighbours apart: two ids may have become one "
+                        ~ of ~ ". Deliver it as whole numbers or as text.") %}
+                {% endif %}
+            {% endif %}
+        {% endfor %}
+    {% endfor %}
 {% endmacro %}
 
 {#- Times that were read in the wrong order of day and month, and files whose own time of change says nothing. -#}

@@ -23,6 +23,8 @@ MAPPING: dict[str, Any] = {
 def variables(path: Path, **changes: Any) -> dict[str, Any]:
     return {
         "events_path": str(path),
+        # half of the lines are broken on purpose
+        "stop_left_over": 1,
         "event_mapping": "mine",
         "event_mappings": {"mine": MAPPING | changes},
     }

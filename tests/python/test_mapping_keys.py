@@ -324,3 +324,39 @@ def test_a_key_that_cannot_be_meant(source: Source, keys: dict[str, Any], messag
     assert source.query("select count(*) from duckdb_tables() where schema_name = 'bronze'") == [
         (0,)
     ]
+
+
+def test_an_expression_may_be_anything_that_the_engine_speaks(source: Source) -> None:
+    """Lambdas, structs and lists: their names are no columns of the file."""
+    source.mapping = {
+        "rows": """
+            select lines.source_file, at_, who, unnest(from_json(items, '[{"sku": "varchar", "gone": "boolean"}]')) as item
+            from lines
+        """,
+        "event_time": "as_utc(at_)",
+        "event_type": "list_filter(['view', 'purchase'], lambda kind: kind <> 'view')[1]",
+        "user_id": ["never_there", "who"],
+        "product_id": "item.sku",
+        "brand": "no_such_column",
+        "leave_out": {"gone": "item.gone", "never": "no_such_column = 1"},
+    }
+    items = [{"sku": "a", "gone": False}, {"sku": "b", "gone": True}]
+    lines = [{"at_": 1767225600, "who": "u1", "items": items}]
+    (source.events / "1.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
+    source.built()
+    assert source.query("select user_id, product_id, event_type from silver.events") == [("u1", "a", "purchase")]
+    assert source.query("select left_out_as, line_count from silver.left_out_lines") == [("gone", 1)]
+
+
+def test_rows_that_give_none_are_told(source: Source) -> None:
+    source.mapping["rows"] = "select * from lines where false"
+    source.write("1.csv", "2026-01-01 10:00:00,view,u1,,1")
+    assert "give no row for 1 lines. The build stops before silver" in source.refused()
+
+
+def test_ids_beyond_what_a_floating_number_tells_apart_are_told(source: Source) -> None:
+    duckdb.sql(
+        "copy (select timestamp '2026-01-01 10:00:00' as t, 'view' as kind, 12345678901234567::double as u, 1.5 as p,"
+        f" 'o' as o) to '{source.events}/1.parquet'"
+    )
+    assert "the column 'u' has 1 numbers of 2^53 or more in a floating type" in source.built()

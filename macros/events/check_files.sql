@@ -67,10 +67,9 @@
     {% set users = user_id_expressions() %}
     {% set lost_users = [] %}
     {% for given in mapping_expressions() %}
-        {% set absent = [] %}
-        {% for name in referenced_columns(given.expression, names) if name | lower not in names %}{% do absent.append(name) %}{% endfor %}
+        {% set absent = '' if given.expression | lower in names else absent_column(given.expression, row_columns) %}
         {% if absent %}
-            {% set what = file_in_words(file) ~ " has no column '" ~ absent[0] ~ "', which the event mapping '"
+            {% set what = file_in_words(file) ~ " has no column '" ~ absent ~ "', which the event mapping '"
                 ~ var('event_mapping') ~ "' needs for '" ~ given.column ~ "' (" ~ given.expression | trim ~ "). Found: "
                 ~ file.columns | join(', ') ~ "." %}
             {% if given.column == 'user_id' %}{% do lost_users.append(given.expression) %}{% endif %}
