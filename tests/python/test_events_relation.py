@@ -15,7 +15,7 @@ from published_gold import PASSWORD, Postgres, postgres_server
 
 from likely_buyers.libpq import tls_options
 from likely_buyers.sources import SourceProblem
-from likely_buyers.sources.databases import literal
+from likely_buyers.sources.databases import literal, without_secrets
 from likely_buyers.sources.relation import Known, Relation, plan_relation
 
 MAPPING = {
@@ -302,6 +302,8 @@ def test_columns_come_and_go(postgres: psycopg.Connection[Any], bronze: Bronze) 
         f" from (values {clicks((3, 'c', '03'))}) as rows ({COLUMNS})"
     )
     bronze.load(NOT_KEYED)
+    # rows from before the column are read again beside those that have it
+    bronze.load(NOT_KEYED | {"lookback": "5 days"})
     assert bronze.rows("id, note, load_id") == [(1, None, 1), (2, None, 1), (3, "new", 2)]
     postgres.execute("alter table shop.clicks rename column updated_at to changed")
     told = bronze.refuses(NOT_KEYED)
@@ -352,6 +354,7 @@ def test_who_cannot_be_asked_is_told_without_the_password(
     told = bronze.refuses(KEYED)
     assert "Set PGPASSWORD (or PGPASSFILE)" in told
     assert "a wrong secret" not in told
+    assert without_secrets("refused:\na wrong secret") == "refused: ***"
     monkeypatch.delenv("PGPASSWORD")
     assert "Set PGPASSWORD (or PGPASSFILE)" in bronze.refuses(KEYED)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
