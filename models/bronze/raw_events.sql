@@ -12,7 +12,8 @@
 {%- set is_full = not is_incremental() %}
 {%- set files = [] %}
 {%- set load_id = 0 %}
-{%- if execute and flags.INTROSPECT %}
+{#- compiling, linting and making the docs look at no file -#}
+{%- if execute and flags.WHICH in ['build', 'run', 'retry'] %}
 {%- set load_id = next_load_id(is_full) %}
 {%- set files = files_to_read(plan_delivery(is_full, load_id, this)) %}
 {%- set columns = raw_columns(files, none if is_full else this, warned=true) %}

@@ -25,8 +25,8 @@ class StatePaths(dbtPlugin):
     def initialize(self) -> None:
         """Called by dbt for each command. Another project in the same environment is left alone."""
         context = click.get_current_context(silent=True)
-        # who uses dbt as a library, as sqlfluff does, has no command and names its own paths
-        if self.project_name != _PROJECT or context is None:
+        # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
+        if self.project_name != _PROJECT or context is None or "project" not in (context.obj or {}):
             return
         _work_in_the_project(context)
         _keep_artifacts(context)
