@@ -64,7 +64,9 @@ def texts(encoding: str = "utf-8") -> st.SearchStrategy[str]:
         ]
     )
     letters = st.characters(
-        codec=encoding, exclude_categories=("Cs", "Cc"), exclude_characters="\u2028\u2029\x85\ufeff¥\u203e"
+        codec=encoding,
+        exclude_categories=("Cs", "Cc"),
+        exclude_characters="\u2028\u2029\x85\ufeff¥\u203e",
     )
     pieces = (special | letters).filter(lambda text: can_be_written(text, encoding))
     return st.lists(pieces, max_size=6).map("".join)
