@@ -8,7 +8,7 @@
 {% macro check_files(files, raw) %}
     {% set everything = [] %}
     {% for column in raw.values() %}{% do everything.append({'name': column.name, 'type': column.type}) %}{% endfor %}
-    {% set seen = [] %}
+    {% set seen, lacking = [], [] %}
     {% set of_sources = {} %}
     {% if event_mapping().get('sources') %}
         {% for source, names in columns_of_sources(files).items() %}
@@ -28,13 +28,16 @@
             {% do columns.append({'name': name, 'type': raw[name | lower].type}) %}
         {% endfor %}
         {% set columns = columns or everything %}
-        {% if [columns, file.source] not in seen or file.format != 'json' %}
-            {% do check_file(file, columns, of_sources, [columns, file.source] in seen) %}
+        {% set was_seen = [columns, file.source] in seen %}
+        {#- thousands of files alike are checked once, unless each of them lacks something -#}
+        {% if not was_seen or file.format != 'json' and [columns, file.source] in lacking %}
+            {% if check_file(file, columns, of_sources, was_seen) %}{% do lacking.append([columns, file.source]) %}{% endif %}
             {% do seen.append([columns, file.source]) %}
         {% endif %}
     {% endfor %}
 {% endmacro %}
 
+{#- Whether the file lacks a column that the mapping can do without. -#}
 {% macro check_file(file, columns, of_sources, was_evaluated) %}
     {% set mapping = event_mapping() %}
     {% set whose = "the event mapping '" ~ var('event_mapping') ~ "'" %}
@@ -66,9 +69,11 @@
     {% endfor %}
     {% set users = user_id_expressions() %}
     {% set lost_users = [] %}
+    {% set state = namespace(lacks=false) %}
     {% for given in mapping_expressions() %}
         {% set absent = '' if given.expression | lower in names else absent_column(given.expression, row_columns) %}
         {% if absent %}
+            {% set state.lacks = true %}
             {% set what = file_in_words(file) ~ " has no column '" ~ absent ~ "', which the event mapping '"
                 ~ var('event_mapping') ~ "' needs for '" ~ given.column ~ "' (" ~ given.expression | trim ~ "). Found: "
                 ~ file.columns | join(', ') ~ "." %}
@@ -91,6 +96,7 @@
             {% endif %}
         {% endif %}
     {% endfor %}
+    {% do return(state.lacks) %}
 {% endmacro %}
 
 {% macro file_in_words(file) %}
