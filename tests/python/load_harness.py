@@ -64,7 +64,7 @@ class LoadHarness:
         self._environment.globals["return"] = self._return
         self._macros = {
             name: self._callable(name, parameters, text)
-            for path in ("ingest/read_events", "ingest/raw_columns", "ingest/load_hooks",
+            for path in ("ingest/read_events", "ingest/raw_columns", "loads/load_hooks",
                          "ingest/delivery", "text/sql_literals")
             for name, parameters, text in self._texts(PROJECT / f"macros/{path}.sql")
         }  # fmt: skip

@@ -330,7 +330,9 @@ def test_an_expression_may_be_anything_that_the_engine_speaks(source: Source) ->
     """Lambdas, structs and lists: their names are no columns of the file."""
     source.mapping = {
         "rows": """
-            select lines.source_file, at_, who, unnest(from_json(items, '[{"sku": "varchar", "gone": "boolean"}]')) as item
+            select
+                lines.source_file, at_, who,
+                unnest(from_json(items, '[{"sku": "varchar", "gone": "boolean"}]')) as item
             from lines
         """,
         "event_time": "as_utc(at_)",
@@ -344,8 +346,12 @@ def test_an_expression_may_be_anything_that_the_engine_speaks(source: Source) ->
     lines = [{"at_": 1767225600, "who": "u1", "items": items}]
     (source.events / "1.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
     source.built()
-    assert source.query("select user_id, product_id, event_type from silver.events") == [("u1", "a", "purchase")]
-    assert source.query("select left_out_as, line_count from silver.left_out_lines") == [("gone", 1)]
+    assert source.query("select user_id, product_id, event_type from silver.events") == [
+        ("u1", "a", "purchase")
+    ]
+    assert source.query("select left_out_as, line_count from silver.left_out_lines") == [
+        ("gone", 1)
+    ]
 
 
 def test_rows_that_give_none_are_told(source: Source) -> None:

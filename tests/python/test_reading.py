@@ -408,6 +408,11 @@ READ: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[tuple[Any, ..
     "no quotes, escapes": (
         {"a.tsv": "a\tb\n1\t2\\\t2\n3\t4\\\n4\n"}, {"quote": "none", "escape": "\\"},
         [("1", "2\t2"), ("3", "4\n4")], []),
+    "no quotes, escapes, mixed line ends": (
+        {"a.tsv": b"a\tb\r\n1\t2\\\t2\n3\t4\\\n4\r\n"}, {"quote": "none", "escape": "\\"},
+        [("1", "2\t2"), ("3", "4\n4")], []),
+    "a lone carriage return in JSON": (
+        {"a.json": b'{"a":\r"1", "b":\r"2"}\r\n{"a": "3",\r"b": "4"}\n'}, {}, PAIRS, []),
     "names given": ({"a.csv": "1,2\n3,4\n"}, {"header": False, "columns": ["a", "b"]}, PAIRS, []),
     "names in a file": (
         {"a.csv": "1,2\n3,4\n", "_names/h.txt": "a\tb\n"}, {"header": False, "columns": "_names/h.txt"}, PAIRS, []),
