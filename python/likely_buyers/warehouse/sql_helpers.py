@@ -108,8 +108,12 @@ def _zones() -> Mapping[str, str]:
     """IANA names by every known name in lower case."""
     with resources.files(__package__).joinpath("zone_names.csv").open(encoding="utf-8") as file:
         other_names = {row["name"].lower(): row["zone"] for row in csv.DictReader(file)}
-    # Factory is the zone of a computer that nobody has told its zone
-    iana_names = (name for name in _icu_names() if not _is_strange(name) and name != "Factory")
+    # Factory is the zone of a computer that nobody has told its zone; SystemV's are of ICU only
+    iana_names = (
+        name
+        for name in _icu_names()
+        if not _is_strange(name) and name != "Factory" and not name.startswith("SystemV/")
+    )
     return other_names | {name.lower(): name for name in iana_names}
 
 
@@ -139,7 +143,7 @@ def _zone_name() -> str:
     found = _let(
         "place",
         "strpos(known, line)",
-        "case when place > 0 and not contains(line[2:], chr(10))"
+        "case when place > 0"
         " then split_part(substr(known, place + length(line), 64), chr(10), 1) end",
     )
     return _let("line", f"chr(10) || lower({_trimmed('name')}) || '='", _let("known", lines, found))
@@ -260,6 +264,7 @@ def _time_of_text(txt: str) -> str:
     reads +25:00 and +05:75, and is slow without one.
     """
     local = _in_zone(f"try_cast({txt} as timestamp)")
+    offset = r"[+-](0\d|1[0-5])(:?[0-5]\d(:?[0-5]\d)?)?$"
     slow = _let(
         "bare", _trimmed(txt), f"coalesce({_time_of_parts('bare')}, {_epoch_of_text('bare')})"
     )
@@ -274,7 +279,8 @@ def _time_of_text(txt: str) -> str:
                 when not contains({txt}, '+') and {txt} not like '%-%-%-%'
                     and ({_IN_UTC} or regexp_matches({txt}, '\d$'))
                     then {local}
-                when regexp_matches({txt}, '\d ?[+-](0\d|1[0-5])(:?[0-5]\d(:?[0-5]\d)?)?$')
+                when regexp_matches({txt}, '\d{offset}') then try_cast({txt} as timestamptz)
+                when regexp_matches({txt}, '\d {offset}')
                     then try_cast(replace(replace({txt}, ' -', '-'), ' +', '+') as timestamptz)
             end,
             {slow}
