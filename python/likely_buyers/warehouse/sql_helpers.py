@@ -108,8 +108,12 @@ def _zones() -> Mapping[str, str]:
     """IANA names by every known name in lower case."""
     with resources.files(__package__).joinpath("zone_names.csv").open(encoding="utf-8") as file:
         other_names = {row["name"].lower(): row["zone"] for row in csv.DictReader(file)}
-    # Factory is the zone of a computer that nobody has told its zone
-    iana_names = (name for name in _icu_names() if not _is_strange(name) and name != "Factory")
+    # Factory is the zone of a computer that nobody has told its zone; SystemV's are of ICU only
+    iana_names = (
+        name
+        for name in _icu_names()
+        if not _is_strange(name) and name != "Factory" and not name.startswith("SystemV/")
+    )
     return other_names | {name.lower(): name for name in iana_names}
 
 
@@ -134,15 +138,13 @@ def _bound_late(parameter: str) -> str:
 
 
 def _zone_name() -> str:
-    """A search in one long text: a map of 900 names takes ten times as long to be created for each cursor."""
+    """A search in one long text: a map of 900 names takes ten times as long to be created for each cursor.
+
+    The text is named once, and not by a lambda, which would copy it for each row.
+    """
     lines = _quoted("".join(f"\n{name}={zone}" for name, zone in _zones().items()) + "\n")
-    found = _let(
-        "place",
-        "strpos(known, line)",
-        "case when place > 0 and not contains(line[2:], chr(10))"
-        " then split_part(substr(known, place + length(line), 64), chr(10), 1) end",
-    )
-    return _let("line", f"chr(10) || lower({_trimmed('name')}) || '='", _let("known", lines, found))
+    line = f"chr(10) || lower({_trimmed('name')}) || '='"
+    return f"nullif(split_part(split_part({lines}, {line}, 2), chr(10), 1), '')"
 
 
 def _in_utc(wall_time: str) -> str:
@@ -204,13 +206,21 @@ def _time_of_parts(txt: str) -> str:
             || case mail.second when '' then ':00' else mail.second end,
             '%d %b %Y %H:%M:%S'
         )"""
-    # a weekday that is not the date's makes the text unreadable: one of the two is wrong
+    zone = "case place when '' then zone else place end"
+    # a weekday that is not the date's makes the text unreadable: one of the two is wrong. In a lambda `zone_name` takes
+    # twenty times as long as a cast, which is right about names with a slash.
     instant = f"""
         case
+            when wall_time is null then null
             when lower(mail.weekday) not in ('', lower(strftime(wall_time, '%a'))) then null
+            when place = '' and {_IN_UTC} then {_in_utc("wall_time")}
             else coalesce(
                 make_timestamptz(epoch_us(wall_time) - 1000000 * {_offset("place")}),
-                timezone(zone_name(case place when '' then zone else place end), wall_time)
+                case
+                    when regexp_full_match({zone}, '[A-Za-z_]+(/[A-Za-z0-9_+-]+)+')
+                        then try_cast(wall_time::varchar || ' ' || {zone} as timestamptz)
+                end,
+                timezone(zone_name({zone}), wall_time)
             )
         end"""
     instant = _let("place", "iso.place || mail.place", instant)
@@ -260,6 +270,7 @@ def _time_of_text(txt: str) -> str:
     reads +25:00 and +05:75, and is slow without one.
     """
     local = _in_zone(f"try_cast({txt} as timestamp)")
+    offset = r"[+-](0\d|1[0-5])(:?[0-5]\d(:?[0-5]\d)?)?$"
     slow = _let(
         "bare", _trimmed(txt), f"coalesce({_time_of_parts('bare')}, {_epoch_of_text('bare')})"
     )
@@ -269,14 +280,17 @@ def _time_of_text(txt: str) -> str:
                 when strlen({txt}) = 19 and strpos({txt}, ':') = 14 and ({_IN_UTC} or not suffix({txt}, 'Z'))
                     then {local}
                 when strpos({txt}, '-') <> 5 then null
+                when strlen({txt}) = 10 then {local}
                 when suffix({txt}, 'Z') or suffix({txt}, ' UTC') then {_in_utc(f"try_cast({txt} as timestamp)")}
                 when strpos({txt}, ':') <> 14 then null
                 when not contains({txt}, '+') and {txt} not like '%-%-%-%'
                     and ({_IN_UTC} or regexp_matches({txt}, '\d$'))
                     then {local}
-                when regexp_matches({txt}, '\d ?[+-](0\d|1[0-5])(:?[0-5]\d(:?[0-5]\d)?)?$')
+                when regexp_matches({txt}, '\d{offset}') then try_cast({txt} as timestamptz)
+                when regexp_matches({txt}, '\d {offset}')
                     then try_cast(replace(replace({txt}, ' -', '-'), ' +', '+') as timestamptz)
             end,
+            {_epoch_of_text(txt)},
             {slow}
         )"""
 
