@@ -1,7 +1,6 @@
 {#-
     The files of this load, settled before a line of them is read (`plan_delivery` in python/likely_buyers/sources says
-    what is in a file): checked against the mapping, so that what cannot become events stops the build with nothing
-    written. is_full: raw_events is built anew.
+    what is in a file). is_full: raw_events is built anew.
 -#}
 {% macro plan_delivery(is_full, load_id, raw_events=none) %}
     {% set known = [] %}
@@ -40,8 +39,8 @@
         {% if not file.columns %}
             {% do exceptions.warn("likely_buyers: the file '" ~ file.path ~ "' is empty: no line in it.") %}
         {% elif file.renamed %}
-            {% do exceptions.warn("likely_buyers: the header of '" ~ file.path ~ "' has names that are empty or come twice; "
-                ~ "bronze calls these columns " ~ file.renamed | join(', ') ~ ".") %}
+            {% do exceptions.warn("likely_buyers: the header of '" ~ file.path
+                ~ "' has names that are empty or come twice; bronze calls these columns " ~ file.renamed | join(', ') ~ ".") %}
         {% endif %}
     {% endfor %}
     {% do return(delivery) %}
@@ -49,7 +48,7 @@
 
 {#- A function of the plugin (python/likely_buyers/warehouse/dbt_plugin.py) that takes and gives JSON. -#}
 {% macro source_function(name, request) %}
-    {% if not execute %}{% do return({'files': [], 'columns': [], 'types': []}) %}{% endif %}
+    {% if not execute %}{% do return({'files': [], 'columns': {}, 'types': []}) %}{% endif %}
     {% set answer = fromjson(run_query(
         "select " ~ name ~ "(" ~ sql_text(tojson(request)) ~ ")").columns[0].values()[0]) %}
     {% if answer.problem %}

@@ -61,9 +61,7 @@
         'relation': events_relation(), 'from_clause': relation | string if relation is not none else none,
         'register': register, 'load_id': load_id, 'raw_events': none if is_full else raw_events | string,
     }) %}
-    {% for words in delivery.told %}
-        {% do log("likely_buyers: " ~ words, info=true) %}
-    {% endfor %}
+    {% for words in delivery.told %}{% do log("likely_buyers: " ~ words, info=true) %}{% endfor %}
     {% do return(delivery) %}
 {% endmacro %}
 

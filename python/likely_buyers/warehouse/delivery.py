@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources import Reading, SourceProblem
+from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.json_text import count_lines
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import (
@@ -44,6 +45,7 @@ class Delivery:
                 self.mend_file,
                 self.check_unchanged,
                 self.query_columns,
+                self.raw_columns,
                 self.rows_are_by_line,
             )
         }
@@ -149,6 +151,11 @@ class Delivery:
             except duckdb.Error as error:
                 return {"failure": str(error), "columns": [], "types": []}
         return {"columns": [row[0] for row in rows], "types": [row[1] for row in rows]}
+
+    def raw_columns(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The columns of raw_events once the files are in it, and what is to be told of them."""
+        columns, told = raw_columns(request["files"], request["known"])
+        return {"columns": columns, "told": told}
 
     def rows_are_by_line(self, request: dict[str, Any]) -> bool:
         """Whether a SELECT over `lines` makes its rows of one line each: no join, group, window, sort or limit."""
