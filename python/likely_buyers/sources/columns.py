@@ -31,9 +31,9 @@ def raw_columns(
             column["type"] = _common_type(earlier, type_)
             if column["type"] == "VARCHAR" != earlier:
                 told.append(
-                    f"the column '{name}' of the file '{file['path']}' is {type_}, and was {earlier} in files before it."
-                    " bronze.raw_events keeps it as text from now on, each value as it is written: 42 and 42.0 are two"
-                    " values. If that is not meant, deliver the file with the type of before."
+                    f"the column '{name}' of the file '{file['path']}' is {type_}, and was {earlier} in files before"
+                    " it. bronze.raw_events keeps it as text from now on, each value as it is written: 42 and 42.0 are"
+                    " two values. If that is not meant, deliver the file with the type of before."
                 )
     return columns, told
 
