@@ -108,7 +108,7 @@
     {% for file in files %}
         {% set alike = [] %}
         {% for key in ['format', 'columns', 'types', 'delimiter', 'quote', 'escape', 'nulls', 'skip', 'compression', 'json_kind', 'new_line', 'json_keys'] %}
-            {% do alike.append(file[key]) %}
+            {% do alike.append(file[key] if key in file else none) %}
         {% endfor %}
         {% do groups.setdefault(tojson(alike), []).append(file) %}
     {% endfor %}

@@ -127,7 +127,7 @@ def test_an_optional_column_that_is_missing_is_null(
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
-        ({"event_mapping": "shopify"}, "unknown event mapping 'shopify'. vars.event_mappings has:"),
+        ({"event_mapping": "magento"}, "unknown event mapping 'magento'. vars.event_mappings has:"),
         ({"event_mapping": "m", "event_mappings": {"m": {"event_time": "t", "event_type": "e"}}},
          "event mapping 'm' lacks the required column 'user_id'"),
         ({"as_of": "9 November"}, "vars.as_of must be a date as YYYY-MM-DD"),

@@ -690,7 +690,9 @@ def events_of(installation: Installation) -> list[Event]:
 def left_out_of(installation: Installation) -> dict[str, int]:
     """Rows that are no events on purpose, by the name that the mapping gives."""
     return dict(
-        installation.query("select left_out_as, count(*) from silver.left_out_lines group by 1")
+        installation.query(
+            "select left_out_as, cast(sum(line_count) as bigint) from silver.left_out_lines group by 1"
+        )
     )  # type: ignore[arg-type]
 
 
