@@ -580,7 +580,8 @@ def matomo(folder: Path) -> None:
 
 
 EXPORTS = {
-    "ga4": Export(ga4, GA4_EVENTS, GA4_LEFT_OUT, ["missing_user_id"]),
+    # the checkout is in both tables
+    "ga4": Export(ga4, GA4_EVENTS, GA4_LEFT_OUT | {"checkout": 2}, ["missing_user_id"]),
     "ga4-parquet": Export(ga4_parquet, GA4_EVENTS, GA4_LEFT_OUT, ["missing_user_id"]),
     "shopify": Export(
         shopify,
