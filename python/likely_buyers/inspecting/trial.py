@@ -2,9 +2,10 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ def run_trial(
     """
     folder.mkdir(parents=True)
     profile = _profile(project, folder)
+    # a mapping that joins a model of dbt needs whatever that is made from
+    if not any("ref(" in str(pattern) for pattern in (mapping.get("sources") or {}).values()):
+        project = replace(
+            project, project_dir=_what_is_needed(project.project_dir, folder / "project")
+        )
     sampled = (
         project.with_var("events_path", events_path)
         .with_var("event_mappings", {name: dict(mapping)})
@@ -79,6 +85,23 @@ def run_trial(
     if problem:
         raise InspectionImpossible(_in_words(problem))
     return _result(folder / DATABASE_FILE, [_in_words(warning) for warning in warnings])
+
+
+def _what_is_needed(project_dir: Path, folder: Path) -> Path:
+    """A copy of the project without what comes after silver: dbt reads it in two thirds of the time."""
+    folder.mkdir()
+    for path in project_dir.iterdir():
+        if path.suffix in (".yml", ".yaml"):
+            shutil.copy(path, folder)
+    # dbt does not follow links to folders
+    for name in (
+        *("macros", "seeds", "dbt_packages", "tests/generic"),
+        *("models/bronze", "models/silver"),
+    ):
+        if (project_dir / name).is_dir():
+            tests_of_models = shutil.ignore_patterns("*unit_tests.yml")
+            shutil.copytree(project_dir / name, folder / name, ignore=tests_of_models)
+    return folder
 
 
 @contextmanager
