@@ -46,7 +46,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="likely_buyers_loads_") as temporary:
         folder = (options.folder or Path(temporary)).resolve()
         events = int(options.events * 1e6)
-        files = {ending: generated(folder / f"{events}_{ending}", events, ending) for ending in GOALS}
+        files = {
+            ending: generated(folder / f"{events}_{ending}", events, ending) for ending in GOALS
+        }
         before = earlier_commit(folder / "before")
         print("| loading | before, s | now, s | times as fast | goal |\n|---|---|---|---|---|")
         for ending, goal in GOALS.items():

@@ -88,7 +88,7 @@ def run_trial(
 
 
 def _what_is_needed(project_dir: Path, folder: Path) -> Path:
-    """A copy of the project without what comes after silver: dbt reads it in two thirds of the time."""
+    """A copy of the project without what comes after the events: dbt reads it in half of the time."""
     folder.mkdir()
     for path in project_dir.iterdir():
         if path.suffix in (".yml", ".yaml"):
@@ -99,8 +99,11 @@ def _what_is_needed(project_dir: Path, folder: Path) -> Path:
         *("models/bronze", "models/silver"),
     ):
         if (project_dir / name).is_dir():
-            tests_of_models = shutil.ignore_patterns("*unit_tests.yml")
-            shutil.copytree(project_dir / name, folder / name, ignore=tests_of_models)
+            later = shutil.ignore_patterns(
+                *("*unit_tests.yml", "*user_features*", "user_days.sql"),
+                *("gold", "features", "statistics"),
+            )
+            shutil.copytree(project_dir / name, folder / name, ignore=later)
     return folder
 
 
