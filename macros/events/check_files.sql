@@ -51,7 +51,7 @@
         {% set added = [] %}
         {% for name in (absent_keys(lines) if file.format == 'json' else []) %}{% do added.append({'name': name, 'type': 'VARCHAR'}) %}{% endfor %}
         {% set answer = source_function('query_columns', {
-            'query': rows_over(null_row(columns + added), of_source), 'problem_is_answer': true}) %}
+            'query': rows_over(null_row(columns + added), of_source)}) %}
         {% if answer.failure %}
             {% do stop(whose ~ " gives `rows` that cannot be evaluated over the columns of " ~ file_in_words(file) ~ ": "
                 ~ answer.failure.split('\n')[0].rstrip('.') ~ ". Found: " ~ file.columns | join(', ')
@@ -85,7 +85,7 @@
             {% endif %}
         {% elif not was_evaluated %}
             {#- mapped_rows.* beside it: an expression over all rows together, as max() is, is refused -#}
-            {% set answer = source_function('query_columns', {'problem_is_answer': true, 'query': "select " ~ given.typed
+            {% set answer = source_function('query_columns', {'query': "select " ~ given.typed
                 ~ ", mapped_rows.* from (" ~ null_row(row_columns) ~ ") as mapped_rows"}) %}
             {% if answer.failure %}
                 {% do stop(whose ~ " gives for '" ~ given.column ~ "' an expression that cannot be evaluated: "

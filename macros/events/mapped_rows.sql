@@ -72,8 +72,7 @@
 
 {#- Select of the lines of some loads; a key that no JSON so far had is null. -#}
 {% macro raw_lines(pending) -%}
-    select *
-    {%- for name in absent_keys() %}, cast(null as {{ dbt.type_string() }}) as {{ sql_name(name) }}{% endfor %}
+    select * {{- absent_key_columns() }}
     from {{ ref('raw_events') }}
     where load_id in ({{ pending }})
 {%- endmacro %}
@@ -105,8 +104,7 @@
         {% for attempt in range(30) %}
             {% set added = [] %}
             {% for name in names %}{% do added.append(", cast(null as varchar) as " ~ sql_name(name)) %}{% endfor %}
-            {% set answer = source_function('query_columns', {'query': rows_over("select *" ~ added | join('') ~ " from (" ~ lines ~ ") as lines"),
-                'problem_is_answer': true}) %}
+            {% set answer = source_function('query_columns', {'query': rows_over("select *" ~ added | join('') ~ " from (" ~ lines ~ ") as lines")}) %}
             {% set missing = modules.re.findall('Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"', answer.failure or '') %}
             {% if not missing %}{% do return(names) %}{% endif %}
             {% set name = missing[0][0] or missing[0][1] %}

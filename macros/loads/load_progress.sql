@@ -85,6 +85,13 @@
     {{ loads_taken_in(of_model) }} and exists ({{ pending_loads(of_model) }})
 {%- endmacro %}
 
+{#- Pre-hook of events, the first of its transaction: a warehouse from before events had a currency gets the column. -#}
+{% macro add_currency_to_earlier_events() %}
+    {% if is_incremental() and 'currency' not in adapter.get_columns_in_relation(this) | map(attribute='name') %}
+        alter table {{ this }} add column currency {{ dbt.type_string() }};
+    {% endif %}
+{% endmacro %}
+
 {#-
     Pre-hook of events told by a key: those that the new lines speak of leave, to be made of all their versions anew. One
     whose version that is kept is left out on purpose does not come back.

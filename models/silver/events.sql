@@ -4,6 +4,7 @@
         incremental_strategy="delete+insert",
         unique_key=["event_id", "event_date"] if event_key_is_whole_line() else "event_id",
         pre_hook=[
+            "{{ add_currency_to_earlier_events() }}",
             "{{ begin_loads('raw_events', on_every_load=not rows_are_by_line()) }}",
             "{{ remove_touched_events() if not event_key_is_whole_line() }}",
         ],

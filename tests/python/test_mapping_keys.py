@@ -366,3 +366,19 @@ def test_ids_beyond_what_a_floating_number_tells_apart_are_told(source: Source) 
         f" 'o' as o) to '{source.events}/1.parquet'"
     )
     assert "the column 'u' has 1 numbers of 2^53 or more in a floating type" in source.built()
+
+
+def test_events_of_a_warehouse_from_before_they_had_a_currency(source: Source) -> None:
+    source.write("1.csv", "2026-01-01 10:00:00,purchase,u1,10,1")
+    source.built()
+    with duckdb.connect(str(source.warehouse.state / "likely_buyers.duckdb")) as connection:
+        connection.execute("create table kept as select * exclude (currency) from silver.events")
+        connection.execute("drop table silver.events")
+        connection.execute("create table silver.events as from kept")
+        connection.execute("drop table kept")
+    source.write("2.csv", "2026-01-02 10:00:00,purchase,u2,10,1")
+    source.built()
+    assert source.query("select user_id, currency from silver.events order by 1") == [
+        ("u1", None),
+        ("u2", None),
+    ]
