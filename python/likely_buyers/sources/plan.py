@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import xxhash
 
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.header import footer_bytes, read_header
@@ -174,7 +175,7 @@ def _look_at_parquet(
     staging: Path,
     cursor: duckdb.DuckDBPyConnection,
 ) -> None:
-    digest = hashlib.sha256()
+    digest = xxhash.xxh3_128()
     pieces: Iterator[bytes] = chunks(local, "none", file.member, on_raw=digest.update)
     if file.member:
         local = _staged(file, staging)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from likely_buyers.sources.errors import SourceProblem
 
-CHUNK_BYTES = 1 << 22
+# what fits the processor's cache is read fastest
+CHUNK_BYTES = 1 << 20
 
 
 def compression_of(name: str) -> str:

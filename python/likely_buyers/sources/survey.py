@@ -1,10 +1,11 @@
 """A file's lines, counted without a parser, and what its bytes tell: encoding, line ends, content."""
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import xxhash
 
 from likely_buyers.sources.encodings import likely_encoding, marked_encoding, unmarked_encoding
 from likely_buyers.sources.errors import SourceProblem
@@ -57,7 +58,7 @@ def survey(
         SourceProblem: it is damaged, or not in the encoding that it should be in.
     """
     found = Survey()
-    digest = hashlib.sha256()
+    digest = xxhash.xxh3_128()
     stream = chunks(path, compression, member, on_raw=digest.update)
     first = next(stream, b"")
     marked = marked_encoding(first)
