@@ -4,6 +4,6 @@ dbt_project.yml cannot: `target-path` is deprecated there (each command warns, a
 `log-path` is not rendered, so that it cannot name the folder that the environment does.
 """
 
-from likely_buyers.warehouse.dbt_paths import StatePaths
+from likely_buyers.dbt.paths import StatePaths
 
 plugins = [StatePaths]

@@ -46,7 +46,7 @@
     {% do return(delivery) %}
 {% endmacro %}
 
-{#- A function of the plugin (python/likely_buyers/warehouse/dbt_plugin.py) that takes and gives JSON. -#}
+{#- A function of the plugin (python/likely_buyers/dbt/plugin.py) that takes and gives JSON. -#}
 {% macro source_function(name, request) %}
     {% if not execute %}{% do return({'files': [], 'columns': {}, 'types': []}) %}{% endif %}
     {% set answer = fromjson(run_query(

@@ -1,6 +1,6 @@
 """One row per user: the champion's probability of a purchase in [as_of, as_of + horizon_days)."""
 
-from likely_buyers.jobs import score_users
+from likely_buyers.dbt.jobs import score_users
 
 
 def model(dbt, session):

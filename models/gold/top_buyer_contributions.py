@@ -1,6 +1,6 @@
 """One row per selected user and reason_rank: the features that raise the user's score most."""
 
-from likely_buyers.jobs import explain_buyers
+from likely_buyers.dbt.jobs import explain_buyers
 
 
 def model(dbt, session):

@@ -1,6 +1,6 @@
 """One row per past cutoff, population, method and metric: what each would have been worth. `likely-buyers backtest`."""
 
-from likely_buyers.jobs import run_backtest
+from likely_buyers.dbt.jobs import run_backtest
 
 
 def model(dbt, session):

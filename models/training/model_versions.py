@@ -1,6 +1,6 @@
 """One row per trained version of the model; building it trains one more. Run by `likely-buyers train`."""
 
-from likely_buyers.jobs import train_version
+from likely_buyers.dbt.jobs import train_version
 
 
 def model(dbt, session):

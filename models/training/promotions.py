@@ -1,6 +1,6 @@
 """One row per promotion in the registry's ledger: which version was champion from when until when."""
 
-from likely_buyers.jobs import list_promotions
+from likely_buyers.dbt.jobs import list_promotions
 
 
 def model(dbt, session):

@@ -10,7 +10,7 @@ import altair as alt
 import duckdb
 import pandas as pd
 
-from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
+from likely_buyers.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 LABELS = {
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--population", default="customers", choices=["customers", "users"])
     parser.add_argument("--out", type=Path, default=PROJECT / "models" / "training" / "pictures")
     options = parser.parse_args()
-    with duckdb.connect(str(state_folder() / DATABASE_FILE), read_only=True) as connection:
+    with duckdb.connect(str(Settings.of().database), read_only=True) as connection:
         deciles = connection.execute(DECILES, [options.population]).df()
     options.out.mkdir(exist_ok=True)
     reliability(deciles).save(str(options.out / "reliability.svg"))

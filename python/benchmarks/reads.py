@@ -24,8 +24,8 @@ from deltalake import DeltaTable, write_deltalake
 from rich.console import Console
 from rich.table import Table
 
+from likely_buyers.database import connect
 from likely_buyers.publishing import GoldTable, PassedBuild, Places, publish
-from likely_buyers.warehouse.state import connect
 
 FIRST_DAY = date(2020, 1, 1)
 VERSIONS = (1, 2)

@@ -20,8 +20,8 @@ from peers import SPARK_PYTHON, run_floor, run_pandas, run_pyspark
 from shops import PROJECT, champion, deliver, hold_back_last_day, shop
 from table import AGAIN, FULL, NEW_DAY, PANDAS, PYSPARK, TWICE, Measured, markdown
 
+from likely_buyers.settings import DATABASE_FILE, Settings
 from likely_buyers.terminal import say
-from likely_buyers.warehouse.state import DATABASE_FILE, state_folder
 
 PARTS = ("again", "daily", "twice", "pandas", "pyspark", "floor")
 # Above this pandas needs more memory than machines of two cores have.
@@ -56,7 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--out",
         type=Path,
-        default=state_folder(PROJECT) / "benchmarks.md",
+        default=Settings.of(PROJECT).state / "benchmarks.md",
         help="the file to write (default: benchmarks.md in the state folder)",
     )
     parser.add_argument("--cores", type=int, default=2, help="cores for everybody (default: 2)")

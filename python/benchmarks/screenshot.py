@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from likely_buyers.warehouse.state import state_folder
+from likely_buyers.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -18,7 +18,9 @@ PROJECT = Path(__file__).resolve().parents[2]
 def main() -> None:
     """Take the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", nargs="?", type=Path, default=state_folder(PROJECT) / "report.html")
+    parser.add_argument(
+        "page", nargs="?", type=Path, default=Settings.of(PROJECT).state / "report.html"
+    )
     parser.add_argument("--out", type=Path, default=PROJECT / "models/gold/pictures/report.png")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=1880)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from measure import run
 
+from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.registry import Registry
-from likely_buyers.simulate import SimulationSettings, simulate_shop
 from likely_buyers.terminal import say
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -1,4 +1,4 @@
-"""Errors that say what to do are shown without a traceback."""
+"""The base class of every error that says what to do, and how such an error is shown: without a traceback."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -8,37 +8,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class ProjectError(Exception):
+class LikelyBuyersError(Exception):
+    """Base class of the errors of all rooms: the message says what was expected and found, and the remedy."""
+
+
+class ProjectError(LikelyBuyersError):
     """dbt could not do what a command needs; the message is dbt's own."""
-
-
-def expected_errors() -> tuple[type[Exception], ...]:
-    """The base classes of our rooms' errors."""
-    from likely_buyers.explaining import ExplainingError
-    from likely_buyers.inspecting.errors import InspectionImpossible
-    from likely_buyers.promotion import NotEarned
-    from likely_buyers.publishing.errors import PublishingError
-    from likely_buyers.registry import RegistryError
-    from likely_buyers.report import ReportImpossible
-    from likely_buyers.scoring import ScoringError
-    from likely_buyers.simulate import SimulationError
-    from likely_buyers.training import TrainingError
-    from likely_buyers.warehouse.state import BadSetting, DatabaseInUse
-
-    return (
-        BadSetting,
-        DatabaseInUse,
-        ExplainingError,
-        InspectionImpossible,
-        NotEarned,
-        ProjectError,
-        PublishingError,
-        RegistryError,
-        ReportImpossible,
-        ScoringError,
-        SimulationError,
-        TrainingError,
-    )
 
 
 def without_traceback(function: Callable[P, R]) -> Callable[P, R]:
@@ -48,7 +23,7 @@ def without_traceback(function: Callable[P, R]) -> Callable[P, R]:
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
             return function(*args, **kwargs)
-        except expected_errors() as error:
+        except LikelyBuyersError as error:
             raise error.with_traceback(None) from None
 
     return call

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from rich.console import Console
 
 from likely_buyers.cli.past_days import PastDays
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import BackfillImpossible, BackfillTarget, backfill_scores
 from likely_buyers.terminal import say
 

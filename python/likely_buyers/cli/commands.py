@@ -12,11 +12,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from likely_buyers.cli.project import Project
 from likely_buyers.cli.promotion import announce, current_user, promote_version
-from likely_buyers.errors import expected_errors
+from likely_buyers.dbt.faults import remedy
+from likely_buyers.dbt.project import Project
+from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.registry import ModelVersion
-from likely_buyers.warehouse.faults import remedy
 
 app = typer.Typer(
     help="From a shop's raw events to a ranked list of likely buyers. The daily job is `dbt build`.",
@@ -43,10 +43,7 @@ def main() -> None:
     """Run a command; an expected error becomes one message and exit code 1."""
     try:
         app()
-    except SystemExit:
-        # before the line below, which imports every room
-        raise
-    except expected_errors() as error:
+    except LikelyBuyersError as error:
         Console(stderr=True).print(f"[red]Error:[/red] {error}", soft_wrap=True, highlight=False)
         raise SystemExit(1) from None
     except duckdb.Error as error:
@@ -75,7 +72,7 @@ def simulate(
     ] = True,
 ) -> None:
     """Write the events of a demo shop, and in _truth/ what lies behind them."""
-    from likely_buyers.simulate import SimulationSettings, simulate_shop
+    from likely_buyers.demo_shop import SimulationSettings, simulate_shop
     from likely_buyers.terminal import progress_bar
 
     try:

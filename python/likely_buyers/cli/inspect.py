@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting import Inspection, inspect_source
 from likely_buyers.inspecting.profile import Column
 from likely_buyers.inspecting.table import short

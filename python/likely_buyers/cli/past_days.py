@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import ScoringError
 
 # The day stands in the text: as a variable of dbt it would have the whole project parsed again for each.

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import getpass
-import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
 from rich.console import Console
 
-from likely_buyers.cli.project import Project
+from likely_buyers.database import DatabaseInUse
+from likely_buyers.dbt.project import Project
 from likely_buyers.registry import ModelVersion, Promotion
-from likely_buyers.warehouse.state import DATABASE_FILE, DatabaseInUse, state_folder
+from likely_buyers.settings import Settings
 
 if TYPE_CHECKING:
-    from likely_buyers.jobs.compare import UserDifference
+    from likely_buyers.dbt.jobs.compare import UserDifference
 
 
 def promote_version(project: Project, which: int | str, *, reason: str, force: bool) -> None:
@@ -50,7 +50,7 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
 def current_user() -> str:
     """Who acts, for the ledger: LIKELY_BUYERS_USER, as a scheduler may set it, or who is logged in."""
     try:
-        return os.environ.get("LIKELY_BUYERS_USER") or getpass.getuser()
+        return Settings.of().user or getpass.getuser()
     except (OSError, KeyError):
         return "unknown"
 
@@ -77,7 +77,7 @@ def announce(promotion: Promotion, project: Project) -> None:
 
 
 def _print_difference(project: Project, champion: ModelVersion, version: ModelVersion) -> None:
-    from likely_buyers.jobs.compare import compare_versions
+    from likely_buyers.dbt.jobs.compare import compare_versions
     from likely_buyers.registry import RegistryError
     from likely_buyers.scoring import ScoringError
 
@@ -85,7 +85,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
     top_fraction = float(project.var("top_fraction"))
     try:
         found = compare_versions(
-            state_folder(project.project_dir) / DATABASE_FILE,
+            project.settings().database,
             registry.load(champion),
             registry.load(version),
             top_fraction,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import (
     NotPublishable,
     Places,
@@ -14,7 +14,6 @@ from likely_buyers.publishing import (
     publish,
     read_build,
 )
-from likely_buyers.warehouse.state import state_folder
 
 
 def publish_gold(project: Project) -> None:
@@ -25,7 +24,7 @@ def publish_gold(project: Project) -> None:
     """
     # the artifacts first: they cost nothing, and what they refuse needs no dbt
     build = read_build(project.target_path())
-    places = Places.of(project.publishing_places(), state_folder(project.project_dir) / "published")
+    places = Places.of(project.publishing_places(), project.settings().state / "published")
     engine, _, database = project.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
     if engine != "duckdb":
         raise NotPublishable(

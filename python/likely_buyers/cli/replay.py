@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from likely_buyers.cli.past_days import PastDays
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import Replay, ReplayImpossible, ReplaySource, replay_scores
 from likely_buyers.terminal import progress_bar
 

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.report import ReportImpossible, read_figures, write_report
-from likely_buyers.warehouse.state import state_folder
 
 _TARGET = "{{ target.type }}\n{{ target.path }}"
 
@@ -25,7 +24,7 @@ def report(project: Project, out: Path | None, rows: int) -> None:
             f"the report is made from DuckDB, and the target is {engine}. Choose another: --target"
         )
     figures = read_figures(Path(database), rows)
-    page = out or state_folder(project.project_dir) / "report.html"
+    page = out or project.settings().state / "report.html"
     try:
         write_report(figures, page)
     except OSError as error:

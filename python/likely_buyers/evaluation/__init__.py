@@ -1,24 +1,14 @@
 """Evaluation: how good a ranking and its probabilities are, and what simple rules would have reached.
 
 Knows arrays and Arrow tables, neither dbt nor any model of ours. Scores go in, numbers come out:
-`metrics` for ranking and calibration, `intervals` for bootstrap confidence intervals, `baselines` for the
-rules that a model has to beat (recency, frequency, BG/NBD).
+`metrics` for ranking and calibration, `intervals` for bootstrap confidence intervals.
 """
 
-from likely_buyers.evaluation.baselines import (
-    SIMPLE_RULES,
-    BgNbd,
-    BgNbdFitError,
-    BgNbdInputs,
-    bgnbd_inputs,
-    frequency_score,
-    recency_score,
-    simple_rules,
-)
 from likely_buyers.evaluation.intervals import bootstrap_intervals
 from likely_buyers.evaluation.metrics import (
     TOP_FRACTIONS,
     EvaluationInputError,
+    Floats,
     average_precision,
     brier_score,
     capture_at,
@@ -32,25 +22,18 @@ from likely_buyers.evaluation.metrics import (
 )
 
 __all__ = [
-    "SIMPLE_RULES",
     "TOP_FRACTIONS",
-    "BgNbd",
-    "BgNbdFitError",
-    "BgNbdInputs",
     "EvaluationInputError",
+    "Floats",
     "average_precision",
-    "bgnbd_inputs",
     "bootstrap_intervals",
     "brier_score",
     "capture_at",
     "evaluate",
     "expected_calibration_error",
-    "frequency_score",
     "lift_at",
     "log_loss",
     "predicted_over_realized",
-    "recency_score",
     "reliability_table",
     "roc_auc",
-    "simple_rules",
 ]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from likely_buyers.errors import LikelyBuyersError
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -21,7 +23,7 @@ CALIBRATION_BINS = 10
 _SMALLEST_PROBABILITY = 1e-15
 
 
-class EvaluationInputError(ValueError):
+class EvaluationInputError(LikelyBuyersError):
     """Labels and scores that cannot be evaluated: other shape, missing values, one class only."""
 
 

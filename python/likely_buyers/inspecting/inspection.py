@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import yaml
 
-from likely_buyers.cli.project import Project
+from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting.draft import Draft, draft_of
 from likely_buyers.inspecting.errors import InspectionImpossible
 from likely_buyers.inspecting.lineage import lineage_of

@@ -13,7 +13,7 @@ from likely_buyers.inspecting.sample import Sample
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.plan import Request, plan_delivery
 from likely_buyers.sources.reading import Reading
-from likely_buyers.warehouse.sql_helpers import create_helpers
+from likely_buyers.sources.sql_helpers import create_helpers
 
 
 @dataclass(frozen=True)

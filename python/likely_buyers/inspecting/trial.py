@@ -12,9 +12,10 @@ from typing import Any
 import duckdb
 import yaml
 
-from likely_buyers.cli.project import Project
+from likely_buyers.database import limits
+from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting.errors import InspectionImpossible
-from likely_buyers.warehouse.state import DATABASE_FILE, limits
+from likely_buyers.settings import DATABASE_FILE, STATE
 
 _SAMPLED = 3
 
@@ -109,15 +110,15 @@ def _what_is_needed(project_dir: Path, folder: Path) -> Path:
 
 @contextmanager
 def _state(folder: Path) -> Iterator[None]:
-    before = os.environ.get("LIKELY_BUYERS_STATE")
-    os.environ["LIKELY_BUYERS_STATE"] = str(folder)
+    before = os.environ.get(STATE)
+    os.environ[STATE] = str(folder)
     try:
         yield
     finally:
         if before is None:
-            del os.environ["LIKELY_BUYERS_STATE"]
+            del os.environ[STATE]
         else:
-            os.environ["LIKELY_BUYERS_STATE"] = before
+            os.environ[STATE] = before
 
 
 def _profile(project: Project, folder: Path) -> Path:

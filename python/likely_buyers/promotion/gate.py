@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.registry import ModelVersion
 
 RANKING_METRICS = ("roc_auc", "average_precision")
@@ -18,7 +19,7 @@ _RULE_WORDS = {"recency": "recency", "frequency": "frequency", "bg_nbd": "BG/NBD
 CHAMPION_TOLERANCE = 0.002
 
 
-class NotEarned(ValueError):
+class NotEarned(LikelyBuyersError):
     """A version that does not beat the simple rules or the champion."""
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from likely_buyers.errors import LikelyBuyersError
+
 _SECRETS = (
     "PGPASSWORD",
     "AWS_SECRET_ACCESS_KEY",
@@ -14,7 +16,7 @@ _SECRETS = (
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 
 
-class PublishingError(Exception):
+class PublishingError(LikelyBuyersError):
     """Gold cannot be published; the message says why and what to do."""
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from likely_buyers.database import limits, opened
 from likely_buyers.publishing.build import GoldTable, PassedBuild
 from likely_buyers.publishing.errors import NotPublishable
-from likely_buyers.warehouse.state import limits, opened
 
 PARTITION = ("model_name", "model_version", "as_of_date")
 """What the log of serving is kept by: the version that scored, and the day it spoke from."""

@@ -6,7 +6,7 @@ them; nothing here ever unpickles. `Registry` is the door; MLflow itself is impo
 something is written or a server is asked.
 """
 
-from .errors import (
+from likely_buyers.registry.errors import (
     AlreadyChampion,
     ArtifactMissing,
     ArtifactUnreadable,
@@ -28,9 +28,9 @@ from .errors import (
     UnsafeModel,
     UntrustedType,
 )
-from .records import LoadedModel, ModelVersion, Promotion
-from .registry import MODEL_NAME, Registry
-from .skops_bytes import model_bytes, model_digest
+from likely_buyers.registry.records import LoadedModel, ModelVersion, Promotion
+from likely_buyers.registry.registry import MODEL_NAME, Registry
+from likely_buyers.registry.skops_bytes import model_bytes, model_digest
 
 __all__ = [
     "MODEL_NAME",

@@ -6,8 +6,10 @@ about it. None of these is raised after something was half changed: the champion
 
 from __future__ import annotations
 
+from likely_buyers.errors import LikelyBuyersError
 
-class RegistryError(Exception):
+
+class RegistryError(LikelyBuyersError):
     """Base of every error of this room."""
 
 

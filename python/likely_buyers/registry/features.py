@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import yaml
 
-from .errors import InvalidRegistration
+from likely_buyers.registry.errors import InvalidRegistration
 
 # MLflow's own names (mlflow.types.DataType), and what DuckDB, Arrow and NumPy call the same.
 _TYPE_NAMES: Mapping[str, str] = {

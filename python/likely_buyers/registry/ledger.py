@@ -27,8 +27,8 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from .errors import LedgerDamaged
-from .records import Promotion
+from likely_buyers.registry.errors import LedgerDamaged
+from likely_buyers.registry.records import Promotion
 
 _PREFIX = "promotion."
 _IN_EFFECT = ".in_effect"

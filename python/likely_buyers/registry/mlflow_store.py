@@ -18,7 +18,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import (
+from likely_buyers.registry.errors import (
     ArtifactMissing,
     RegistryError,
     RegistryLocked,
@@ -26,7 +26,7 @@ from .errors import (
     RegistryUnreachable,
     UnknownVersion,
 )
-from .records import StoredModel, StoredVersion
+from likely_buyers.registry.records import StoredModel, StoredVersion
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion as MlflowVersion

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any, Literal
 
-from .errors import ForeignVersion
+from likely_buyers.registry.errors import ForeignVersion
 
 PromotionKind = Literal["promote", "rollback", "found"]
 

@@ -16,8 +16,8 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from . import ledger
-from .errors import (
+from likely_buyers.registry import ledger
+from likely_buyers.registry.errors import (
     AlreadyChampion,
     ArtifactUnreadable,
     DigestMismatch,
@@ -31,9 +31,14 @@ from .errors import (
     SignatureMismatch,
     UnknownVersion,
 )
-from .features import features_of_mlmodel, normalized_types, signature_digest
-from .mlflow_store import MLMODEL_FILE, MODEL_FILE, MlflowStore, without_password
-from .records import (
+from likely_buyers.registry.features import features_of_mlmodel, normalized_types, signature_digest
+from likely_buyers.registry.mlflow_store import (
+    MLMODEL_FILE,
+    MODEL_FILE,
+    MlflowStore,
+    without_password,
+)
+from likely_buyers.registry.records import (
     LoadedModel,
     ModelVersion,
     Promotion,
@@ -43,14 +48,13 @@ from .records import (
     model_version,
     version_tags,
 )
-from .skops_bytes import estimator_from_bytes, model_bytes, model_digest
-from .sqlite_file import SqliteFile
-from .trust import trusted_types
+from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
+from likely_buyers.registry.sqlite_file import SqliteFile
+from likely_buyers.registry.trust import trusted_types
+from likely_buyers.settings import STATE, Settings
 
 MODEL_NAME = "likely_buyers"
 _CHAMPION = "champion"
-_STATE_VARIABLE = "LIKELY_BUYERS_STATE"
-_SERVER_VARIABLE = "MLFLOW_TRACKING_URI"
 # What MLflow takes as a name in its search language and in artifact paths alike.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -84,7 +88,7 @@ class Registry:
             # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
             raise RegistryError(
                 f"The model registry cannot be kept at {local}: expected a state folder without "
-                f"'?' and '%' in its path. Point {_STATE_VARIABLE} at another."
+                f"'?' and '%' in its path. Point {STATE} at another."
             )
         uri = tracking_uri or f"sqlite:///{local}"
         self._file: SqliteFile | None = None
@@ -101,19 +105,9 @@ class Registry:
         self._mlflow = MlflowStore(uri, artifacts)
 
     @classmethod
-    def from_environment(
-        cls, project_folder: Path, environment: Mapping[str, str], *, model_name: str = MODEL_NAME
-    ) -> Registry:
-        """The registry that LIKELY_BUYERS_STATE and MLFLOW_TRACKING_URI name.
-
-        Without the first, the state folder is `warehouse` in the project folder; a relative one is
-        relative to the project folder.
-        """
-        return cls(
-            project_folder / (environment.get(_STATE_VARIABLE) or "warehouse"),
-            environment.get(_SERVER_VARIABLE) or None,
-            model_name=model_name,
-        )
+    def of(cls, settings: Settings, *, model_name: str = MODEL_NAME) -> Registry:
+        """The registry of an installation."""
+        return cls(settings.state, settings.registry_uri, model_name=model_name)
 
     def register(
         self,

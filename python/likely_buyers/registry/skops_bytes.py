@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
-from .errors import ArtifactUnreadable, UntrustedType
+from likely_buyers.registry.errors import ArtifactUnreadable, UntrustedType
 
 _SCHEMA = "schema.json"
 # The earliest time a zip can hold.

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, unquote, urlparse
 
-from .errors import ArtifactMissing, RegistryLocked, RegistryUnreachable
-from .records import StoredModel, StoredVersion
+from likely_buyers.registry.errors import ArtifactMissing, RegistryLocked, RegistryUnreachable
+from likely_buyers.registry.records import StoredModel, StoredVersion
 
 # Alembic revisions of MLflow's schema that these queries were checked against: 3.17.
 KNOWN_LAYOUTS = frozenset({"dc11669786a5"})

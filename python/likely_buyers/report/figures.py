@@ -17,8 +17,8 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.database import opened
 from likely_buyers.report.errors import ReportImpossible
-from likely_buyers.warehouse.state import opened
 
 Row = Mapping[str, Any]
 

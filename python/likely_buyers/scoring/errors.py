@@ -1,7 +1,9 @@
 """Why users cannot be scored."""
 
+from likely_buyers.errors import LikelyBuyersError
 
-class ScoringError(Exception):
+
+class ScoringError(LikelyBuyersError):
     """Users cannot be scored; the message says why and what to do."""
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.database import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.warehouse.state import opened
 
 _EXAMPLES = 5
 

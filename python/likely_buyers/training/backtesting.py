@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from likely_buyers.evaluation import (
-    SIMPLE_RULES,
     EvaluationInputError,
     bootstrap_intervals,
     evaluate,
     reliability_table,
-    simple_rules,
 )
+from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
 from likely_buyers.training.examples import Examples, Floats, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.selection import Progress, fitted

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from likely_buyers.errors import LikelyBuyersError
 
-class TrainingError(ValueError):
+
+class TrainingError(LikelyBuyersError):
     """Training cannot give a model that could be trusted."""
 
 

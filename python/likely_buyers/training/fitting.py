@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from likely_buyers.evaluation import evaluate, simple_rules
+from likely_buyers.evaluation import evaluate
+from likely_buyers.training.baselines import simple_rules
 from likely_buyers.training.calibration import (
     CalibrationChoice,
     Line,

@@ -14,7 +14,7 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from likely_buyers.evaluation import BgNbd, BgNbdInputs
+from likely_buyers.training.bgnbd import BgNbd, BgNbdInputs
 
 Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int8]

@@ -1,0 +1,35 @@
+"""What to do about a fault of the machine or of a delivery, which DuckDB reports in its own words."""
+
+from likely_buyers.settings import MEMORY_LIMIT, THREADS, Settings
+
+_KEPT = "Each table is as it was before or as it is after; the next dbt build goes on from there."
+
+
+def remedy(problem: str) -> str:
+    """What happened and what to do next, for DuckDB's message `problem`; '' for another kind of error."""
+    settings = Settings.of()
+    if any(
+        sign in problem
+        for sign in ("No space left on device", "max_temp_directory_size", "failed to offload")
+    ):
+        return (
+            f"the disk is full. The database, and spill/ for what does not fit into memory, lie in the state"
+            f" folder {settings.state}. Free space there, or move the folder to a larger disk"
+            f" (LIKELY_BUYERS_STATE); a higher {MEMORY_LIMIT} (now {settings.memory_limit}) spills less. {_KEPT}"
+        )
+    if "Out of Memory Error" in problem:
+        return (
+            f"DuckDB may use too little memory: {MEMORY_LIMIT} is {settings.memory_limit}. Raise it (below 1GB a CSV"
+            f" file cannot be read), or lower {THREADS}"
+            f" (now {settings.threads}). If that is not little, spill/ in the state folder"
+            f" {settings.state} found no room: free space there. {_KEPT}"
+        )
+    if any(
+        sign in problem
+        for sign in ("No files found that match", "No such file or directory", "Cannot open file")
+    ):
+        return (
+            "a file was there and then was not: the delivery is not over, or somebody moved the file away. Run"
+            f" dbt build again when the delivery is complete. {_KEPT}"
+        )
+    return ""

@@ -1,0 +1,140 @@
+"""The job behind training.backtest: the ladder of methods at past cutoffs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import date, timedelta
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from likely_buyers.errors import without_traceback
+from likely_buyers.settings import Settings
+from likely_buyers.terminal import say
+from likely_buyers.training import TrainingError, TrainingSettings, backtest_cutoff
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+BACKTEST_SCHEMA = pa.schema(
+    [
+        ("cutoff_date", pa.date32()),
+        ("horizon_days", pa.int32()),
+        ("population", pa.string()),
+        ("method", pa.string()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("model", pa.string()),
+    ]
+)
+
+
+@without_traceback
+def run_backtest(
+    examples: DuckDBPyRelation,
+    *,
+    evaluate_at: str,
+    most_cutoffs: int,
+    step_days: int,
+    horizon_days: int,
+    seed: int,
+    events_path: str,
+) -> pa.Table:
+    """The ladder at every cutoff at which something could be learned, in `BACKTEST_SCHEMA`.
+
+    Args:
+        examples: training.backtest_examples.
+        evaluate_at: dates with commas between them, or how many of the newest in the steps of training.
+        most_cutoffs: most cutoffs that a training learns at.
+        step_days: days between them.
+        horizon_days: how far ahead the outcome looks.
+        seed: seed of training.
+        events_path: as configured; of a simulated shop, what lies there tells the true probabilities.
+
+    Raises:
+        TrainingError: at none of the cutoffs could anything be learned.
+    """
+    rows = examples.project("cutoff_date").distinct().order("cutoff_date").fetchall()
+    present = [row[0] for row in rows]
+    if not present:
+        raise TrainingError(
+            f"no backtest at {evaluate_at}: no cutoff has its horizon of {horizon_days} days over by as_of and"
+            " training_history_days of history before it. Name earlier dates, load older events, or shorten"
+            " horizon_days."
+        )
+    settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
+    events = Path(events_path) if events_path else Settings.of().demo_shop
+    table: list[dict[str, object]] = []
+    refusals: list[str] = []
+    for cutoff in _evaluated(evaluate_at, present, horizon_days):
+        newest = cutoff - timedelta(days=horizon_days)
+        steps = {newest - timedelta(days=step_days * number) for number in range(most_cutoffs)}
+        before = sorted(steps.intersection(present))
+        known = _at(examples, before)
+        later = _at(examples, [cutoff])
+        say(f"backtest at {cutoff}: {known.num_rows} examples at {len(before)} earlier cutoffs")
+        try:
+            found = backtest_cutoff(
+                cutoff,
+                known,
+                later,
+                settings,
+                further=_true_probabilities(events, later, cutoff, horizon_days),
+            )
+        except TrainingError as error:
+            refusals.append(f"{cutoff}: {error}")
+            say(f"left out {refusals[-1]}")
+            continue
+        table += [asdict(row) | {"horizon_days": horizon_days} for row in found]
+    if not table:
+        raise TrainingError(
+            "no backtest: at none of the cutoffs could a model be trained. "
+            + (refusals[-1] if refusals else "The history is too short.")
+        )
+    for row in table:
+        row["cutoff_date"] = row.pop("cutoff")
+    return pa.Table.from_pylist(table, schema=BACKTEST_SCHEMA)
+
+
+def _evaluated(evaluate_at: str, present: list[date], horizon_days: int) -> list[date]:
+    """The dates named; of a number of cutoffs, those at which examples would have been known."""
+    if re.fullmatch("[0-9]+", evaluate_at):
+        earliest = min(present) + timedelta(days=horizon_days)
+        return [day for day in present if day >= earliest][-int(evaluate_at) :]
+    named = [date.fromisoformat(day.strip()) for day in evaluate_at.split(",")]
+    missing = [day.isoformat() for day in named if day not in present]
+    if missing:
+        raise TrainingError(
+            f"backtest_cutoffs names {', '.join(missing)}, outside of what can be evaluated: a cutoff's"
+            f" horizon of {horizon_days} days must be over by as_of, and training_history_days of history must"
+            f" lie before it. Evaluable are {min(present)} to {max(present)}."
+        )
+    return sorted(named)
+
+
+def _at(examples: DuckDBPyRelation, cutoffs: list[date]) -> pa.Table:
+    days = ", ".join(f"date '{cutoff.isoformat()}'" for cutoff in cutoffs) or "null"
+    return examples.filter(f"cutoff_date in ({days})").to_arrow_table()
+
+
+def _true_probabilities(
+    events: Path, later: pa.Table, cutoff: date, horizon_days: int
+) -> dict[str, np.ndarray]:
+    """The probabilities (n,) of the users of `later`, by method, that a simulator knows; nothing for a real shop.
+
+    A simulator is any package with an entry point in the group `likely_buyers.true_probabilities`: a function of the
+    events' folder, the cutoff and the horizon that gives {user_id: probability}, or None for events of others.
+    """
+    users = sorted(later["user_id"].to_pylist(), key=str.encode)
+    found: dict[str, np.ndarray] = {}
+    for simulator in entry_points(group="likely_buyers.true_probabilities"):
+        known = simulator.load()(events, cutoff, horizon_days)
+        if known is not None:
+            found[simulator.name] = np.array([known.get(user, 0.0) for user in users])
+    return found

@@ -1,0 +1,55 @@
+"""The job behind the report before a promotion: two versions on the users of silver.user_features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from likely_buyers.database import connect
+from likely_buyers.promotion import Difference, difference
+from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring import BATCH_ROWS, probabilities
+
+# Enough to place a share of a percent; more users would only take longer.
+MOST_USERS = 1_000_000
+
+
+@dataclass(frozen=True)
+class UserDifference:
+    """A difference with the ids of some of the users who enter and leave the top."""
+
+    difference: Difference
+    entering: list[str]
+    leaving: list[str]
+
+
+def compare_versions(
+    database: Path, before: LoadedModel, after: LoadedModel, top_fraction: float, *, shown: int = 5
+) -> UserDifference:
+    """Score the first million users of silver.user_features, by a hash of their id, with two versions.
+
+    Raises:
+        DatabaseInUse: another process holds the database.
+        duckdb.Error: the database or the table is not there.
+        ScoringError: the table does not fit one of the versions.
+    """
+    with connect(database, read_only=True) as connection:
+        users = connection.table("silver.user_features").order("md5(user_id), user_id")
+        users = users.limit(MOST_USERS)
+        scores: list[tuple[np.ndarray, np.ndarray]] = []
+        names: list[str] = []
+        for batch in users.to_arrow_reader(BATCH_ROWS):
+            names += batch.column("user_id").to_pylist()
+            scores.append((probabilities(batch, before), probabilities(batch, after)))
+    found = difference(
+        np.concatenate([first for first, _ in scores]),
+        np.concatenate([second for _, second in scores]),
+        top_fraction,
+    )
+    return UserDifference(
+        found,
+        entering=[names[position] for position in found.enter[:shown]],
+        leaving=[names[position] for position in found.leave[:shown]],
+    )

@@ -1,0 +1,89 @@
+"""Where dbt works and writes: in the project folder, artifacts and log in the state folder.
+
+So two states never share a file, and a relative path means the same to dbt as to `likely-buyers`. dbt 1.11 asks a
+plugin once it has read the project and before it writes an artifact; see `dbt_likely_buyers`.
+"""
+
+from argparse import Namespace
+from contextlib import chdir, suppress
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+from dbt.events.logging import setup_event_logger
+from dbt.plugins import dbtPlugin
+
+from likely_buyers.settings import ARTIFACTS, LOGS, Settings
+
+_PROJECT = "likely_buyers"
+
+
+class StatePaths(dbtPlugin):
+    """Sets the paths that nobody has set: options, DBT_TARGET_PATH and DBT_LOG_PATH come first."""
+
+    def initialize(self) -> None:
+        """Called by dbt for each command. Another project in the same environment is left alone."""
+        context = click.get_current_context(silent=True)
+        # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
+        if self.project_name != _PROJECT or context is None or "project" not in (context.obj or {}):
+            return
+        _work_in_the_project(context)
+        _keep_artifacts(context)
+        _keep_log(context)
+
+
+def _work_in_the_project(context: click.Context) -> None:
+    """`dbt build --project-dir` stays in the folder where it was typed, `likely-buyers` and `dbt clean` do not."""
+    project, flags = context.obj["project"], context.obj["flags"]
+    root = Path(project.project_root).resolve()
+    project.project_root = str(root)
+    _set(flags, "project_dir", root)
+    _set(flags, "profiles_dir", Path(flags.PROFILES_DIR).resolve())
+    # until the command has ended: who calls dbt from Python may work somewhere else
+    context.with_resource(chdir(root))
+
+
+def _keep_artifacts(context: click.Context) -> None:
+    if not _given(context, "target_path"):
+        project = context.obj["project"]
+        # as dbt has its own: relative to the project folder unless the state is absolute
+        project.target_path = str(Settings.of(Path()).state / ARTIFACTS)
+        # `dbt retry` reads the project once more, with the flags of the command
+        _set(context.obj["flags"], "target_path", project.target_path)
+
+
+def _keep_log(context: click.Context) -> None:
+    """Begin the log anew where it belongs: dbt opened it before it read the project."""
+    flags = context.obj["flags"]
+    named = _given(context, "log_path")
+    path = Path(flags.LOG_PATH) if named else Settings.of().state / LOGS
+    settings = {**vars(flags), "LOG_PATH": str(path), "LOG_LEVEL_FILE": _level_of_log(context)}
+    setup_event_logger(Namespace(**settings), context.obj.get("callbacks") or [])
+    if not named:
+        # dbt has made its default folder by now; one that holds something is somebody's
+        with suppress(OSError):
+            Path(flags.LOG_PATH).rmdir()
+
+
+def _level_of_log(context: click.Context) -> str:
+    """The level that dbt would take if dbt_project.yml named none."""
+    flags = context.obj["flags"]
+    if _given(context, "log_level_file"):
+        return str(flags.LOG_LEVEL_FILE)
+    return str(flags.LOG_LEVEL) if _given(context, "log_level") else "debug"
+
+
+def _given(context: click.Context | None, option: str) -> bool:
+    """Whether the command line or the environment sets an option of dbt, before the command's name or after it."""
+    while context is not None:
+        if context.get_parameter_source(option) not in (None, ParameterSource.DEFAULT):
+            return True
+        context = context.parent
+    return False
+
+
+def _set(flags: Any, name: str, value: object) -> None:
+    # dbt's flags are frozen, and it reads them under both names
+    for key in (name, name.upper()):
+        object.__setattr__(flags, key, value)

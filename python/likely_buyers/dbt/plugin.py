@@ -1,0 +1,101 @@
+"""The plugin that profiles.yml names: dbt-duckdb loads it before it opens the database."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.flags import get_flags
+from dbt_common.exceptions import DbtRuntimeError
+from duckdb import DuckDBPyConnection
+from duckdb.sqltypes import BIGINT, VARCHAR
+
+from likely_buyers.database import (
+    DatabaseInUse,
+    opened_when_free,
+)
+from likely_buyers.dbt.delivery import Delivery
+from likely_buyers.dbt.faults import remedy
+from likely_buyers.dbt.inputs import champion_digest, package_digest
+from likely_buyers.dbt.jobs import load_scoring
+from likely_buyers.settings import BadSetting, Settings
+from likely_buyers.sources import line_at
+from likely_buyers.sources.sql_helpers import create_helpers
+
+
+class Plugin(BasePlugin):
+    """Creates the state folder, explains faults of the database, and adds SQL functions for macros."""
+
+    def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
+        """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
+
+        A relative path is relative to the project folder, in which each command works but `dbt debug`.
+
+        dbt-duckdb's own retries say nothing while they wait, double the pause each time, and end with the engine's
+        words; they come after this and find the database free.
+
+        Raises:
+            DbtRuntimeError: another process holds the database, or the number of attempts is none.
+        """
+        if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
+            return
+        project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path.cwd())
+        path = project / creds.path
+        creds.path = str(path)
+        if "temp_directory" in config:
+            config["temp_directory"] = str(project / config["temp_directory"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            attempts = Settings.of().lock_attempts(
+                creds.retries.connect_attempts if creds.retries else 1
+            )
+            if path.exists():
+                opened_when_free(path, attempts, config=config).close()
+        except (BadSetting, DatabaseInUse) as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from error
+
+    def configure_connection(self, conn: DuckDBPyConnection) -> None:
+        """Register what SQL cannot do by itself.
+
+        plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, query_columns,
+        rows_are_by_line, check_mapping: as in `delivery`, with JSON for their arguments and {"result": …} or
+        {"problem": words} for their answer.
+        line_at(path, position, lines): as in `sources`.
+        forget_delivery(): '' at once.
+        package_digest(), champion_digest(model_name): as in `inputs`.
+        load_scoring(model_name): as in `jobs`; '' at once.
+        fault_remedy(problem): as `remedy` in `faults`.
+        """
+
+        def start_loading(model_name: str) -> str:
+            load_scoring(model_name)
+            return ""
+
+        delivery = Delivery(conn)
+        # side_effects: a file may have changed since the same was asked before
+        for name, function in delivery.functions().items():
+            conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
+        conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
+        conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
+        conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
+        conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
+        conn.create_function(
+            "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
+        )
+        conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
+
+    def configure_cursor(self, cursor: Any) -> None:
+        """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.
+
+        As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
+
+        Raises:
+            DbtRuntimeError: an earlier write of this run failed in a way after which DuckDB refuses everything.
+        """
+        try:
+            cursor.execute("set TimeZone = 'UTC'")
+            create_helpers(cursor)
+        except duckdb.FatalException as error:
+            raise DbtRuntimeError(
+                f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"
+            ) from error

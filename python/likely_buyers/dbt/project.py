@@ -1,0 +1,173 @@
+"""The dbt project a command works on, and dbt itself."""
+
+import io
+import os
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import typer
+import yaml
+
+from likely_buyers.errors import ProjectError
+from likely_buyers.registry import Registry
+from likely_buyers.settings import Settings
+
+# The artifacts of dbt keep telling of the last build: `likely-buyers publish` asks them.
+_ASIDE = ("--quiet", "--no-write-json")
+
+
+@dataclass(frozen=True)
+class Project:
+    """Where the project is and how dbt is to be called; the fields are dbt's options of the same names."""
+
+    project_dir: Path
+    profiles_dir: Path | None
+    target: str | None
+    vars_text: str
+
+    @classmethod
+    def open(
+        cls,
+        project_dir: Path | None,
+        profiles_dir: Path | None,
+        target: str | None,
+        vars_text: str,
+    ) -> "Project":
+        """Check the options and change into the project's folder, as dbt does.
+
+        Raises:
+            typer.BadParameter: no project there, or `--vars` is no YAML dictionary.
+        """
+        folder = (project_dir or Path(os.environ.get("DBT_PROJECT_DIR", "."))).resolve()
+        if not (folder / "dbt_project.yml").is_file():
+            raise typer.BadParameter(
+                f"no dbt_project.yml in {folder}. Run the command in the checkout of likely_buyers,"
+                " or pass --project-dir."
+            )
+        try:
+            parsed = yaml.safe_load(vars_text)
+        except yaml.YAMLError as error:
+            raise typer.BadParameter(f"--vars is no YAML: {error}") from error
+        if parsed is not None and not isinstance(parsed, dict):
+            raise typer.BadParameter(
+                f"--vars must be a YAML dictionary such as '{{as_of: 2011-11-09}}', found: {vars_text}"
+            )
+        if profiles_dir:
+            profiles_dir = profiles_dir.resolve()
+        os.chdir(folder)
+        return cls(folder, profiles_dir, target, vars_text)
+
+    def var(self, name: str) -> Any:
+        """The value of a dbt variable: from `--vars`, else from dbt_project.yml."""
+        given = yaml.safe_load(self.vars_text) or {}
+        if name in given:
+            return given[name]
+        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
+        return project["vars"][name]
+
+    def publishing_places(self) -> Any:
+        """`vars.publish`: the settings of `--vars` before those of dbt_project.yml."""
+        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
+        return {**(project["vars"].get("publish") or {}), **(self.var("publish") or {})}
+
+    def settings(self) -> Settings:
+        """What the environment says of this project's installation."""
+        return Settings.of(self.project_dir)
+
+    def target_path(self) -> Path:
+        """Where dbt leaves its artifacts."""
+        return self.settings().artifacts
+
+    def with_var(self, name: str, value: Any) -> "Project":
+        """The same project with one dbt variable set."""
+        given = {**(yaml.safe_load(self.vars_text) or {}), name: value}
+        return replace(self, vars_text=yaml.safe_dump(given, default_flow_style=True))
+
+    def registry(self) -> Registry:
+        """The model registry of the project."""
+        return Registry.of(self.settings(), model_name=str(self.var("model_name")))
+
+    def dbt(self, *arguments: str) -> bool:
+        """Run dbt on the project; whether it succeeded."""
+        return bool(self._invoke(*arguments).success)
+
+    def refresh(self, *models: str) -> str | None:
+        """Build models anew without a word; why that failed, or None if it did not.
+
+        A database that is not there yet is not made for it.
+        """
+        database = self.settings().database
+        if not (self.profiles_dir or self.target or database.exists()):
+            return f"there is no database {database} yet"
+        finished = self._invoke(*_ASIDE, "--log-level", "none", "run", "--select", *models)
+        return None if finished.success else _problem(finished)
+
+    def rendered(self, text: str) -> str:
+        """Text with dbt's Jinja in it, such as a macro's SQL, rendered without opening the database.
+
+        Raises:
+            ProjectError: dbt could not; the message is dbt's.
+        """
+        finished = self._invoke(
+            *(*_ASIDE, "--log-level", "none", "compile", "--no-introspect"),
+            *("--no-populate-cache", "--inline", text),
+        )
+        if not finished.success:
+            raise ProjectError(_problem(finished))
+        return str(finished.result.results[0].node.compiled_code)
+
+    def build_aside(self, *arguments: str) -> tuple[str | None, list[str]]:
+        """`dbt build` without a word, as the arguments say: why it failed, or None; and its warnings.
+
+        A profile and a state folder of its own keep it from what the project holds.
+        """
+        warnings: list[str] = []
+
+        def listen(event: Any) -> None:
+            if event.info.level == "warn" and "likely_buyers: " in event.info.msg:
+                warnings.append(event.info.msg)
+
+        finished = replace(self, profiles_dir=None, target=None)._invoke(
+            *_ASIDE, "--log-level", "none", "build", *arguments, callbacks=[listen]
+        )
+        return (None if finished.success else _problem(finished)), warnings
+
+    def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
+        """Rows of a query over the project's models; None if it failed (dbt has said why)."""
+        output = io.StringIO()
+        # dbt prints the rows whatever its log level
+        with redirect_stdout(output):
+            shown = self._invoke(*_ASIDE, "show", "--inline", query, "--limit", str(limit))
+        if not shown.success:
+            print(output.getvalue(), end="")
+            return None
+        return [tuple(row) for row in shown.result.results[0].agate_table.rows]
+
+    def _invoke(self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()) -> Any:
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+        from dbt.cli.main import dbtRunner
+
+        options = ["--project-dir", str(self.project_dir)]
+        if self.profiles_dir:
+            options += ["--profiles-dir", str(self.profiles_dir)]
+        if self.target:
+            options += ["--target", self.target]
+        if yaml.safe_load(self.vars_text):
+            options += ["--vars", self.vars_text]
+        try:
+            return dbtRunner(callbacks=list(callbacks)).invoke([*arguments, *options])
+        finally:
+            # else the database stays open here, with a configuration that no other connection of ours may differ from
+            DuckDBConnectionManager.close_all_connections()
+
+
+def _problem(finished: Any) -> str:
+    """Why dbt failed, in its words."""
+    if finished.exception:
+        return str(finished.exception).strip()
+    return "; ".join(
+        str(result.message).strip() for result in finished.result if result.status != "success"
+    )

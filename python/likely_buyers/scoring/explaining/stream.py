@@ -1,0 +1,115 @@
+"""The stream from features to the largest contributions."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from likely_buyers.parallel import in_order
+from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring import check_signature, feature_matrix
+from likely_buyers.scoring.explaining.contributions import Explainer
+from likely_buyers.scoring.explaining.errors import FeaturesWithoutWords, UsersWithoutFeatures
+from likely_buyers.scoring.explaining.reasons import FeatureTheme, raising_features
+
+_BATCHES_AHEAD = 2
+CONTRIBUTIONS_SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("as_of_date", pa.date32()),
+        ("model_name", pa.string()),
+        ("model_version", pa.int32()),
+        ("reason_rank", pa.int32()),
+        ("feature", pa.string()),
+        ("feature_value", pa.float64()),
+        ("contribution", pa.float64()),
+    ]
+)
+
+
+def explain_batches(
+    features: pa.RecordBatchReader,
+    model: LoadedModel,
+    themes: Mapping[str, FeatureTheme],
+    *,
+    users: int,
+    progress: Callable[[int], None] | None = None,
+) -> pa.RecordBatchReader:
+    """Up to three rows per row of `features`, batch by batch, in `CONTRIBUTIONS_SCHEMA`.
+
+    Args:
+        features: `user_id`, `as_of_date` and exactly the model's features in the model's order.
+        model: who scored.
+        themes: by feature.
+        users: rows that `features` must have.
+        progress: called with the users explained so far.
+
+    Raises:
+        FeatureTableMismatch: names, order or types of the columns differ from the model's signature.
+        FeaturesWithoutWords: a feature of the model has no theme.
+        ContributionsDoNotAddUp, UsersWithoutFeatures: while reading.
+    """
+    check_signature(features.schema, model)
+    without = [name for name in model.feature_names if name not in themes]
+    if without:
+        raise FeaturesWithoutWords(
+            f"there are no words for {len(without)} features of silver.user_features: {', '.join(without)}. Add a"
+            " line for each to seeds/feature_words.csv."
+        )
+    return pa.RecordBatchReader.from_batches(
+        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, themes, users, progress)
+    )
+
+
+def _explained_batches(
+    features: pa.RecordBatchReader,
+    model: LoadedModel,
+    themes: Mapping[str, FeatureTheme],
+    users: int,
+    progress: Callable[[int], None] | None,
+) -> Iterator[pa.RecordBatch]:
+    explainer = Explainer(model.estimator)
+    batches = (batch for batch in features if batch.num_rows)
+    in_order_of_features = [themes[name] for name in model.feature_names]
+    done = 0
+    for rows, explained in in_order(
+        lambda batch: (batch.num_rows, _explained(batch, explainer, model, in_order_of_features)),
+        batches,
+        ahead=_BATCHES_AHEAD,
+    ):
+        yield explained
+        done += rows
+        if progress:
+            progress(done)
+    if done != users:
+        raise UsersWithoutFeatures(
+            f"{users} users are to be explained, and silver.user_features gave {done} of them for the day they were"
+            " scored as of. Score and explain on the same features: dbt build."
+        )
+
+
+def _explained(
+    batch: pa.RecordBatch,
+    explainer: Explainer,
+    model: LoadedModel,
+    themes: Sequence[FeatureTheme],
+) -> pa.RecordBatch:
+    X = feature_matrix(batch, model.feature_names)
+    contributions = explainer.contributions(X)
+    chosen = raising_features(contributions, X, themes)
+    user, place = np.nonzero(chosen >= 0)
+    feature = chosen[user, place]
+    columns = {
+        "user_id": batch.column("user_id").take(pa.array(user)),
+        "as_of_date": batch.column("as_of_date").take(pa.array(user)),
+        "model_name": pa.repeat(pa.scalar(model.model_name), len(user)),
+        "model_version": pa.repeat(pa.scalar(model.version), len(user)),
+        "reason_rank": pa.array(place + 1),
+        "feature": pa.array(model.feature_names).take(pa.array(feature)),
+        "feature_value": pa.array(X[user, feature], from_pandas=True),
+        "contribution": pa.array(contributions[user, feature]),
+    }
+    return pa.RecordBatch.from_arrays(
+        [columns[field.name].cast(field.type) for field in CONTRIBUTIONS_SCHEMA],
+        schema=CONTRIBUTIONS_SCHEMA,
+    )

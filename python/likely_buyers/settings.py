@@ -1,0 +1,108 @@
+"""What the environment says, read once: where the state lies, and what a run may use.
+
+profiles.yml reads the same variables with the same defaults, since dbt renders it before any code of ours runs;
+a test compares the two.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from likely_buyers.errors import LikelyBuyersError
+
+STATE = "LIKELY_BUYERS_STATE"
+MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
+THREADS = "LIKELY_BUYERS_THREADS"
+LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
+USER = "LIKELY_BUYERS_USER"
+REGISTRY = "MLFLOW_TRACKING_URI"
+# dbt's own; the first wins
+_TARGET_PATHS = ("DBT_ENGINE_TARGET_PATH", "DBT_TARGET_PATH")
+
+DATABASE_FILE = "likely_buyers.duckdb"
+# what dbt writes: its artifacts, and its log
+ARTIFACTS = "target"
+LOGS = "logs"
+
+
+class BadSetting(LikelyBuyersError):
+    """An environment variable has a value that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One installation: a state folder, and the limits of a run.
+
+    Attributes:
+        state: the folder of everything that a checkout writes.
+        artifacts: where dbt leaves its artifacts.
+        memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
+        threads: dbt's threads.
+        registry_uri: MLflow's address; None is the file in the state folder.
+        user: who promotes; None is the user of the system.
+    """
+
+    state: Path
+    artifacts: Path
+    memory_limit: str = "4GB"
+    threads: str = "2"
+    lock_attempts_text: str = "5"
+    registry_uri: str | None = None
+    user: str | None = None
+
+    @classmethod
+    def of(
+        cls, project: Path | None = None, environment: Mapping[str, str] | None = None
+    ) -> "Settings":
+        """The settings of a project in the current environment.
+
+        A relative path of the environment is relative to `project`, from wherever a command is called. None is the
+        current folder, where dbt has the models of a project run.
+        """
+        given = os.environ if environment is None else environment
+        project = project or Path.cwd()
+        state = project / (given.get(STATE) or "warehouse")
+        artifacts = next((given[name] for name in _TARGET_PATHS if given.get(name)), None)
+        return cls(
+            state=state,
+            artifacts=project / artifacts if artifacts else state / ARTIFACTS,
+            memory_limit=given.get(MEMORY_LIMIT, cls.memory_limit),
+            threads=given.get(THREADS, cls.threads),
+            lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
+            registry_uri=given.get(REGISTRY) or None,
+            user=given.get(USER) or None,
+        )
+
+    @property
+    def database(self) -> Path:
+        """The warehouse's file."""
+        return self.state / DATABASE_FILE
+
+    @property
+    def spill(self) -> Path:
+        """Where DuckDB puts what does not fit into memory."""
+        return self.state / "spill"
+
+    @property
+    def demo_shop(self) -> Path:
+        """Where the demo's events lie, which are read where vars.events_path names no others."""
+        return self.state / "demo_shop"
+
+    def lock_attempts(self, value: object = None) -> int:
+        """How often to try to open a database that another process holds, a second apart.
+
+        value: as the profile has it; None is the setting itself.
+
+        Raises:
+            BadSetting: it is no whole number of at least 1.
+        """
+        given = self.lock_attempts_text if value is None else value
+        if not re.fullmatch(r"[0-9]{1,9}", str(given)) or int(str(given)) < 1:
+            raise BadSetting(
+                f"{LOCK_ATTEMPTS} (retries.connect_attempts in profiles.yml) must be a whole number of at"
+                f" least 1: how often to try to open the database, a second apart. Found:"
+                f" {os.environ.get(LOCK_ATTEMPTS, str(given))}."
+            )
+        return int(str(given))

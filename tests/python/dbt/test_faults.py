@@ -1,0 +1,310 @@
+"""Faults while a build runs: said with what to do, every table as before or as after, and the next build finishes."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import yaml
+from dbt_common.exceptions import DbtRuntimeError
+
+from likely_buyers.database import connect
+from likely_buyers.dbt import delivery
+from likely_buyers.dbt.faults import remedy
+from likely_buyers.dbt.plugin import Plugin
+from support.builder import Builder, DeliveredShop
+from support.installation import PROJECT, Installation
+
+HEADER = (
+    "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
+)
+TABLES = {
+    "bronze.raw_events": "* exclude (load_id, loaded_at)",
+    "silver.events": "*",
+    "silver.quarantined_events": "*",
+    "silver.user_days": "*",
+    "silver.user_features": "*",
+}
+# `size` of memory as a disk, with the state on it; what is left of the state is copied back
+ON_A_SMALL_DISK = """
+    mount -t tmpfs -o size="$1" none "$2" && shift
+    cp -r "$2"/. "$1"/ && disk="$1" state="$2" && shift 2
+    "$@"; finished=$?
+    rm -rf "$state"/* && cp -r "$disk"/. "$state"/ && exit $finished
+"""
+
+
+def lines(day: int, users: int) -> list[str]:
+    """A view, a purchase and a broken line a user; sessions that no compression makes small."""
+    made = []
+    for user in range(users):
+        session = f"{hash((day, user)) * 0x9E3779B97F4A7C15 % (1 << 128):032x}"
+        for hour, kind in ((10, "view"), (11, "purchase"), (12, "shrug")):
+            made.append(
+                f"2020-01-{day:02d} {hour}:00:00 UTC,{kind},{user % 99},2,,acme,9.99,{user + 1},{session}"
+            )
+    return made
+
+
+def deliver(file: Path, *made: str) -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("\n".join([HEADER, *made, ""]))
+    return file
+
+
+class Shop(DeliveredShop):
+    """Its tables by their sums, to be compared before and after a fault."""
+
+    def contents(self, of: Installation | None = None) -> dict[str, list[tuple[Any, ...]]]:
+        """Per table the number of rows and a sum over them that any other row would change."""
+        return {
+            table: (of or self.warehouse).query(
+                f"select count(*), sum(hash(whole)) from (select {columns} from {table}) as whole"
+            )
+            for table, columns in TABLES.items()
+        }
+
+    def undisturbed(self) -> dict[str, list[tuple[Any, ...]]]:
+        fresh = Installation(self.warehouse.state.with_name("undisturbed"))
+        self.built(into=fresh)
+        return self.contents(fresh)
+
+
+@pytest.fixture
+def shop(builder: Builder, tmp_path: Path) -> Shop:
+    shop = Shop(builder, tmp_path)
+    deliver(shop.events / "1.csv", *lines(1, 200))
+    shop.built()
+    return shop
+
+
+def small_disks() -> list[str]:
+    """The command that gives a process file systems of its own: as root, or as any user where that is allowed."""
+    for rights in (["unshare", "--mount"], ["unshare", "--user", "--map-root-user", "--mount"]):
+        if shutil.which("unshare"):
+            tried = subprocess.run(
+                [*rights, "sh", "-c", "mount -t tmpfs -o size=1m none /mnt"],
+                capture_output=True,
+                timeout=30,
+                check=False,
+            )
+            if tried.returncode == 0:
+                return rights
+    pytest.skip("no small disk can be made here: mounting needs Linux, and root or user namespaces")
+
+
+def test_a_full_disk(shop: Shop, tmp_path: Path) -> None:
+    rights = small_disks()
+    before = shop.contents()
+    deliver(shop.events / "2.csv", *lines(2, 6_000))
+    after = shop.undisturbed()
+    # one path for each small disk: dbt parses the project anew where the profile names another
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    # what is left of the disk when the build begins: full in the middle of bronze, and later on
+    for megabytes in (1, 3):
+        left = tmp_path / f"left-{megabytes}"
+        shutil.copytree(shop.warehouse.state, left, ignore=shutil.ignore_patterns("target", "logs"))
+        size = sum(file.stat().st_size for file in left.rglob("*") if file.is_file())
+        command = [
+            *(*rights, "sh", "-c", ON_A_SMALL_DISK, "sh"),
+            *(str(size + megabytes * 1_000_000), str(disk), str(left)),
+            *(str(Path(sys.executable).with_name("dbt")), "build", "--select", "+user_features"),
+            *(
+                "--exclude-resource-type",
+                "test",
+                "unit_test",
+                "--vars",
+                yaml.safe_dump(shop.variables),
+            ),
+        ]
+        elsewhere = {
+            "DBT_TARGET_PATH": str(tmp_path / "target"),
+            "DBT_LOG_PATH": str(tmp_path / "logs"),
+        }
+        full = subprocess.run(
+            command,
+            cwd=PROJECT,
+            env=Installation(disk).environment() | elsewhere,
+            text=True,
+            capture_output=True,
+            timeout=300,
+            check=False,
+        )
+        output = " ".join(full.stdout.split())
+        assert full.returncode != 0, output
+        assert "Traceback" not in output
+        assert "No space left on device" in output
+        assert "the disk is full. The database, and spill/ for what does not fit" in output
+        assert f"lie in the state folder {disk}. Free space there" in output
+
+        disturbed = Installation(left)
+        for table, content in shop.contents(disturbed).items():
+            assert content in (before[table], after[table]), table
+        shop.built(into=disturbed)
+        assert shop.contents(disturbed) == after
+
+
+def test_a_database_that_was_closed_by_a_full_disk_says_so_without_a_traceback() -> None:
+    class Closed:
+        def execute(self, sql: str) -> None:
+            raise duckdb.FatalException(
+                "FATAL Error: Failed: database has been invalidated because of a previous fatal error."
+                ' Original error: "Could not write file: No space left on device"'
+            )
+
+    with pytest.raises(DbtRuntimeError, match=r"the disk is full.*Free space there"):
+        Plugin("likely_buyers", {}).configure_cursor(Closed())
+
+
+def test_a_log_that_duckdb_cannot_replay_by_itself_is_taken_over(tmp_path: Path) -> None:
+    database = tmp_path / "likely_buyers.duckdb"
+    killed = (
+        "import duckdb, os, sys\n"
+        "connection = duckdb.connect(sys.argv[1])\n"
+        "connection.execute('create table kept (number integer, check (abs(number) > 0))')\n"
+        "connection.execute('insert into kept values (7)')\n"
+        "connection.execute(\"comment on column kept.number is 'a number'\")\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", killed, str(database)], check=False, timeout=60)
+    assert database.with_name("likely_buyers.duckdb.wal").exists()
+    with connect(database, read_only=True) as connection:
+        assert connection.sql("select * from kept").fetchall() == [(7,)]
+
+
+def test_a_full_spill_folder(tmp_path: Path) -> None:
+    """The engine's own message, whatever its words are in this version, has a remedy."""
+    config = {
+        "memory_limit": "60MB",
+        "temp_directory": str(tmp_path / "spill"),
+        "max_temp_directory_size": "10MB",
+        "threads": 2,
+    }
+    with duckdb.connect(config=config) as connection, pytest.raises(duckdb.Error) as error:
+        connection.execute(
+            "create table sorted as select md5(i::varchar) as a, md5((-i)::varchar) as b"
+            " from range(2000000) as r(i) order by a"
+        )
+    # it says sometimes that the disk and sometimes that the memory is full: either remedy speaks of both
+    assert "spill/" in remedy(str(error.value))
+    assert "LIKELY_BUYERS_MEMORY_LIMIT" in remedy(str(error.value))
+
+
+def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shop.contents()
+    deliver(shop.events / "2.csv", *lines(2, 2_000))
+    monkeypatch.setenv("LIKELY_BUYERS_MEMORY_LIMIT", "50MB")
+    finished = shop.build()
+    assert not finished.succeeded
+    message = " ".join(finished.output.split())
+    assert "raw_events failed: DuckDB may use too little memory" in message
+    assert "LIKELY_BUYERS_MEMORY_LIMIT is 50MB. Raise it" in message
+    assert shop.contents() == before
+    monkeypatch.delenv("LIKELY_BUYERS_MEMORY_LIMIT")
+    shop.built()
+    assert shop.contents() == shop.undisturbed()
+
+
+def once_planned(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
+    """Have something happen to the files of a load after they were looked into and before they are read."""
+    plan = delivery.plan_delivery
+
+    def planned(*arguments: Any) -> dict[str, Any]:
+        made = plan(*arguments)
+        then()
+        return made
+
+    monkeypatch.setattr(delivery, "plan_delivery", planned)
+
+
+def test_a_file_that_vanishes_between_being_found_and_being_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = shop.contents()
+    late = deliver(shop.events / "2.csv", *lines(2, 50))
+    with monkeypatch.context() as patched:
+        once_planned(patched, lambda: late.rename(late.with_suffix(".away")))
+        finished = shop.build(select=("raw_events+",))
+    assert not finished.succeeded
+    message = " ".join(finished.output.split())
+    assert "raw_events failed: a file was there and then was not" in message
+    assert str(late) in message
+    assert "Run dbt build again" in message
+    assert shop.contents() == before
+
+    late.with_suffix(".away").rename(late)
+    shop.built()
+    assert shop.contents() == shop.undisturbed()
+
+
+@pytest.mark.parametrize("grown_before", ["it is read", "the next build"])
+def test_a_file_that_grows(shop: Shop, grown_before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = shop.contents()
+    growing = deliver(shop.events / "2.csv", *lines(2, 50))
+
+    def grow() -> None:
+        with growing.open("a") as file:
+            file.write("\n".join([*lines(3, 50), ""]))
+
+    if grown_before == "it is read":
+        with monkeypatch.context() as patched:
+            once_planned(patched, grow)
+            finished = shop.build(select=("raw_events",))
+        assert not finished.succeeded
+        message = " ".join(finished.output.split())
+        assert f"the file '{growing}' seems to have changed while it was read" in message
+        assert "run dbt build again once the delivery is over" in message
+        assert shop.contents() == before
+    else:
+        shop.built()
+        grow()
+    shop.built()
+    assert shop.contents() == shop.undisturbed()
+
+
+def test_the_same_lines_twice_are_counted_and_change_nothing(shop: Shop) -> None:
+    """A file with the content of another, and a day delivered again in files that are cut otherwise."""
+    first = shop.warehouse.query("select * exclude (line_count) from silver.events order by all")
+    days = shop.contents()["silver.user_days"]
+    shutil.copy(shop.events / "1.csv", shop.events / "copy of 1.csv")
+    again = lines(1, 200)
+    deliver(shop.events / "again-a.csv", *reversed(again[250:]))
+    deliver(shop.events / "again-b.csv", *again[:250])
+    shop.built()
+    assert (
+        shop.warehouse.query("select * exclude (line_count) from silver.events order by all")
+        == first
+    )
+    assert shop.contents()["silver.user_days"] == days
+    counts = "select count(*), sum(line_count), min(line_count), max(line_count) from silver.events"
+    # the copy is the same file under another name
+    assert shop.warehouse.query(counts) == [(400, 800, 2, 2)]
+    assert shop.warehouse.query("select count(*) from silver.quarantined_events") == [(400,)]
+
+
+def test_a_machine_among_the_users_is_counted_and_said(shop: Shop) -> None:
+    """50,000 users with one event each, and one with 50,000 events on one day."""
+    duckdb.sql(
+        "copy (select timestamp '2020-01-05' + to_seconds(i) as event_time, 'view' as event_type,"
+        " i % 99 as product_id, 2 as category_id, null::varchar as category_code, 'acme' as brand,"
+        " 9.99 as price, case when i % 2 = 0 then 'bot' else 'u' || i end as user_id, 's' || i as user_session"
+        f" from range(100000) as r(i) where i < 86400 or i % 2 = 1 union all by name"
+        f" select timestamp '2020-01-05 12:00:00' as event_time, 'view' as event_type, 1000 + i as product_id,"
+        f" 2 as category_id, 'acme' as brand, 9.99 as price, 'bot' as user_id, 's' || i as user_session"
+        f" from range(6800) as r(i)) to '{shop.events}/5.parquet'"
+    )  # fmt: skip
+    output = shop.built()
+    assert "the user 'bot' has 50,000 events on 2020-01-05, more than people make" in output
+    assert "they are quarantined then" in output
+    found = "select count(*), sum(events), max(events) from silver.user_days where event_date >= '2020-01-05'"
+    assert shop.warehouse.query(found) == [(50_001, 100_000, 50_000)]
+    assert shop.warehouse.query("select count(*) from silver.user_features") == [(50_201,)]
+    assert shop.contents() == shop.undisturbed()
+    # it is news once: the day after has none
+    deliver(shop.events / "6.csv", *lines(13, 1))
+    assert "more than people make" not in shop.built()

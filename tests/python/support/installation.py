@@ -1,0 +1,77 @@
+"""dbt and the command line as a user runs them, on a state folder of their own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[3]
+ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
+
+
+@dataclass
+class Finished:
+    """A finished command."""
+
+    succeeded: bool
+    output: str
+
+
+@dataclass
+class Installation:
+    """A state folder with the commands that work on it."""
+
+    state: Path
+    registry_of: "Installation | None" = None
+    settings: dict[str, str] = field(default_factory=dict)
+    # where the commands are typed: the checkout, unless it says another folder
+    folder: Path | None = None
+
+    def environment(self) -> dict[str, str]:
+        """The environment of the commands: nothing of one installation is written where another reads."""
+        environment = dict(
+            os.environ,
+            LIKELY_BUYERS_STATE=str(self.state),
+            DBT_USE_COLORS="false",
+            COLUMNS="200",
+            NO_COLOR="1",
+            OMP_NUM_THREADS="1",
+            # a test that meets a lock says itself how long it is willing to wait
+            LIKELY_BUYERS_LOCK_ATTEMPTS="1",
+        )
+        environment.pop("MLFLOW_TRACKING_URI", None)
+        if self.registry_of:
+            environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.registry_of.state}/registry.db"
+        return environment | self.settings
+
+    def run(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
+        given = ["--vars", yaml.safe_dump(variables)] if variables else []
+        process = subprocess.run(
+            [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
+            cwd=self.folder or PROJECT,
+            env=self.environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=600,
+            check=False,
+        )
+        return Finished(process.returncode == 0, process.stdout)
+
+    def dbt(self, *arguments: str, variables: dict[str, Any] | None = None) -> Finished:
+        return self.run("dbt", *arguments, variables=variables)
+
+    def built(self, *arguments: str, variables: dict[str, Any] | None = None) -> Finished:
+        """`dbt build` that must succeed."""
+        finished = self.dbt("build", *arguments, variables=variables)
+        assert finished.succeeded, finished.output
+        return finished
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.state / "likely_buyers.duckdb"), read_only=True) as connection:
+            return connection.sql(sql).fetchall()

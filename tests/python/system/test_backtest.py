@@ -1,0 +1,117 @@
+"""The ladder: every method at a past cutoff, with models that knew nothing from it on."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from likely_buyers.dbt.jobs import run_backtest
+from likely_buyers.demo_shop import SimulationSettings, simulate_shop
+from likely_buyers.evaluation import evaluate
+from likely_buyers.training import BacktestRow, backtest_cutoff, fit
+from support.examples import CUTOFFS, SETTINGS, a_shop
+from support.installation import Installation
+
+CUTOFF = date(2024, 9, 15)
+METHODS = {"recency", "frequency", "bg_nbd", "logistic_regression", "gradient_boosting"}
+
+
+def test_every_method_is_measured_on_the_users_of_the_cutoff() -> None:
+    later = a_shop(seed=9, cutoffs=[CUTOFF])
+    bought = later.sort_by("user_id")["label"].to_numpy(zero_copy_only=False).astype(float)
+    rows = backtest_cutoff(CUTOFF, a_shop(), later, SETTINGS, further={"oracle": bought})
+    found = {(r.population, r.method, r.metric): r for r in rows}
+    assert len(found) == len(rows)
+    assert {r.method for r in rows} >= METHODS | {"champion", "oracle"}
+    assert found["users", "oracle", "roc_auc"].value == 1.0
+    assert found["users", "champion", "users"].value == 900
+    assert found["customers", "champion", "users"].value == 900  # all of them bought before
+    champion = fit(a_shop(), SETTINGS).estimator
+    names = [n for n in later.column_names if n not in ("user_id", "cutoff_date", "label")]
+    p = champion.predict_proba(np.column_stack([later[n].to_numpy() for n in names]))[:, 1]
+    expected = evaluate(later["label"].to_numpy(zero_copy_only=False), p)
+    for metric in ("roc_auc", "average_precision", "ece", "predicted_over_realized"):
+        row = found["users", "champion", metric]
+        assert row.value == pytest.approx(expected[metric])
+        assert row.low is not None
+        assert row.high is not None
+        assert row.low < row.high
+    assert ("users", "recency", "brier") not in found
+    assert found["users", "champion", "roc_auc"].value > found["users", "recency", "roc_auc"].value
+
+
+def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: dict[date, tuple[list[date], list[date]]] = {}
+
+    def look(cutoff: date, known: pa.Table, later: pa.Table, *_: Any, **__: Any) -> list[Any]:
+        seen[cutoff] = tuple(sorted(set(t["cutoff_date"].to_pylist())) for t in (known, later))
+        return [BacktestRow(cutoff, "users", "champion", "roc_auc", 0.5, None, None, None)]
+
+    monkeypatch.setattr("likely_buyers.dbt.jobs.backtest.backtest_cutoff", look)
+    examples = a_shop(users=5)
+    table = run_backtest(
+        duckdb.from_arrow(examples),
+        evaluate_at="4",
+        most_cutoffs=2,
+        step_days=15,
+        horizon_days=30,
+        seed=0,
+        events_path="",
+    )
+    assert sorted(seen) == CUTOFFS[-4:]
+    assert seen[CUTOFFS[-1]] == (CUTOFFS[-4:-2], CUTOFFS[-1:])
+    assert seen[CUTOFFS[-4]] == (CUTOFFS[:1], CUTOFFS[2:3])
+    assert table.num_rows == 4
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Path]:
+    folder = tmp_path_factory.mktemp("shop")
+    simulate_shop(SimulationSettings(users=2_500, days=150, seed=3), folder, "parquet")
+    return Installation(tmp_path_factory.mktemp("backtest")), folder
+
+
+def test_the_command_prints_the_ladder_of_a_simulated_shop_up_to_its_oracle(
+    shop: tuple[Installation, Path],
+) -> None:
+    installation, folder = shop
+    finished = installation.run(
+        "likely-buyers", "backtest", "--cutoffs", "2", variables={"events_path": str(folder)}
+    )
+    assert finished.succeeded, finished.output
+    assert "Means over 2 cutoffs, users" in finished.output
+    assert "of the way in AUC from frequency to the oracle" in finished.output
+    best = dict(
+        installation.query(
+            "select method, avg(value) from training.backtest"
+            " where population = 'users' and metric = 'roc_auc' group by method"
+        )
+    )
+    assert set(best) >= METHODS | {"champion", "oracle"}
+    assert max(best, key=lambda method: best[method]) == "oracle"
+    assert best["champion"] > max(best["recency"], best["frequency"], best["bg_nbd"])
+    # nothing was trained or promoted by looking back
+    assert not (installation.state / "registry.db").exists()
+
+
+def test_a_cutoff_that_cannot_be_evaluated_is_named(shop: tuple[Installation, Path]) -> None:
+    installation, folder = shop
+    finished = installation.run(
+        "likely-buyers",
+        "backtest",
+        "--cutoffs",
+        "2030-01-01",
+        variables={"events_path": str(folder)},
+    )
+    assert not finished.succeeded
+    assert "no backtest at 2030-01-01: no cutoff has its horizon of 30 days over" in " ".join(
+        finished.output.split()
+    )

@@ -1,0 +1,337 @@
+"""The whole job on a small demo shop: events in, ranked buyers out."""
+
+import json
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from likely_buyers.demo_shop import SimulationSettings, purchase_probability, simulate_shop
+from likely_buyers.evaluation import roc_auc
+from support.installation import Installation
+
+SHOP = SimulationSettings(users=2_500, days=150, seed=3)
+SCORES = "user_id, as_of_date, horizon_days, probability, model_name, model_version, model_digest"
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shop")
+    simulate_shop(SHOP, folder, "csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def job(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Trained as of 30 days before the end, and scored as of then."""
+    installation = Installation(tmp_path_factory.mktemp("job"))
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    trained = installation.run("likely-buyers", "train", "--promote", variables=variables)
+    assert trained.succeeded, trained.output
+    installation.built(variables=variables)
+    return installation
+
+
+AS_OF = SHOP.end - timedelta(days=30)
+
+
+def test_every_planted_line_is_accounted_for(job: Installation, shop: Path) -> None:
+    truth = json.loads((shop / "_truth" / "dirt.json").read_text())
+    assert job.query("select sum(line_count) from bronze.loaded_files") == [(truth["lines"],)]
+    assert job.query("select count(*) from bronze.rejected_lines") == [(truth["rejected"],)]
+    assert job.query("select count(*) from silver.quarantined_events") == [(truth["quarantined"],)]
+    assert job.query("select count(*), sum(line_count - 1) from silver.events") == [
+        (truth["valid_distinct_events"], truth["duplicates"])
+    ]
+    assert dict(job.query("select event_type, count(*) from silver.events group by 1")) == {
+        kind: count for kind, count in truth["events_by_type"].items() if count
+    }
+
+
+def test_every_user_seen_is_scored_and_a_tenth_is_listed(job: Installation) -> None:
+    seen = job.query(
+        f"select count(distinct user_id) from silver.events where event_time < '{AS_OF}'"
+    )[0][0]
+    assert job.query("select count(*), count(distinct user_id) from gold.predictions") == [
+        (seen, seen)
+    ]
+    buyers, first, last = job.query("select count(*), min(rank), max(rank) from gold.top_buyers")[0]
+    assert (buyers, first, last) == (-(-seen // 10), 1, buyers)
+
+
+def test_the_scores_beat_frequency_and_stay_below_the_truth(job: Installation, shop: Path) -> None:
+    truth = purchase_probability(shop / "_truth", AS_OF, 30)  # noqa: F841 (DuckDB reads it by name)
+    with duckdb.connect(str(job.state / "likely_buyers.duckdb"), read_only=True) as connection:
+        scored = connection.sql(
+            "select truth.bought, truth.probability as oracle, predictions.probability,"
+            " user_features.purchase_days from truth"
+            " join gold.predictions on predictions.user_id = cast(truth.user_id as varchar)"
+            " join silver.user_features on user_features.user_id = predictions.user_id"
+        ).fetchnumpy()
+    bought = scored["bought"].astype(bool)
+    model, frequency, oracle = (
+        roc_auc(bought, scored[name].astype(float))
+        for name in ("probability", "purchase_days", "oracle")
+    )
+    assert frequency + 0.05 < model < oracle
+
+
+def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
+    tables = {
+        "gold.predictions": SCORES,
+        "gold.prediction_history": "*",
+        "gold.top_buyers": "*",
+        "gold.top_buyer_reasons": "user_id, reason_rank, feature, reason",
+        "silver.events": "*",
+        "silver.user_features": "*",
+    }
+
+    def contents() -> dict[str, list[tuple[object, ...]]]:
+        return {t: job.query(f"select {c} from {t} order by all") for t, c in tables.items()}
+
+    before = contents()
+    job.built(variables={"events_path": str(shop), "as_of": str(AS_OF)})
+    assert contents() == before
+
+
+def test_gold_is_published_after_a_build_that_passed_and_not_after_one_that_failed(
+    job: Installation, shop: Path
+) -> None:
+    # it asks dbt as well, and leaves what dbt tells of the build alone
+    assert job.run("likely-buyers", "top").succeeded
+    published = job.run("likely-buyers", "publish")
+    assert published.succeeded, published.output
+    assert "published/gold.duckdb: " in published.output
+    query = f"select {SCORES}, run_id, scored_at from gold.predictions order by user_id"
+    file = job.state / "published" / "gold.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        assert connection.sql(query).fetchall() == job.query(query)
+        undocumented = connection.sql(
+            "select table_name, column_name from duckdb_columns()"
+            " where comment is null and not internal and table_name <> 'publication'"
+        ).fetchall()
+        assert undocumented == []
+    logged = f"'{job.state}/published/parquet/predictions/**/*.parquet'"
+    columns = ", ".join(name for name, *_ in job.query("describe silver.user_features"))
+    assert job.query(f"select {columns} from {logged} order by user_id") == job.query(
+        f"select {columns} from silver.user_features order by user_id"
+    )
+
+    variables = {"events_path": str(shop), "as_of": str(AS_OF), "horizon_days": 15}
+    failed = job.dbt("build", variables=variables)
+    assert not failed.succeeded
+    refused = job.run("likely-buyers", "publish")
+    assert not refused.succeeded
+    assert "the last dbt build did not pass: model predictions" in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_only_what_changed_is_built_again(job: Installation, shop: Path) -> None:
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    tables = ["user_features", "predictions", "top_buyers", "top_buyer_reasons"]
+    runs = "select distinct run_id from gold.predictions"
+    listed = "select * from gold.top_buyers order by rank"
+
+    def run(*arguments: str, **more: object) -> str:
+        finished = job.dbt("run", *arguments, variables=variables | more)
+        assert finished.succeeded, finished.output
+        return finished.output
+
+    job.built(variables=variables)
+    scored_by, buyers = job.query(runs), job.query(listed)
+    assert "users in gold.top_buyers" in run("--select", *tables)
+    assert (job.query(runs), job.query(listed)) == (scored_by, buyers)
+
+    run("--select", *tables, top_fraction=0.05)
+    assert job.query(runs) == scored_by
+    assert len(job.query(listed)) < len(buyers)
+    run("--select", *tables)
+    assert (job.query(runs), job.query(listed)) == (scored_by, buyers)
+
+    run("--select", *tables, as_of=str(AS_OF - timedelta(days=1)))
+    assert job.query(runs) != scored_by
+    assert job.query("select distinct as_of_date from gold.top_buyers") == [
+        (AS_OF - timedelta(days=1),)
+    ]
+    run("--select", *tables)
+    again = job.query(runs)
+    assert again != scored_by
+    assert job.query(listed) == buyers
+    run("--full-refresh", "--select", *tables)
+    assert job.query(runs) != again
+    assert job.query(listed) == buyers
+
+
+def test_later_events_change_no_feature_and_no_score(
+    job: Installation, shop: Path, tmp_path: Path
+) -> None:
+    """The job saw 30 days of events after as_of; an installation that never got them gives the same."""
+    known = tmp_path / "known"
+    known.mkdir()
+    for file in sorted(shop.glob("events-*.csv")):
+        if date.fromisoformat(file.stem.removeprefix("events-")) < AS_OF:
+            shutil.copy2(file, known)
+    # late lines of earlier days come with later files: they are known to the job as well
+    late = [
+        line
+        for file in sorted(shop.glob("events-*.csv"))
+        if date.fromisoformat(file.stem.removeprefix("events-")) >= AS_OF
+        for line in file.read_text().splitlines()
+        if line[:10] < str(AS_OF)
+    ]
+    header = next(shop.glob("events-*.csv")).read_text().splitlines()[0]
+    (known / "late.csv").write_text("\n".join([header, *late, ""]))
+
+    fresh = Installation(tmp_path / "state", registry_of=job)
+    fresh.built(variables={"events_path": str(known), "as_of": str(AS_OF)})
+    assert fresh.query("select max(event_date) from silver.events")[0][0] < AS_OF
+    assert job.query("select max(event_date) from silver.events")[0][0] > AS_OF
+    for columns, table in (("*", "silver.user_features"), (SCORES, "gold.predictions")):
+        query = f"select {columns} from {table} order by user_id"
+        assert fresh.query(query) == job.query(query)
+
+
+def test_the_report_tells_of_the_job(job: Installation) -> None:
+    finished = job.run("likely-buyers", "report")
+    assert finished.succeeded, finished.output
+    page = Path(finished.output.splitlines()[-1]).read_text("utf-8")
+    ((users, as_of, run_id),) = job.query(
+        "select count(*), min(as_of_date), min(run_id) from gold.predictions"
+    )
+    ((likeliest, reason),) = job.query(
+        "select user_id, reason from gold.top_buyer_reasons"
+        " where user_id = (select user_id from gold.top_buyers where rank = 1) and reason_rank = 1"
+    )
+    ((auc,),) = job.query(
+        "select cast(metrics ->> 'roc_auc' as double) from training.model_versions"
+    )
+    ((rejected, quarantined),) = job.query(
+        "select (select count(*) from bronze.rejected_lines), (select count(*) from silver.quarantined_events)"
+    )
+    for text in (f"{users:,} users, scored as of", str(as_of), run_id, likeliest, reason):
+        assert text in page
+    # the first horizon ends after the last event
+    assert "held-out evaluation of the training" in page
+    assert f"<strong>{auc:.3f}</strong>" in page
+    for count in (rejected, quarantined):
+        assert f"<td>{count:,}</td><td>{count:,}</td>" in page
+    assert "These are the first scores" in page
+    assert "No campaign has been listed." in page
+
+
+def test_an_empty_list_is_said(job: Installation, shop: Path) -> None:
+    variables = {"events_path": str(shop), "as_of": str(AS_OF), "min_probability": 0.9999}
+    finished = job.built("--select", "top_buyers", variables=variables)
+    assert "gold.top_buyers is empty" in finished.output
+    assert "came close" in finished.output
+    assert job.query("select count(*) from gold.top_buyers") == [(0,)]
+    job.built("--select", "top_buyers", variables=variables | {"min_probability": None})
+
+
+def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, shop: Path) -> None:
+    """Tables, incremental and Python models alike; raw_events keeps a source's columns, which nobody described."""
+    described = job.query(
+        "select schema_name || '.' || table_name, count(*) - count(comment) from duckdb_columns()"
+        " where schema_name in ('bronze', 'silver', 'gold') group by all"
+    )
+    mute = {table for table, missing in described if missing}
+    ledgers = {
+        f"bronze.{name}"
+        for name in (
+            *("load_progress", "table_inputs", "latest_build_of_gold"),
+            *("file_register", "unreadable_lines"),
+        )
+    }
+    assert mute == {"bronze.raw_events"} | ledgers
+    ((comment,),) = job.query(
+        "select comment from duckdb_tables() where schema_name || '.' || table_name = 'gold.predictions'"
+    )
+    assert comment.startswith("One row per user")
+
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    generated = job.run("dbt", "--warn-error", "docs", "generate", variables=variables)
+    assert generated.succeeded, generated.output
+    catalog = json.loads((job.state / "target" / "catalog.json").read_text())
+    assert not catalog["errors"]
+    tables = {table for table, _ in described} - ledgers
+    documented = {
+        f"{node['metadata']['schema']}.{node['metadata']['name']}"
+        for node in catalog["nodes"].values()
+    }
+    assert tables <= documented
+
+
+def test_promote_rollback_and_models(job: Installation) -> None:
+    listed = job.run("likely-buyers", "models")
+    assert listed.succeeded
+    assert "champion" in listed.output
+    again = job.run("likely-buyers", "promote", "latest")
+    assert not again.succeeded
+    assert "champion already" in again.output
+    unknown = job.run("likely-buyers", "promote", "99")
+    assert not unknown.succeeded
+    assert "99" in unknown.output
+    alone = job.run("likely-buyers", "rollback")
+    assert not alone.succeeded
+    assert "no champion before" in alone.output
+    assert "Traceback" not in again.output + unknown.output + alone.output
+
+
+def test_without_a_champion_the_build_says_train_one(shop: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for file in sorted(shop.glob("events-*.csv"))[:2]:
+        shutil.copy2(file, few)
+    installation = Installation(tmp_path / "state")
+    finished = installation.dbt("build", variables={"events_path": str(few)})
+    assert not finished.succeeded
+    assert "no champion yet" in finished.output
+    assert "likely-buyers train" in finished.output
+    assert installation.query("select count(*) > 0 from silver.user_features") == [(True,)]
+
+
+def test_too_short_a_history_cannot_train(shop: Path, tmp_path: Path) -> None:
+    few = tmp_path / "few"
+    few.mkdir()
+    for file in sorted(shop.glob("events-*.csv"))[:2]:
+        shutil.copy2(file, few)
+    installation = Installation(tmp_path / "state")
+    finished = installation.run("likely-buyers", "train", variables={"events_path": str(few)})
+    assert not finished.succeeded
+    assert "history is too short to train" in finished.output
+    assert "horizon_days" in finished.output
+
+
+def test_too_few_buyers_cannot_train(installation: Installation, tmp_path: Path) -> None:
+    simulate_shop(
+        SimulationSettings(users=60, days=90, seed=1, dirt=False), tmp_path / "shop", "csv"
+    )
+    finished = installation.run(
+        "likely-buyers", "train", variables={"events_path": str(tmp_path / "shop")}
+    )
+    assert not finished.succeeded
+    assert "at least 100 buyers" in finished.output
+    models = installation.run("likely-buyers", "models")
+    assert "No version yet" in models.output
+
+
+def test_a_rollback_restores_the_earlier_scores_to_the_bit(job: Installation, shop: Path) -> None:
+    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
+    scores = f"select {SCORES} from gold.predictions order by all"
+    before = job.query(scores)
+    trained = job.run("likely-buyers", "train", variables=variables | {"training_cutoffs": 3})
+    assert trained.succeeded, trained.output
+    promoted = job.run("likely-buyers", "promote", "2", "--force", "--reason", "a drill")
+    assert promoted.succeeded, promoted.output
+    assert "what changes for" in promoted.output
+    job.built(variables=variables)
+    assert job.query("select distinct model_version from gold.predictions") == [(2,)]
+    assert job.query(scores) != before
+
+    assert job.run("likely-buyers", "rollback").succeeded
+    job.built(variables=variables)
+    assert job.query(scores) == before
+    by_version = "select model_version, count(*) from gold.prediction_history group by 1 order by 1"
+    assert job.query(by_version) == [(1, len(before)), (2, len(before))]

@@ -1,0 +1,476 @@
+"""Publishing: what each place's own client reads back, and what is refused."""
+
+import itertools
+import json
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from likely_buyers.publishing import (
+    MissingCredentials,
+    NotPublishable,
+    PlaceFailed,
+    PublishingError,
+    PublishingMisconfigured,
+    read_build,
+)
+from likely_buyers.publishing.postgres import connection_options
+from support.published_gold import (
+    COMMENTS,
+    FIRST_DAY,
+    MODEL,
+    PASSWORD,
+    S3,
+    Postgres,
+    Shop,
+    postgres_server,
+    read_delta,
+    read_duckdb,
+    read_parquet,
+    read_postgres,
+    s3_server,
+)
+
+PARTITION = "model_name=o%27brien%20shop/model_version=3/as_of_date={}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def empty_postgres(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
+    with psycopg.connect(postgres.address()) as connection:
+        connection.execute("drop schema if exists gold cascade")
+    for name, value in postgres.environment().items():
+        monkeypatch.setenv(name, value)
+    return postgres
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3]:
+    with s3_server() as server:
+        yield server
+
+
+def warehouse(shop: Shop, query: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(shop.database), read_only=True) as connection:
+        return connection.sql(query).fetchall()
+
+
+# --- the DuckDB file ----------------------------------------------------------------------
+
+
+def test_the_duckdb_file_holds_gold_with_comments_and_a_receipt(shop: Shop) -> None:
+    shop.publish(shop.build(1))
+    file = shop.published / "gold.duckdb"
+    with duckdb.connect(str(file), read_only=True) as connection:
+        for table in ("predictions", "prediction_history", "top_buyers", "model_performance"):
+            found = connection.sql(f"select * from gold.{table} order by all").fetchall()
+            assert found == warehouse(shop, f"select * from gold.{table} order by all"), table
+        comments = connection.sql(
+            "select comment from duckdb_columns() where table_name = 'predictions' and"
+            " column_name in ('user_id', 'probability') order by column_name desc"
+        ).fetchall()
+        assert comments == [(COMMENTS["user_id"],), (COMMENTS["probability"],)]
+        assert connection.sql(
+            "select comment from duckdb_tables() where table_name = 'predictions'"
+        ).fetchall() == [("One row per thing in predictions; it's documented.",)]
+        receipt = connection.sql(
+            "select table_name, row_count, run_id, build_id, as_of_date, model_name, model_version"
+            " from gold.publication where table_name = 'top_buyers'"
+        ).fetchall()
+        day = FIRST_DAY + timedelta(days=1)
+        assert receipt == [("top_buyers", 20, "run-1", "build-1", day, MODEL, 3)]
+    assert not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
+
+
+def test_an_open_reader_keeps_its_file_and_a_new_one_gets_the_new(shop: Shop) -> None:
+    shop.publish(shop.build(1))
+    file = shop.published / "gold.duckdb"
+    with duckdb.connect() as reader:
+        reader.execute(f"attach '{file}' as published (read_only)")
+        shop.publish(shop.build(2))
+        runs = reader.sql("select distinct run_id from published.predictions").fetchall()
+        assert runs == [("run-1",)]
+    assert read_duckdb(file).predictions == (("run-2", 200),)
+
+
+def test_the_tables_are_named_the_same_in_a_file_of_any_name(shop: Shop) -> None:
+    shop.publish(shop.build(1), duckdb="bi/shop.duckdb")
+    with duckdb.connect(str(shop.published / "bi" / "shop.duckdb"), read_only=True) as connection:
+        assert connection.sql("select count(*) from gold.predictions").fetchall() == [(200,)]
+
+
+# --- Parquet ------------------------------------------------------------------------------
+
+
+def test_parquet_is_a_log_by_version_and_day_with_features(shop: Shop) -> None:
+    shop.publish(shop.build(1))
+    shop.publish(shop.build(2))
+    folder = shop.published / "parquet"
+    days = [str(FIRST_DAY + timedelta(days=run)) for run in (1, 2)]
+    for run, day in enumerate(days, start=1):
+        file = folder / "predictions" / PARTITION.format(day) / "predictions.parquet"
+        rows = pq.read_table(file, partitioning=None)
+        assert rows.num_rows == 200
+        assert set(rows["run_id"].to_pylist()) == {f"run-{run}"}
+        assert rows["purchases"].to_pylist() == [
+            float(int(user.removeprefix("user ")) % 7) for user in rows["user_id"].to_pylist()
+        ]
+        assert rows["user_id"].to_pylist() == sorted(rows["user_id"].to_pylist())
+    dataset = ds.dataset(folder / "predictions", partitioning="hive")
+    assert dataset.count_rows(filter=ds.field("as_of_date") == days[0]) == 200
+    assert set(dataset.to_table()["model_name"].to_pylist()) == {MODEL}
+    performance = pq.read_table(folder / "model_performance" / "model_performance.parquet")
+    assert performance.num_rows == 2
+    receipt = json.loads((folder / "_published.json").read_text())
+    assert (receipt["run_id"], receipt["as_of_date"]) == ("run-2", days[1])
+    assert receipt["tables"]["predictions"] == {"rows": 200}
+
+
+def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(shop: Shop) -> None:
+    shop.publish(shop.build(1, day=5))
+    file = (
+        *(shop.published, "parquet", "top_buyers"),
+        *(PARTITION.format(FIRST_DAY + timedelta(days=5)), "top_buyers.parquet"),
+    )
+    path = Path(*file)
+    before = path.stat().st_ino
+    told = shop.publish(shop.build(1, day=5))
+    assert path.stat().st_ino == before
+    # the DuckDB file is made anew, of Parquet and Delta nothing
+    assert [sum(table.written for table in place.tables) for place in told] == [4, 0, 0]
+
+    build = shop.build(2, day=5)
+    with duckdb.connect(str(shop.database)) as connection:
+        connection.execute("delete from gold.top_buyers")
+    shop.publish(build)
+    assert pq.read_metadata(path).num_rows == 0  # nobody is on the list, and the log says so
+    assert read_parquet(str(shop.published / "parquet")).predictions == (("run-2", 200),)
+
+
+# --- Delta --------------------------------------------------------------------------------
+
+
+def test_delta_overwrites_what_is_current_and_appends_the_history(shop: Shop) -> None:
+    shop.publish(shop.build(1))
+    shop.publish(shop.build(2))
+    folder = shop.published / "delta"
+    predictions = DeltaTable(folder / "predictions")
+    assert read_delta(str(folder)).predictions == (("run-2", 200),)
+    history = DeltaTable(folder / "prediction_history")
+    rows = history.to_pyarrow_table().group_by("run_id").aggregate([("run_id", "count")])
+    assert sorted(rows["run_id"].to_pylist()) == ["run-1", "run-2"]
+    assert rows["run_id_count"].to_pylist() == [200, 200]
+    assert history.metadata().partition_columns == ["model_name", "model_version", "as_of_date"]
+    assert predictions.metadata().description.startswith("One row per thing in predictions")
+
+    # the version before is still there, and the receipt names the versions that belong together
+    predictions.load_as_version(0)
+    assert set(predictions.to_pyarrow_table()["run_id"].to_pylist()) == {"run-1"}
+    receipt = json.loads((folder / "_published.json").read_text())
+    assert receipt["tables"]["predictions"] == {"rows": 200, "version": 1}
+
+    again = shop.publish(read_build(shop.target))
+    assert [table.version for table in again[2].tables] == [
+        table["version"] for table in receipt["tables"].values()
+    ]
+
+
+def test_delta_files_lie_in_the_order_of_users(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("likely_buyers.publishing.delta._FILE_BYTES", 200_000)
+    shop.publish(shop.build(1, users=150_000), duckdb=None, parquet=None)
+    table = DeltaTable(shop.published / "delta" / "predictions")
+    files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    assert len(files) > 1
+    ranges = sorted((file["min.user_id"], file["max.user_id"]) for file in files)
+    assert all(high < low for (_, high), (low, _) in itertools.pairwise(ranges))
+
+
+def test_old_versions_of_delta_are_kept_for_the_stated_time_only(shop: Shop) -> None:
+    shop.publish(shop.build(1), delta_keep_days=0)
+    before = {path.name for path in (shop.published / "delta" / "predictions").glob("*.parquet")}
+    shop.publish(shop.build(2), delta_keep_days=0)
+    after = {path.name for path in (shop.published / "delta" / "predictions").glob("*.parquet")}
+    assert len(after) == 1
+    assert not before & after
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------
+
+
+def test_postgres_holds_gold_with_comments_for_a_role_that_reads(
+    shop: Shop, empty_postgres: Postgres
+) -> None:
+    role = 'bi "readers"'
+    shop.publish(shop.build(1), postgres={"reader_role": role})
+    with psycopg.connect(empty_postgres.address()) as connection:
+        for table in ("predictions", "prediction_history", "top_buyers", "model_performance"):
+            found = connection.execute(f"select * from gold.{table}").fetchall()
+            assert sorted(found, key=repr) == sorted(
+                warehouse(shop, f"select * from gold.{table}"), key=repr
+            )
+        comments = connection.execute(
+            "select col_description('gold.predictions'::regclass, attnum) from pg_attribute"
+            " where attrelid = 'gold.predictions'::regclass and attname = 'probability'"
+        ).fetchall()
+        assert comments == [(COMMENTS["probability"],)]
+        connection.execute('set role "bi ""readers"""')
+        assert connection.execute("select count(*) from gold.top_buyers").fetchone() == (20,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("delete from gold.top_buyers")
+
+
+def test_postgres_appends_to_the_history_and_follows_a_changed_table(
+    shop: Shop, empty_postgres: Postgres
+) -> None:
+    shop.publish(shop.build(1), postgres={})
+    untouched = "select xmin::text from gold.prediction_history where run_id = 'run-1' limit 1"
+    before = empty_postgres.query(untouched)
+    build = shop.build(2)
+    with duckdb.connect(str(shop.database)) as connection:
+        connection.execute("alter table gold.top_buyers add column campaign varchar default 'x'")
+    told = shop.publish(build, postgres={})
+    assert [(table.name, table.rows) for table in told[3].tables][1] == ("prediction_history", 400)
+    assert empty_postgres.query(untouched) == before
+    assert empty_postgres.query("select distinct campaign from gold.top_buyers") == [("x",)]
+    seen = read_postgres(empty_postgres.address())
+    assert (seen.receipt, seen.predictions) == ("run-2", (("run-2", 200),))
+
+
+def test_a_reader_of_postgres_does_not_wait_and_keeps_its_run(
+    shop: Shop, empty_postgres: Postgres
+) -> None:
+    shop.publish(shop.build(1), postgres={})
+    with psycopg.connect(empty_postgres.address()) as reader:
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        assert reader.execute("select distinct run_id from gold.publication").fetchone() == (
+            "run-1",
+        )
+        shop.publish(shop.build(2), postgres={})
+        runs = reader.execute("select distinct run_id from gold.predictions").fetchall()
+        assert runs == [("run-1",)]
+
+
+def test_postgres_without_a_password_names_the_variable(
+    shop: Shop, empty_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGPASSWORD")
+    with pytest.raises(PlaceFailed, match="PGPASSWORD is not set"):
+        shop.publish(shop.build(1), postgres={})
+    monkeypatch.delenv("PGUSER")
+    with pytest.raises(MissingCredentials, match="variable PGUSER is not set"):
+        shop.publish(shop.build(2), postgres={})
+    # what cannot work is said before anything is written
+    assert read_duckdb(shop.published / "gold.duckdb").receipt == "run-1"
+
+
+def test_a_wrong_password_is_not_shown(
+    shop: Shop, empty_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = PASSWORD + "-wrong"
+    monkeypatch.setenv("PGPASSWORD", wrong)
+    with pytest.raises(PlaceFailed, match="password authentication failed") as refused:
+        shop.publish(shop.build(1), postgres={})
+    assert wrong not in str(refused.value)
+
+
+def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: Postgres) -> None:
+    with pytest.raises(PlaceFailed, match="superuser or the user who publishes"):
+        shop.publish(shop.build(1), postgres={"reader_role": "owner"})
+    assert empty_postgres.query("select to_regclass('gold.predictions')") == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("host", "mode"),
+    [
+        ("127.0.0.1", None),
+        ("localhost", None),
+        ("/run/postgresql", None),
+        ("db.shop.example", "verify-full"),
+        ("localhost,db.shop.example", "verify-full"),
+    ],
+)
+def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | None) -> None:
+    environment = {"PGHOST": host, "PGUSER": "u", "PGDATABASE": "d"}
+    assert connection_options(environment).get("sslmode") == mode
+    asked = connection_options(environment | {"PGSSLMODE": "require"})
+    assert "sslmode" not in asked  # libpq takes the variable
+
+
+# --- S3 -----------------------------------------------------------------------------------
+
+
+def test_s3_holds_what_a_folder_holds(
+    shop: Shop, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    places = {
+        "duckdb": "s3://shop/bi/gold.duckdb",
+        "parquet": "s3://shop/parquet",
+        "delta": "s3://shop/delta",
+    }
+    shop.publish(shop.build(1), **places)
+    told = shop.publish(shop.build(2), **places)
+    filesystem = s3.filesystem()
+    copy = tmp_path / "copy.duckdb"
+    copy.write_bytes(filesystem.open_input_file("shop/bi/gold.duckdb").read())
+    assert read_duckdb(copy).predictions == (("run-2", 200),)
+    assert read_parquet("shop/parquet", filesystem).predictions == (("run-2", 200),)
+    assert read_delta("s3://shop/delta").predictions == (("run-2", 200),)
+    assert ds.dataset("shop/parquet/prediction_history", filesystem=filesystem).count_rows() == 400
+    receipt = json.loads(filesystem.open_input_file("shop/parquet/_published.json").read())
+    assert receipt["run_id"] == "run-2"
+    again = shop.publish(read_build(shop.target), **places)
+    assert [sum(table.written for table in place.tables) for place in again] == [4, 0, 0]
+    assert told[1].tables != again[1].tables
+    assert list(shop.published.iterdir()) == [shop.published / ".lock"]
+
+
+def test_s3_without_credentials_names_the_variable(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    build = shop.build(1)
+    with pytest.raises(MissingCredentials, match="variable AWS_ACCESS_KEY_ID is not set"):
+        shop.publish(build, parquet="s3://shop/parquet")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    with pytest.raises(MissingCredentials, match="variable AWS_SECRET_ACCESS_KEY is not"):
+        shop.publish(build, parquet="s3://shop/parquet")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.shop.example")
+    monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
+    with pytest.raises(PublishingMisconfigured, match="without TLS"):
+        shop.publish(build, parquet="s3://shop/parquet")
+    assert not (shop.published / "gold.duckdb").exists()
+
+
+# --- what is refused ----------------------------------------------------------------------
+
+
+def edited(shop: Shop, result: str, **changes: object) -> None:
+    """run_results.json with one result changed."""
+    path = shop.target / "run_results.json"
+    content = json.loads(path.read_text())
+    for entry in content["results"]:
+        if entry["unique_id"] == result:
+            entry.update(changes)
+    path.write_text(json.dumps(content))
+
+
+def refusal(shop: Shop) -> str:
+    with pytest.raises(NotPublishable) as refused:
+        shop.publish(read_build(shop.target))
+    assert not (shop.published / "gold.duckdb").exists()
+    return str(refused.value)
+
+
+def test_a_failed_test_is_named(shop: Shop) -> None:
+    shop.build(1)
+    edited(shop, "test.shop.not_null_top_buyers.0123456789", status="fail", message="Got 2 results")
+    said = refusal(shop)
+    assert "test not_null_top_buyers" in said
+    assert "Got 2 results" in said
+
+
+def test_a_failed_model_is_named_before_what_was_skipped(shop: Shop) -> None:
+    shop.build(1)
+    edited(shop, "model.shop.predictions", status="error", message="no champion yet")
+    edited(shop, "model.shop.top_buyers", status="skipped", message=None)
+    said = refusal(shop)
+    assert "model predictions, and 1 more were skipped" in said
+    assert "no champion yet" in said
+
+
+def test_only_a_whole_build_of_gold_is_published(shop: Shop) -> None:
+    shop.build(1)
+    path = shop.target / "run_results.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | {"args": {"which": "compile"}}))
+    assert "the last dbt command" in refusal(shop)
+    assert "dbt compile" in refusal(shop)
+    untested = [r for r in whole["results"] if "not_null_top_buyers" not in r["unique_id"]]
+    path.write_text(json.dumps(whole | {"results": untested}))
+    assert "left 1 models or tests of gold out: test not_null_top_buyers" in refusal(shop)
+    path.write_text(json.dumps(whole)[:100])
+    assert "no whole JSON file" in refusal(shop)
+    path.unlink()
+    assert "no build whose tests passed" in refusal(shop)
+
+
+def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
+    first = shop.build(1)
+    shop.build(2)
+    with pytest.raises(NotPublishable, match="last changed by build build-2"):
+        shop.publish(first)
+    with duckdb.connect(str(shop.database)) as connection:
+        connection.execute("delete from gold.predictions")
+    assert "gold.predictions" in refusal(shop)
+    shop.database.unlink()
+    assert "there is no database" in refusal(shop)
+
+
+def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
+    build = shop.build(1)
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", hold, str(shop.database)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(NotPublishable, match="in use by another process"):
+            shop.publish(build)
+    finally:
+        holder.communicate(b"\n", timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"parquett": "x"}, "no setting parquett"),
+        ({"delta": 3}, "vars.publish.delta must be"),
+        ({"delta": "gs://bucket/x"}, "gs://"),
+        ({"delta_keep_days": "long"}, "delta_keep_days"),
+        ({"duckdb": "s3://bucket"}, "must name a file"),
+        ({"parquet": "s3://key:secret@bucket/x"}, "Credentials do not belong there"),
+        ({"postgres": {"host": "db"}}, "PGHOST"),
+        ({"postgres": {"reader_role": "public"}}, "reader_role"),
+        ({"postgres": {"schema": "x" * 64}}, "63 bytes"),
+    ],
+)
+def test_a_place_that_cannot_be_is_refused_before_anything_is_written(
+    shop: Shop, settings: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    build = shop.build(1)
+    with pytest.raises(PublishingError, match=said):
+        shop.publish(build, **settings)
+    assert not shop.published.exists() or list(shop.published.iterdir()) == [
+        shop.published / ".lock"
+    ]

@@ -1,0 +1,229 @@
+"""Publishing while things fail: every place holds the run before or the new one, and the next publish ends right."""
+
+import json
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.csv
+import pytest
+
+from likely_buyers.publishing import PassedBuild, PlaceFailed, read_build
+from support.published_gold import (
+    Postgres,
+    Seen,
+    Shop,
+    postgres_server,
+    python,
+    read_delta,
+    read_duckdb,
+    read_parquet,
+    read_postgres,
+    s3_server,
+)
+
+KILLS = 12
+PUBLISHES = 100
+# Delta and PostgreSQL take part in every so many of them: the time of CI is short
+SLOWER_PLACES_EACH = 4
+READING_PROCESSES, READERS_EACH = 5, 10
+PUBLISH = """\
+import resource, sys
+from pathlib import Path
+from support.published_gold import Shop
+from likely_buyers.publishing import read_build
+import likely_buyers.publishing.delta, likely_buyers.publishing.parquet
+folder, postgres, bytes_at_most = sys.argv[1], sys.argv[2] == "postgres", int(sys.argv[3])
+shop = Shop(Path(folder))
+build = read_build(shop.target)
+if bytes_at_most:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_at_most, bytes_at_most))
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    shop.publish(build, postgres={} if postgres else None)
+except Exception as error:
+    print(error)
+"""
+
+
+def in_places(shop: Shop, postgres: Postgres | None = None) -> dict[str, Seen]:
+    found = {
+        "duckdb": read_duckdb(shop.published / "gold.duckdb"),
+        "parquet": read_parquet(str(shop.published / "parquet")),
+        "delta": read_delta(str(shop.published / "delta")),
+    }
+    return found | ({"postgres": read_postgres(postgres.address())} if postgres else {})
+
+
+def runs(shop: Shop, postgres: Postgres | None = None) -> dict[str, str]:
+    """The one run that each place shows, all of it."""
+    shown = {}
+    for place, seen in in_places(shop, postgres).items():
+        ((run, rows),) = seen.predictions
+        assert rows == 200, place
+        assert seen.receipt in (None, run), place
+        shown[place] = run
+    return shown
+
+
+def test_a_publish_killed_at_any_moment_leaves_the_old_or_the_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path)
+    dice = np.random.default_rng(2)
+    with postgres_server() as postgres:
+        for name, value in postgres.environment().items():
+            monkeypatch.setenv(name, value)
+        # one day for all: every run replaces the same partition of the log
+        seconds = timed_publish(shop, shop.build(0, day=1))
+        left, died = [], 0
+        for run in range(1, KILLS + 1):
+            build = shop.build(run, day=1)
+            child = python(PUBLISH, str(shop.folder), "postgres", "0")
+            assert child.stdin is not None
+            assert child.stdout is not None
+            child.stdout.readline()
+            child.stdin.write("\n")
+            child.stdin.flush()
+            try:
+                child.wait(dice.uniform(0.0, 1.3) * seconds)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                died += 1
+            child.communicate(timeout=30)
+            shown = runs(shop, postgres)
+            assert set(shown.values()) <= {f"run-{run - 1}", f"run-{run}"}, shown
+            left.append(set(shown.values()))
+            seconds = timed_publish(shop, build)
+            assert set(runs(shop, postgres).values()) == {f"run-{run}"}
+        assert not list(shop.published.rglob("*.publishing*"))
+        # some were killed, and not all before anything was done
+        assert died >= KILLS // 3
+        assert any(f"run-{run}" in shown for run, shown in enumerate(left, start=1)), left
+
+
+def timed_publish(shop: Shop, build: PassedBuild) -> float:
+    """Publish, and say how many seconds it took."""
+    started = time.monotonic()
+    shop.publish(build, postgres={})
+    return time.monotonic() - started
+
+
+def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop(tmp_path)
+    places = {
+        "duckdb": "s3://shop/gold.duckdb",
+        "parquet": "s3://shop/parquet",
+        "delta": "s3://shop/delta",
+    }
+    with s3_server() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        for run in (1, 2):
+            build = shop.build(run)
+            server.refuse_each = 3
+            shop.publish(build, **places)
+            server.refuse_each = 0
+            assert server.refused >= 10 * run
+            files = server.filesystem()
+            copy = tmp_path / f"copy-{run}.duckdb"
+            copy.write_bytes(files.open_input_file("shop/gold.duckdb").read())
+            expected = ((f"run-{run}", 200),)
+            assert read_duckdb(copy).predictions == expected
+            assert read_parquet("shop/parquet", files).predictions == expected
+            assert read_delta("s3://shop/delta").predictions == expected
+
+
+def test_postgres_restarting_in_the_middle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = Shop(tmp_path)
+    only = {"duckdb": None, "parquet": None, "delta": None, "postgres": {}}
+    with postgres_server() as server:
+        for name, value in server.environment().items():
+            monkeypatch.setenv(name, value)
+        shop.publish(shop.build(1), **only)
+        write, calls = pyarrow.csv.write_csv, []
+
+        def restart_first(*arguments: object) -> None:
+            calls.append(1)
+            if len(calls) == 2:
+                server.stop()
+                threading.Timer(1.5, server.start).start()
+            write(*arguments)
+
+        monkeypatch.setattr(pyarrow.csv, "write_csv", restart_first)
+        shop.publish(shop.build(2), **only)
+        assert "PostgreSQL went away" in capsys.readouterr().err
+        seen = read_postgres(server.address())
+        assert (seen.receipt, seen.predictions, seen.top_buyers) == ("run-2", (("run-2", 200),), 20)
+        assert server.query("select count(*) from gold.prediction_history") == [(400,)]
+
+        # a server that is gone and stays away: said at once, and the run before stands
+        server.stop()
+        with pytest.raises(PlaceFailed, match="PostgreSQL"):
+            shop.publish(shop.build(3), **only)
+        server.start()
+        assert read_postgres(server.address()).receipt == "run-2"
+        shop.publish(read_build(shop.target), **only)
+        assert read_postgres(server.address()).receipt == "run-3"
+
+
+def test_a_disk_that_takes_no_more_leaves_what_stood_there(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.publish(shop.build(1, day=1))
+    build = shop.build(2, day=1)
+    child = python(PUBLISH, str(shop.folder), "", "3000")
+    said, _ = child.communicate("\n", timeout=60)
+    assert "3 of 3 places were not published; what stood there stands" in said
+    assert "likely-buyers publish again" in said
+    assert set(runs(shop).values()) == {"run-1"}
+    assert not list(shop.published.rglob("*.publishing*"))
+    shop.publish(build)
+    assert set(runs(shop).values()) == {"run-2"}
+
+
+def test_fifty_readers_through_a_hundred_publishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(tmp_path)
+    with postgres_server() as postgres:
+        for name, value in postgres.environment().items():
+            monkeypatch.setenv(name, value)
+        shop.publish(shop.build(0), postgres={})
+        script = (
+            f"import sys, published_gold as p; p.poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
+        )
+        readers = [
+            python(script, str(shop.published), postgres.address())
+            for _ in range(READING_PROCESSES)
+        ]
+        try:
+            for reader in readers:
+                assert reader.stdout is not None
+                assert reader.stdout.readline() == "reading\n"
+            for run in range(1, PUBLISHES + 1):
+                # a new day every third run; in between a day is published again
+                build = shop.build(run, day=run // 3)
+                if run % SLOWER_PLACES_EACH:
+                    shop.publish(build, delta=None)
+                else:
+                    shop.publish(build, postgres={})
+        finally:
+            finished = [reader.communicate(timeout=60)[0] for reader in readers]
+    reads: dict[str, int] = {}
+    seen: dict[str, set[str]] = {}
+    for output in finished:
+        counts, found, wrong = json.loads(output)
+        assert wrong == []
+        for place, count in counts.items():
+            reads[place] = reads.get(place, 0) + count
+            seen.setdefault(place, set()).update(found[place])
+    assert set(reads) == {"duckdb", "parquet", "delta", "postgres"}
+    # they read while it went on: many times, and many of the runs
+    assert min(reads.values()) > PUBLISHES, reads
+    assert all(len(found) > PUBLISHES // SLOWER_PLACES_EACH // 2 for found in seen.values()), seen
+    assert set(runs(shop).values()) == {f"run-{PUBLISHES}"}

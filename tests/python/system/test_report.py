@@ -1,0 +1,741 @@
+"""The report: its figures are gold's, and the page works in a browser, for everybody, without a network."""
+
+import json
+import math
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from likely_buyers.report import ReportImpossible, page_of, read_figures, write_report
+from support.installation import PROJECT, Installation
+
+AS_OF = date(2020, 3, 29)
+EARLIER = date(2020, 3, 22)
+JUDGED = date(2020, 2, 20)
+USERS, LISTED = 1_000, 100
+HOSTILE_USER = "<script>window.hacked = 1</script>"
+HOSTILE_CATEGORY = '"><img src=x onerror="window.hacked = 1">'
+HOSTILE_CAMPAIGN = "</style></script><script>window.hacked = 1</script>"
+LONG_USER = "u" * 200
+
+# --- a warehouse made by hand ---------------------------------------------------
+
+
+def probabilities(shift: float = 1.0) -> np.ndarray:
+    """From 0.9 downwards; a larger shift falls faster."""
+    return 0.9 * np.exp(-np.arange(USERS) / 150 * shift)
+
+
+def user(number: int) -> str:
+    return {0: HOSTILE_USER, 1: LONG_USER}.get(number, f"u{number:04}")
+
+
+def contracted_tables() -> dict[str, list[tuple[str, str]]]:
+    """Columns and types of the tables of silver and gold, by their contracts."""
+    tables = {}
+    for layer in ("silver", "gold"):
+        for file in sorted((PROJECT / "models" / layer).glob("*.yml")):
+            for model in yaml.safe_load(file.read_text()).get("models", []):
+                columns = [(c["name"], c.get("data_type")) for c in model["columns"]]
+                if all(kind for _, kind in columns):
+                    sql = file.with_name(f"{model['name']}.sql")
+                    alias = re.search(r'alias="(\w+)"', sql.read_text()) if sql.exists() else None
+                    tables[f"{layer}.{alias[1] if alias else model['name']}"] = columns
+    return tables
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, *rows: dict[str, Any]) -> None:
+    for row in rows:
+        connection.execute(
+            f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))})",
+            list(row.values()),
+        )
+
+
+def score(
+    connection: duckdb.DuckDBPyConnection,
+    as_of: date,
+    version: int,
+    scored_at: datetime,
+    shift: float,
+) -> None:
+    scores = pa.table(  # noqa: F841 (DuckDB reads it by name)
+        {"user_id": [user(n) for n in range(USERS)], "probability": probabilities(shift)}
+    )
+    connection.execute(
+        "insert into gold.prediction_history select user_id, $as_of, 30, probability, 'likely_buyers', $version,"
+        " 'sha' || $version, $scored_at, 'run-7' from scores",
+        {"as_of": as_of, "version": version, "scored_at": scored_at},
+    )
+
+
+# where the models do not make them yet
+CAMPAIGN_TABLES = """
+    create table if not exists gold.campaigns (campaign varchar, as_of_date date, horizon_days integer,
+        model_version integer, treated_users bigint, control_users bigint, expected_buyers double,
+        expected_profit double, detectable_difference double);
+    create table if not exists gold.campaign_results (campaign varchar, treated_rate double, control_rate double,
+        rate_difference double, rate_difference_low double, rate_difference_high double, incremental_revenue double,
+        incremental_revenue_low double, incremental_revenue_high double);
+"""
+
+
+def make_warehouse(path: Path) -> None:
+    """A thousand users scored twice, one finished horizon, two loads, a campaign with and one without a result."""
+    path.unlink(missing_ok=True)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "create schema bronze; create schema silver; create schema gold; create schema training"
+        )
+        for table, columns in contracted_tables().items():
+            types = ", ".join(f'"{name}" {kind}' for name, kind in columns)
+            connection.execute(f"create table if not exists {table} ({types})")
+        connection.execute(CAMPAIGN_TABLES)
+        connection.execute(
+            "create table bronze.loaded_files (load_id bigint, source_file varchar, line_count bigint,"
+            " rejected_count bigint, replaces_earlier boolean, loaded_at timestamp);"
+            "create table bronze.rejected_lines (source_file varchar, line varchar, reason varchar, load_id bigint);"
+            "create table training.model_versions (model_name varchar, model_version integer, created_at timestamp,"
+            " as_of_date date, horizon_days integer, metrics varchar, windows varchar, parameters varchar,"
+            " model_digest varchar, feature_signature varchar, scikit_learn_version varchar)"
+        )
+        fill_scores(connection)
+        fill_performance(connection)
+        fill_loads(connection)
+        fill_campaigns(connection)
+
+
+def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
+    score(connection, AS_OF, 2, datetime(2020, 3, 29, 6), shift=1.0)
+    score(connection, EARLIER, 1, datetime(2020, 3, 22, 6), shift=1.6)
+    # a backfill, after the daily run: it speaks from an earlier day and is not the run before
+    score(connection, EARLIER - timedelta(days=30), 1, datetime(2020, 3, 30, 6), shift=5.0)
+    connection.execute(
+        f"insert into gold.predictions from gold.prediction_history where as_of_date = '{AS_OF}'"
+    )
+    connection.executemany(
+        "insert into gold.top_buyers values (?, ?, 30, ?, ?, 1, ?, ?, ?, ?, ?, 'likely_buyers', 2)",
+        [
+            (
+                user(n),
+                AS_OF,
+                n + 1,
+                100 - n / 10,
+                p,
+                p / 0.15,
+                (n * 37 % 100) + 0.25,
+                days_since(n),
+                category(n),
+            )
+            for n, p in enumerate(probabilities()[:LISTED].tolist())
+        ],
+    )
+    connection.executemany(
+        "insert into gold.top_buyer_reasons values (?, ?, 'likely_buyers', 2, ?, 'f', 1, 0.5, ?)",
+        [
+            (user(n), AS_OF, rank, f"bought on {n} of the last {rank} days")
+            for n in range(LISTED)
+            for rank in (1, 2, 3)
+        ],
+    )
+    insert(
+        connection,
+        "training.model_versions",
+        *(
+            {
+                "model_name": "likely_buyers",
+                "model_version": version,
+                "created_at": datetime(2020, 3, 1),
+                "as_of_date": trained,
+                "horizon_days": 30,
+                "metrics": json.dumps(METRICS),
+                "windows": '{"evaluate": ["2019-12-30", "2020-01-14"]}',
+                "parameters": '{"seed": 17, "chosen": "a mixture"}',
+                "model_digest": f"sha{version}",
+            }
+            for version, trained in ((1, date(2020, 2, 1)), (2, date(2020, 3, 20)))
+        ),
+    )
+
+
+def days_since(number: int) -> int | None:
+    return None if number % 10 == 3 else number * 7 % 50
+
+
+def category(number: int) -> str | None:
+    return (HOSTILE_CATEGORY, "shoes", "toys", None)[number % 4]
+
+
+METRICS = {
+    "roc_auc": 0.8123,
+    "average_precision": 0.4321,
+    "brier": 0.0567,
+    "ece": 0.0123,
+    "predicted_over_realized": 1.09,
+    **{f"lift_{p}pct": lift for p, lift in ((1, 9.5), (5, 7.25), (10, 5.5), (20, 3.5))},
+    **{f"capture_{p}pct": share for p, share in ((1, 0.095), (5, 0.3625), (10, 0.55), (20, 0.7))},
+}
+
+
+def fill_performance(connection: duckdb.DuckDBPyConnection) -> None:
+    key = {"horizon_days": 30, "model_name": "likely_buyers", "purchase_digest": 0}
+    figures = {**key, **METRICS, "users": 900, "buyers": 90, "base_rate": 0.1, "log_loss": 0.3}
+    insert(
+        connection,
+        "gold.model_performance",
+        {**figures, "as_of_date": JUDGED - timedelta(days=7), "model_version": 1, "roc_auc": 0.79},
+        {**figures, "as_of_date": JUDGED, "model_version": 1},
+        # version 2 was trained on what was known by 2020-03-20
+        {**figures, "as_of_date": JUDGED, "model_version": 2, "roc_auc": 0.95},
+    )
+    insert(
+        connection,
+        "gold.model_performance_deciles",
+        *(
+            {
+                **key,
+                "as_of_date": JUDGED,
+                "model_version": 1,
+                "decile": decile,
+                "users": 90,
+                "mean_probability": 0.5 / decile,
+                "realized_rate": 0.6 / decile,
+                "predicted_buyers": 45 / decile,
+                "realized_buyers": 54 / decile,
+            }
+            for decile in range(1, 11)
+        ),
+    )
+
+
+def fill_loads(connection: duckdb.DuckDBPyConnection) -> None:
+    first, second = datetime(2020, 3, 28, 5), datetime(2020, 3, 29, 5)
+    # b.csv was delivered with 50 lines, then again with 60
+    for load, name, lines, rejected, again, at in (
+        (1, "a.csv", 100, 2, False, first),
+        (1, "b.csv", 50, 1, False, first),
+        (2, "b.csv", 60, 3, True, second),
+        (2, "c.csv", 40, 0, False, second),
+    ):
+        connection.execute(
+            "insert into bronze.loaded_files values (?, ?, ?, ?, ?, ?)",
+            [load, name, lines, rejected, again, at],
+        )
+    for name, load, count in (("a.csv", 1, 2), ("b.csv", 2, 3)):
+        for _ in range(count):
+            connection.execute(
+                "insert into bronze.rejected_lines values (?, 'x', 'too few fields', ?)",
+                [name, load],
+            )
+    insert(
+        connection,
+        "silver.quarantined_events",
+        {"source_file": "a.csv", "reasons": "negative_price", "line": "{}"},
+        {"source_file": "c.csv", "reasons": "negative_price missing_user_id", "line": "{}"},
+    )
+    connection.execute(
+        "insert into silver.events (event_id, event_date, line_count) select cast(n as varchar),"
+        " date '2020-01-01' + cast(n as integer) % 80, case when n < 5 then 2 else 1 end from range(190) as r(n)"
+    )
+    connection.execute(
+        "insert into silver.user_days (user_id, event_date, events, purchases)"
+        " select 'u', date '2020-02-01' + cast(n as integer), 10 + n, 1 from range(57) as r(n) where n <> 5"
+    )
+
+
+def fill_campaigns(connection: duckdb.DuckDBPyConnection) -> None:
+    listed = {
+        "as_of_date": JUDGED,
+        "horizon_days": 30,
+        "model_version": 1,
+        "treated_users": 80,
+        "control_users": 20,
+        "expected_buyers": 12.5,
+        "expected_profit": 345.5,
+        "detectable_difference": 0.0412,
+    }
+    insert(
+        connection,
+        "gold.campaigns",
+        *({"campaign": name, **listed} for name in ("spring", HOSTILE_CAMPAIGN)),
+    )
+    result = {
+        "treated_rate": 0.2,
+        "control_rate": 0.1,
+        "rate_difference": 0.1,
+        "rate_difference_low": 0.0125,
+        "rate_difference_high": 0.1875,
+        "incremental_revenue": 1234.5,
+        "incremental_revenue_low": -10.25,
+        "incremental_revenue_high": 2500,
+    }
+    insert(connection, "gold.campaign_results", {"campaign": "spring", **result})
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "likely_buyers.duckdb"
+    make_warehouse(path)
+    return path
+
+
+def changed(warehouse: Path, folder: Path, *statements: str) -> Path:
+    """A copy of the warehouse with something different in it."""
+    copy = folder / "changed.duckdb"
+    shutil.copy(warehouse, copy)
+    with duckdb.connect(str(copy)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    return copy
+
+
+# --- figures ----------------------------------------------------------------------
+
+
+def test_the_figures_are_those_of_gold(warehouse: Path) -> None:
+    figures = read_figures(warehouse, 40)
+    run = figures.run
+    now = probabilities()
+    assert (run["users"], run["listed_users"], run["model_version"], run["run_id"]) == (
+        1000,
+        100,
+        2,
+        "run-7",
+    )
+    assert run["expected_buyers"] == pytest.approx(now.sum())
+    assert run["listed_expected_buyers"] == pytest.approx(now[:LISTED].sum())
+    assert float(run["listed_expected_revenue"]) == sum(range(100)) + 25
+    assert figures.version is not None
+    assert (figures.version.seed, figures.version.metrics) == (17, METRICS)
+
+    assert [row["rank"] for row in figures.buyers] == list(range(1, 41))
+    assert figures.buyers[2]["second_reason"] == "bought on 2 of the last 2 days"
+
+    edges = [row["low"] for row in figures.classes] + [figures.classes[-1]["high"]]
+    earlier = probabilities(1.6)
+    assert [row["users"] for row in figures.classes] == np.histogram(now, edges)[0].tolist()
+    assert [row["earlier_users"] for row in figures.classes] == np.histogram(earlier, edges)[
+        0
+    ].tolist()
+    assert [row["listed_users"] for row in figures.classes] == np.histogram(now[:LISTED], edges)[
+        0
+    ].tolist()
+    assert (edges[0], edges[-1]) == (0, 1)
+
+
+def test_the_shift_is_measured_from_the_run_before(warehouse: Path, tmp_path: Path) -> None:
+    drift = read_figures(warehouse, 1).drift
+    assert drift is not None
+    assert (drift.earlier["as_of_date"], drift.earlier["model_version"]) == (EARLIER, 1)
+    earlier, now = np.sort(probabilities(1.6)), probabilities()
+    edges = [-math.inf, *(earlier[n * 100 - 1] for n in range(1, 10)), math.inf]
+    shares = [
+        np.array([np.sum((values > low) & (values <= high)) for low, high in pairwise(edges)])
+        for values in (earlier, now)
+    ]
+    then, today = (np.maximum(counts, 0.5) / USERS for counts in shares)
+    expected = float(((today - then) * np.log(today / then)).sum())
+    assert expected > 0.1
+    assert drift.population_stability_index == pytest.approx(expected, abs=1e-12)
+    assert [tenth["users"] for tenth in drift.tenths] == shares[1].tolist()
+    assert drift.users["mean_probability"] == pytest.approx(now.mean())
+
+    same = changed(
+        warehouse,
+        tmp_path,
+        f"update gold.prediction_history set probability = 0.5 where as_of_date = '{EARLIER}'",
+    )
+    tied = read_figures(same, 1).drift
+    assert tied is not None
+    assert sum(tenth["earlier_users"] for tenth in tied.tenths) == USERS
+    assert math.isfinite(tied.population_stability_index)
+
+
+def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Path) -> None:
+    figures = read_figures(warehouse, 1)
+    assert [row["is_known"] for row in figures.performance] == [False, False, True]
+    assert figures.outcome is not None
+    judged = figures.outcome.figures
+    assert (judged["as_of_date"], judged["model_version"], judged["roc_auc"]) == (JUDGED, 1, 0.8123)
+    assert len(figures.outcome.deciles) == 10
+    assert figures.outcome.deciles[0]["found"] == pytest.approx(
+        1 / sum(1 / n for n in range(1, 11))
+    )
+
+
+def test_lines_are_counted_as_the_files_stand_now(warehouse: Path) -> None:
+    loads = read_figures(warehouse, 1).loads
+    names = ("files", "replaced_files", "lines", "rejected", "quarantined")
+    assert [loads.last[name] for name in names] == [2, 1, 100, 3, 1]
+    assert [loads.all[name] for name in names] == [3, 1, 200, 5, 2]
+    assert (loads.events["events"], loads.events["duplicates"]) == (190, 5)
+    assert loads.all["lines"] == 5 + 2 + 190 + 5 - 2
+    faults = {
+        (row["fate"], row["reason"]): (row["last_load"], row["all_loads"]) for row in loads.faults
+    }
+    assert faults == {
+        ("rejected", "too few fields"): (3, 5),
+        ("quarantined", "negative_price"): (1, 2),
+        ("quarantined", "missing_user_id"): (1, 1),
+    }
+
+
+def test_a_day_without_events_is_in_the_picture(warehouse: Path) -> None:
+    days = {row["event_date"]: row["events"] for row in read_figures(warehouse, 1).event_days}
+    assert days[date(2020, 2, 6)] == 0
+    assert (min(days), max(days), len(days)) == (date(2020, 2, 1), AS_OF - timedelta(days=1), 57)
+
+
+def test_campaigns_are_told_with_their_results(warehouse: Path) -> None:
+    page = page_of(read_figures(warehouse, 1))
+    told = page[page.index("<h3>spring</h3>") :]
+    for text in (
+        "<dd>12.5</dd>",
+        "<dd>345.50</dd>",
+        "<dd>+4.12 points</dd>",
+        "+10.00 points (+1.25 points to +18.75 points)",
+        "1,234.50 (-10.25 to 2,500.00)",
+        "The campaign has sold",
+    ):
+        assert text in told
+    assert page.count("No result yet: its horizon is not over.") == 1
+
+
+def test_what_is_not_there_yet_is_said(warehouse: Path, tmp_path: Path) -> None:
+    young = changed(
+        warehouse,
+        tmp_path,
+        f"delete from gold.prediction_history where as_of_date < '{AS_OF}'",
+        "delete from gold.model_performance",
+        "delete from gold.model_performance_deciles",
+        "drop table gold.campaigns; drop table gold.campaign_results",
+    )
+    page = page_of(read_figures(young, 1000))
+    assert "No horizon is over yet" in page
+    assert "held-out evaluation of the training" in page
+    assert "0.812" in page
+    assert "means over\n2 past cutoffs" in page
+    assert "These are the first scores" in page
+    assert "No campaign has been listed." in page
+
+    untrained = changed(young, tmp_path / "..", "drop table training.model_versions")
+    page = page_of(read_figures(untrained, 1000))
+    assert "No horizon is over yet" in page
+    assert "held-out" not in page
+
+    nobody = changed(young, tmp_path / "..", "delete from gold.top_buyers")
+    assert "Nobody is on the list" in page_of(read_figures(nobody, 1000))
+
+
+def test_a_long_list_is_cut_and_counted(warehouse: Path, tmp_path: Path) -> None:
+    many = changed(
+        warehouse,
+        tmp_path,
+        "insert into gold.top_buyers select 'v' || n, as_of_date, horizon_days, 1000 + n, percentile, decile, 0.1,"
+        " lift, expected_revenue, days_since_last_purchase, favourite_category, model_name, model_version"
+        " from (select * from gold.top_buyers where rank = 5) cross join range(150000) as r(n)",
+    )
+    page = page_of(read_figures(many, 50))
+    assert "The likeliest 50 of\n150,100 users on the list" in page
+    assert page.count("<tr role=") == 51
+    assert len(page) < 400_000
+
+
+def test_the_same_database_gives_the_same_page(warehouse: Path, tmp_path: Path) -> None:
+    here = page_of(read_figures(warehouse, 1000))
+    assert here == page_of(read_figures(warehouse, 1000))
+    write = (
+        "import sys; from pathlib import Path; from likely_buyers.report import read_figures, write_report;"
+        " write_report(read_figures(Path(sys.argv[1]), 1000), Path(sys.argv[2]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", write, str(warehouse), str(tmp_path / "there.html")],
+        env={**os.environ, "TZ": "America/Los_Angeles", "PYTHONHASHSEED": "7"},
+        timeout=120,
+        check=True,
+    )
+    assert here == (tmp_path / "there.html").read_text("utf-8")
+
+
+def test_the_command_writes_the_page_and_says_what_is_in_the_way(
+    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = Installation(tmp_path / "state")
+    missing = installation.run("likely-buyers", "report")
+    assert not missing.succeeded
+    assert "there is no database" in missing.output
+
+    installation.state.mkdir(exist_ok=True)
+    database = installation.state / "likely_buyers.duckdb"
+    shutil.copy(warehouse, database)
+    finished = installation.run("likely-buyers", "report", "--rows", "30")
+    assert finished.succeeded, finished.output
+    page = installation.state / "report.html"
+    assert finished.output.splitlines()[-1] == str(page)
+    assert page.read_text("utf-8") == page_of(read_figures(database, 30))
+
+    hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
+        with pytest.raises(ReportImpossible, match="in use by another process"):
+            read_figures(database, 30)
+        holder.communicate(b"", timeout=30)
+
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("delete from gold.predictions")
+    with pytest.raises(ReportImpossible, match="nobody was scored yet"):
+        read_figures(database, 30)
+    with duckdb.connect(str(database)) as connection:
+        connection.execute("drop table gold.top_buyers")
+    with pytest.raises(ReportImpossible, match="lacks a table that the report reads"):
+        read_figures(database, 30)
+
+
+# --- in a browser -----------------------------------------------------------------
+
+DESKTOP, PHONE = (1280, 900), (375, 812)
+ARGUMENTS = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if not found:
+        # where .ci/run installs it, its absence is a fault
+        required = os.environ.get("LIKELY_BUYERS_REQUIRE_BROWSER")
+        (pytest.fail if required else pytest.skip)("needs Chromium: apt-get install chromium")
+    # Chromium has no sandbox for root
+    arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=arguments, timeout=60_000)
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Opened:
+    """A page in the browser, with what it complained of and what it asked for."""
+
+    page: Page
+    complaints: list[str]
+    requests: list[str]
+
+
+@pytest.fixture(scope="module")
+def address(warehouse: Path) -> str:
+    path = warehouse.with_name("report.html")
+    write_report(read_figures(warehouse, 1000), path)
+    return path.as_uri()
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Any]:
+    contexts = []
+
+    def at(size: tuple[int, int] = DESKTOP, scheme: str = "light") -> Opened:
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        result = Opened(page, [], [])
+        page.on("console", lambda message: result.complaints.append(message.text))
+        page.on("pageerror", lambda error: result.complaints.append(str(error)))
+        page.on("request", lambda request: result.requests.append(request.url))
+        page.goto(address)
+        return result
+
+    yield at
+    for context in contexts:
+        context.close()
+
+
+def shown(page: Page, column: int) -> list[str]:
+    return [
+        text.strip()
+        for text in page.locator(f"#list tbody tr > :nth-child({column})").all_inner_texts()
+    ]
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_every_chart_is_seen_once_and_the_page_does_not_scroll_sideways(
+    opened: Any, size: tuple[int, int]
+) -> None:
+    page = opened(size).page
+    drawings = page.locator(".drawing")
+    assert drawings.count() == 9
+    for drawing in drawings.all():
+        boxes = [svg.bounding_box() for svg in drawing.locator("svg").all() if svg.is_visible()]
+        assert len(boxes) == 1
+        assert boxes[0]["width"] > 200
+        assert boxes[0]["height"] > 150
+        assert drawing.get_attribute("role") == "img"
+        assert len(drawing.get_attribute("aria-label") or "") > 30
+    for details in page.locator("summary").all():
+        details.click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+
+
+def test_nothing_is_loaded_and_nothing_from_outside_runs(opened: Any, address: str) -> None:
+    seen = opened()
+    seen.page.wait_for_load_state("networkidle")
+    assert seen.complaints == []
+    assert seen.requests == [address]
+    assert seen.page.evaluate("performance.getEntriesByType('resource').length") == 0
+    assert seen.page.evaluate("window.hacked") is None
+    assert shown(seen.page, 2)[0] == HOSTILE_USER
+    assert shown(seen.page, 7)[0] == HOSTILE_CATEGORY
+    assert seen.page.get_by_role("heading", name=HOSTILE_CAMPAIGN).is_visible()
+    # the policy would stop what got through
+    with seen.page.expect_console_message(lambda said: "Content Security Policy" in said.text):
+        seen.page.evaluate(
+            "document.body.append(Object.assign(new Image(), {src: 'https://example.invalid/x.png'}))"
+        )
+
+
+def test_sorting_by_click_and_by_keyboard(opened: Any) -> None:
+    page = opened().page
+    assert shown(page, 1) == [str(rank) for rank in range(1, 26)]
+    revenue = page.get_by_role("columnheader", name="Expected revenue")
+    revenue.get_by_role("button").focus()
+    page.keyboard.press("Enter")
+    assert revenue.get_attribute("aria-sort") == "descending"
+    assert page.locator("#list [aria-sort]").count() == 1
+    assert shown(page, 5) == [f"{n + 0.25:.2f}" for n in range(99, 74, -1)]
+    page.keyboard.press("Enter")
+    assert revenue.get_attribute("aria-sort") == "ascending"
+    assert shown(page, 5)[0] == "0.25"
+
+    last = page.get_by_role("columnheader", name="Last purchase").get_by_role("button")
+    expected = sorted(
+        range(LISTED),
+        key=lambda n: (days_since(n) is None, days_since(n) if days_since(n) is not None else 0, n),
+    )
+    last.click()
+    assert shown(page, 1) == [str(n + 1) for n in expected[:25]]
+    last.click()
+    for _ in range(3):
+        page.get_by_role("button", name="Next").click()
+    assert shown(page, 6)[-10:] == ["never"] * 10
+    assert page.get_by_role("button", name="Next").is_disabled()
+    assert page.get_by_role("status").inner_text() == "76 to 100 of 100 users"
+
+
+def test_filtering_by_words_and_by_category(opened: Any) -> None:
+    page = opened().page
+    status = page.get_by_role("status")
+    assert status.inner_text() == "1 to 25 of 100 users"
+    page.get_by_label("Search").fill("ON 42 of the last 3")
+    assert status.inner_text() == "1 to 1 of 1 users"
+    assert shown(page, 2) == ["u0042"]
+    page.get_by_label("Search").fill("no such thing")
+    assert status.inner_text() == "No user matches."
+    assert shown(page, 2) == []
+    page.get_by_label("Search").fill("")
+    page.get_by_label("Favourite category").select_option("shoes")
+    assert status.inner_text() == "1 to 25 of 25 users"
+    assert set(shown(page, 7)) == {"shoes"}
+    assert shown(page, 1) == [str(n + 1) for n in range(1, 100, 4)]
+
+
+def test_without_scripts_the_whole_list_is_there(browser: Browser, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(address)
+    assert page.locator("#list tbody tr").count() == LISTED
+    assert page.locator(".drawing svg:visible").count() == 9
+    context.close()
+
+
+LUMINANCES = """() => {
+    const canvas = Object.assign(document.createElement('canvas'), {width: 1, height: 1});
+    const context = canvas.getContext('2d', {willReadFrequently: true});
+    const luminance = (colour) => {
+        context.clearRect(0, 0, 1, 1);
+        context.fillStyle = colour;
+        context.fillRect(0, 0, 1, 1);
+        const [r, g, b] = [...context.getImageData(0, 0, 1, 1).data].slice(0, 3).map((value) => {
+            const c = value / 255;
+            return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+        });
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const card = luminance(getComputedStyle(document.querySelector('.card')).backgroundColor);
+    const contrast = (colour) => {
+        const [low, high] = [card, luminance(colour)].sort((a, b) => a - b);
+        return (high + 0.05) / (low + 0.05);
+    };
+    const visible = (colour) => colour !== 'none' && colour !== 'rgba(0, 0, 0, 0)';
+    // a mark is seen by its surface or by its edge
+    const of = (selector) => [...document.querySelectorAll(selector)]
+        .filter((mark) => mark.checkVisibility() && mark.getBoundingClientRect().width > 0)
+        .map((mark) => getComputedStyle(mark))
+        .map((style) => Math.max(...[style.fill, style.stroke].filter(visible).map(contrast)));
+    return {
+        text: of('.drawing text'),
+        marks: of('.drawing .mark-rect path, .drawing .mark-symbol path, .drawing .mark-line path'),
+    };
+}"""
+
+
+def test_both_themes_can_be_read(opened: Any) -> None:
+    backgrounds = {}
+    for scheme in ("light", "dark"):
+        page = opened(scheme=scheme).page
+        backgrounds[scheme] = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        contrast = page.evaluate(LUMINANCES)
+        assert len(contrast["text"]) > 50
+        assert len(contrast["marks"]) > 50
+        assert min(contrast["text"]) >= 4.5
+        assert min(contrast["marks"]) >= 3
+        button = page.get_by_role("button", name="Dark theme")
+        assert button.get_attribute("aria-pressed") == str(scheme == "dark").lower()
+        button.click()
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") != backgrounds[scheme]
+        )
+        chosen = page.evaluate("document.documentElement.dataset.theme")
+        page.reload()
+        assert page.evaluate("document.documentElement.dataset.theme") == chosen
+    assert backgrounds["light"] != backgrounds["dark"]
+
+
+@pytest.mark.parametrize(("size", "scheme"), [(DESKTOP, "light"), (PHONE, "dark")])
+def test_axe_finds_no_barrier(opened: Any, size: tuple[int, int], scheme: str) -> None:
+    page = opened(size, scheme).page
+    for details in page.locator("summary").all():
+        details.click()
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()

@@ -1,0 +1,79 @@
+"""Python, dbt's profile and macros find the same state folder and limits in the same environment."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+import yaml
+
+from likely_buyers.settings import BadSetting, Settings
+from support.installation import PROJECT
+
+ENVIRONMENTS = [
+    {},
+    {"LIKELY_BUYERS_STATE": ""},
+    {"LIKELY_BUYERS_STATE": "elsewhere/state"},
+    {
+        "LIKELY_BUYERS_STATE": "/data/shop",
+        "LIKELY_BUYERS_MEMORY_LIMIT": "1500MB",
+        "LIKELY_BUYERS_THREADS": "7",
+        "LIKELY_BUYERS_LOCK_ATTEMPTS": "600",
+    },
+]
+
+
+def rendered(file: Path, environment: dict[str, str]) -> Any:
+    """A YAML file of dbt's, as dbt renders it in an environment."""
+    template = jinja2.Environment(autoescape=False).from_string(file.read_text())  # noqa: S701
+    return yaml.safe_load(
+        template.render(env_var=lambda name, default="": environment.get(name, default))
+    )
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_profile_and_python_agree(environment: dict[str, str]) -> None:
+    profile = rendered(PROJECT / "profiles.yml", environment)["likely_buyers"]["outputs"]["duckdb"]
+    settings = Settings.of(PROJECT, environment)
+    assert PROJECT / profile["path"] == settings.database
+    assert PROJECT / profile["config_options"]["temp_directory"] == settings.spill
+    assert profile["config_options"]["memory_limit"] == settings.memory_limit
+    assert str(profile["threads"]) == settings.threads
+    assert int(profile["retries"]["connect_attempts"]) == settings.lock_attempts()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_dbt_clean_and_the_demo_shop_lie_in_that_state(environment: dict[str, str]) -> None:
+    settings = Settings.of(PROJECT, environment)
+    text = "\n".join(
+        line
+        for line in (PROJECT / "dbt_project.yml").read_text().splitlines()
+        if "LIKELY_BUYERS_STATE" in line
+    )
+    template = jinja2.Environment(autoescape=False).from_string(text)  # noqa: S701
+    cleaned = yaml.safe_load(
+        template.render(env_var=lambda name, default="": environment.get(name, default))
+    )
+    assert [PROJECT / path for path in cleaned] == [
+        settings.state / "target",
+        settings.state / "logs",
+    ]
+
+
+def test_a_relative_state_is_the_projects_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "LIKELY_BUYERS_STATE", "mine")
+    assert Settings.of(PROJECT).state == PROJECT / "mine"
+    assert Settings.of().state == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("attempts", ["0", "-1", "many", "1.5"])
+def test_a_number_of_attempts_that_is_none_is_named(attempts: str) -> None:
+    settings = Settings.of(PROJECT, {"LIKELY_BUYERS_LOCK_ATTEMPTS": attempts})
+    with pytest.raises(
+        BadSetting, match=r"LIKELY_BUYERS_LOCK_ATTEMPTS .*whole number of at least 1"
+    ):
+        settings.lock_attempts()
