@@ -1,8 +1,8 @@
-"""The model: a weighted mean, in log-odds, of three parts, then a calibration line.
+"""The model: a weighted mean, in log-odds, of three components, then a calibration line.
 
-The parts are gradient boosting, logistic regression and the buying habit. Each is additive in log-odds, so the
-contributions of features to the parts, weighted alike, add up to the raw score exactly; the calibration is a straight
-rising line on top of it and changes no ranking.
+The components are gradient boosting, logistic regression and the buying habit. Each is additive in log-odds, so the
+contributions of features to the components, weighted alike, add up to the raw score exactly; the calibration is a
+straight rising line on top of it and changes no ranking.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from likely_buyers.training.boosted_scores import boosted_log_odds
+from likely_buyers.training.components import HabitComponent, LinearComponent
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
-from likely_buyers.training.parts import HabitPart, LinearPart
-from likely_buyers.training.trees import boosted_log_odds
 
 Floats = NDArray[np.float64]
 
 TRUSTED_TYPES = [
     "likely_buyers.training.estimator.PurchaseModel",
-    "likely_buyers.training.parts.HabitPart",
-    "likely_buyers.training.parts.LinearPart",
+    "likely_buyers.training.components.HabitComponent",
+    "likely_buyers.training.components.LinearComponent",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 ]
 """The types, beside what skops trusts by itself, that a stored model may hold."""
@@ -43,7 +43,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     Args:
         linear_weight: share of logistic regression in the raw score.
         habit_weight: share of the buying habit; boosting has the rest.
-        habit_columns: positions of `parts.HABIT_FEATURES` in X; may be None when `habit_weight` is 0.
+        habit_columns: positions of `components.HABIT_FEATURES` in X; may be None when `habit_weight` is 0.
         horizon_days: days ahead, for the buying habit.
         penalty: ridge penalty of the logistic regression.
         trees: number of trees.
@@ -57,8 +57,8 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     Attributes after fitting:
         columns_: positions (c,) of the features that vary, which boosting and regression use.
         boosting_: the fitted HistGradientBoostingClassifier on `columns_`, or None.
-        linear_: the fitted LinearPart on `columns_`, or None.
-        habit_: the fitted HabitPart on `habit_columns`, or None.
+        linear_: the fitted LinearComponent on `columns_`, or None.
+        habit_: the fitted HabitComponent on `habit_columns`, or None.
         slope_, offset_: calibration line, probability = sigmoid(offset_ + slope_ * raw score).
     """
 
@@ -91,7 +91,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.seed = seed
 
     @property
-    def part_weights(self) -> dict[str, float]:
+    def component_weights(self) -> dict[str, float]:
         """Share of each part with a share, by name."""
         weights = {
             "boosting": 1.0 - self.linear_weight - self.habit_weight,
@@ -103,7 +103,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> PurchaseModel:
-        """Fit the parts; the calibration starts as the identity.
+        """Fit the components; the calibration starts as the identity.
 
         Args:
             X: features (n, n_features), NaN where undefined.
@@ -126,10 +126,10 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
                 "tells buyers from others. Check that events before the cutoffs were loaded and mapped."
             )
         used = features[:, self.columns_]
-        shares = self.part_weights
+        shares = self.component_weights
         self.linear_ = self.boosting_ = self.habit_ = None
         if "linear" in shares:
-            self.linear_ = LinearPart(self.penalty).fit(used, outcomes, weights)
+            self.linear_ = LinearComponent(self.penalty).fit(used, outcomes, weights)
         if "boosting" in shares:
             copies = int(np.clip(_ROWS_WORTH_COPYING // len(outcomes), 1, _MOST_COPIES))
             lots = np.random.default_rng(self.seed).random(len(outcomes))
@@ -138,7 +138,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             )
             self.boosting_ = self._boosting(copies).fit(used[copied], outcomes[copied])
         if "habit" in shares:
-            self.habit_ = HabitPart(self.horizon_days).fit(
+            self.habit_ = HabitComponent(self.horizon_days).fit(
                 features[:, self._habit_positions()], outcomes, weights
             )
         self.slope_ = 1.0
@@ -182,21 +182,21 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             )
         return features
 
-    def parts(self, X: ArrayLike) -> dict[str, Floats]:
+    def components(self, X: ArrayLike) -> dict[str, Floats]:
         """Weighted log-odds (n,) of each part by name; they add up to `decision_function`."""
         features = self._checked(X)
-        shares = self.part_weights
-        # column by column in memory, as the parts read it
+        shares = self.component_weights
+        # column by column in memory, as the components read it
         used = np.ascontiguousarray(features.T[self.columns_]).T
-        parts = {}
+        components = {}
         if self.boosting_ is not None:
-            parts["boosting"] = shares["boosting"] * boosted_log_odds(self.boosting_, used)
+            components["boosting"] = shares["boosting"] * boosted_log_odds(self.boosting_, used)
         if self.linear_ is not None:
-            parts["linear"] = shares["linear"] * self.linear_.decision_function(used)
+            components["linear"] = shares["linear"] * self.linear_.decision_function(used)
         if self.habit_ is not None:
             habit = features[:, self._habit_positions()]
-            parts["habit"] = shares["habit"] * self.habit_.decision_function(habit)
-        return parts
+            components["habit"] = shares["habit"] * self.habit_.decision_function(habit)
+        return components
 
     def additive_contributions(self, X: ArrayLike) -> tuple[Floats, float]:
         """What each feature adds to the raw score through regression and habit, boosting left out.
@@ -206,11 +206,11 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
         Returns:
             Weighted log-odds (n, n_features) and the base to which they are added: base plus their sum is
-            `parts` without boosting. Boosting's own, times `part_weights["boosting"]`, come from TreeSHAP on
+            `components` without boosting. Boosting's own, times `component_weights["boosting"]`, come from TreeSHAP on
             `boosting_` and `columns_`.
         """
         features = self._checked(X)
-        shares = self.part_weights
+        shares = self.component_weights
         contributions = np.zeros_like(features)
         base = 0.0
         if self.linear_ is not None:
@@ -226,7 +226,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
     def decision_function(self, X: ArrayLike) -> Floats:
         """Raw log-odds (n,), before calibration."""
-        return np.sum(list(self.parts(X).values()), axis=0)
+        return np.sum(list(self.components(X).values()), axis=0)
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Calibrated probabilities (n, 2) of no purchase and of a purchase within the horizon."""

@@ -265,10 +265,10 @@ def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, dict[s
     recipes: dict[str, dict[str, Any]] = {}
     kinds = {"linear": "logistic_regression", "boosting": "gradient_boosting"}
     for candidate in candidates:
-        parts = list(PurchaseModel(**candidate.parameters).part_weights)
-        if len(parts) == 1 and parts[0] in kinds:
-            recipes.setdefault(kinds[parts[0]], candidate.parameters)
-    if len(PurchaseModel(**chosen.parameters).part_weights) > 1:
+        components = list(PurchaseModel(**candidate.parameters).component_weights)
+        if len(components) == 1 and components[0] in kinds:
+            recipes.setdefault(kinds[components[0]], candidate.parameters)
+    if len(PurchaseModel(**chosen.parameters).component_weights) > 1:
         recipes["ensemble"] = chosen.parameters
     return recipes
 

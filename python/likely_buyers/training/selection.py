@@ -13,10 +13,10 @@ from likely_buyers.evaluation import average_precision, roc_auc
 from likely_buyers.parallel import a_thread_a_core
 from likely_buyers.training.bgnbd import BgNbdFitError
 from likely_buyers.training.calibration import ScoredCutoff, matching_offset, mean_log_loss
+from likely_buyers.training.components import HABIT_FEATURES
 from likely_buyers.training.errors import NoCutoffsError
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Days, Examples, Floats
-from likely_buyers.training.parts import HABIT_FEATURES
 
 Progress = Callable[[str], None]
 Rows = NDArray[np.int64]
@@ -245,15 +245,15 @@ def _scored(
 
 
 def best_of(candidates: list[Candidate]) -> Candidate:
-    """The lowest log loss; among equals the one with most parts, because a mean of several errs least when the shop
-    changes."""
+    """The lowest log loss; among equals the one with most components, because a mean of several errs least when the
+    shop changes."""
     lowest = min(candidate.log_loss for candidate in candidates)
     equals = [c for c in candidates if c.log_loss <= lowest + INDIFFERENCE]
 
-    def number_of_parts(candidate: Candidate) -> int:
-        return len(PurchaseModel(**candidate.parameters).part_weights)
+    def number_of_components(candidate: Candidate) -> int:
+        return len(PurchaseModel(**candidate.parameters).component_weights)
 
-    return max(equals, key=lambda candidate: (number_of_parts(candidate), -candidate.log_loss))
+    return max(equals, key=lambda candidate: (number_of_components(candidate), -candidate.log_loss))
 
 
 def scored_cutoffs(

@@ -25,11 +25,11 @@ from likely_buyers.scoring.explaining import (
     raising_features,
 )
 from likely_buyers.training import PurchaseModel
-from likely_buyers.training.parts import HABIT_FEATURES
-from support.installation import PROJECT, Installation
+from likely_buyers.training.components import HABIT_FEATURES
+from support.installation import Installation
 
 SHARES = {
-    "all parts": {"linear_weight": 0.3, "habit_weight": 0.2},
+    "all components": {"linear_weight": 0.3, "habit_weight": 0.2},
     "boosting": {"linear_weight": 0.0},
     "boosting, trees of many leaves": {"linear_weight": 0.0, "leaves": 120, "examples_per_leaf": 2},
     "regression": {"linear_weight": 1.0},
@@ -79,7 +79,7 @@ def test_trees_asked_once_per_way_through_them_say_what_they_say_user_by_user() 
 
 def test_trees_without_a_split_are_explained() -> None:
     model, users = fitted(examples_per_leaf=2_000), shop(20, seed=1)[0]
-    assert np.ptp(model.parts(users)["boosting"]) == 0
+    assert np.ptp(model.components(users)["boosting"]) == 0
     Explainer(model).contributions(users)
 
 
@@ -197,7 +197,7 @@ UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A small shop, scored by a model of all three parts."""
+    """A small shop, scored by a model of all three components."""
     installation = Installation(tmp_path_factory.mktemp("explained"))
     # where dbt looks by itself: without variables it parses the project once for all commands
     shop_folder = installation.state / "demo_shop"
@@ -229,7 +229,7 @@ def registered(
     model = PurchaseModel(habit_columns=habit, trees=30, **shares).fit(
         users, users[:, names.index("purchase_days_30d")] > 0
     )
-    registry = Registry.from_environment(PROJECT, {"LIKELY_BUYERS_STATE": str(installation.state)})
+    registry = Registry(installation.state)
     version = registry.register(
         model,
         feature_names=names,
@@ -268,7 +268,7 @@ def test_every_listed_user_has_three_reasons_in_words(job: Installation) -> None
 def test_the_reasons_are_the_largest_contributions_of_the_version_that_scored(
     job: Installation,
 ) -> None:
-    registry = Registry.from_environment(PROJECT, {"LIKELY_BUYERS_STATE": str(job.state)})
+    registry = Registry(job.state)
     names, users = features_of(job)
     ids = [user for (user,) in job.query("select user_id from silver.user_features order by 1")]
     contributions = Explainer(registry.load(1).estimator).contributions(users)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from likely_buyers.dbt.jobs.backtest import run_backtest
     from likely_buyers.dbt.jobs.explain import explain_buyers
-    from likely_buyers.dbt.jobs.promotions import list_promotions
+    from likely_buyers.dbt.jobs.promotion_log import list_promotions
     from likely_buyers.dbt.jobs.score import score_users
     from likely_buyers.dbt.jobs.train import train_version
 
@@ -28,7 +28,7 @@ __all__ = [
 
 _MODULES = {
     "explain_buyers": "explain",
-    "list_promotions": "promotions",
+    "list_promotions": "promotion_log",
     "run_backtest": "backtest",
     "score_users": "score",
     "train_version": "train",

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from likely_buyers.scoring.explaining.errors import ContributionsDoNotAddUp
-from likely_buyers.scoring.explaining.trees import BoostedTrees
+from likely_buyers.scoring.explaining.tree_shap import BoostedTrees
 from likely_buyers.training import PurchaseModel
 
 Floats = NDArray[np.float64]
@@ -16,8 +16,8 @@ _TOLERANCE = 1e-6
 class Explainer:
     """Contributions of the features to a model's raw score, in log-odds.
 
-    Boosting's are exact Shapley values (see `BoostedTrees`), regression and habit give their own. The parts are added
-    in log-odds, so their contributions are too.
+    Boosting's are exact Shapley values (see `BoostedTrees`), regression and habit give their own. The components are
+    added in log-odds, so their contributions are too.
 
     Args:
         model: a fitted model.
@@ -31,7 +31,7 @@ class Explainer:
         _, self.base = model.additive_contributions(np.zeros((1, model.n_features_in_)))
         self._trees = None if model.boosting_ is None else BoostedTrees(model.boosting_)
         if self._trees is not None:
-            self._share = model.part_weights["boosting"]
+            self._share = model.component_weights["boosting"]
             self.base += self._share * self._trees.base
 
     def contributions(self, X: Floats) -> Floats:

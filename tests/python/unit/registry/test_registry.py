@@ -32,6 +32,7 @@ from likely_buyers import registry as room
 from likely_buyers.registry import Registry, model_bytes, model_digest
 from likely_buyers.registry.mlflow_store import MlflowStore
 from likely_buyers.registry.sqlite_file import KNOWN_LAYOUTS, SqliteFile
+from likely_buyers.settings import Settings
 
 FEATURES = ("days_since_last_purchase", "purchases_30_days", "revenue_365_days", "carts_7_days")
 NOON = datetime(2026, 11, 9, 12, tzinfo=UTC)
@@ -570,7 +571,7 @@ def test_a_server_that_does_not_answer_is_given_up_within_seconds(
 
 def test_the_environment_names_the_registry(tmp_path: Path) -> None:
     def location(**environment: str) -> str:
-        return Registry.from_environment(tmp_path, environment).location
+        return Registry.of(Settings.of(tmp_path, environment)).location
 
     assert location() == f"sqlite:///{tmp_path}/warehouse/registry.db"
     assert location(LIKELY_BUYERS_STATE=f"{tmp_path}/s") == f"sqlite:///{tmp_path}/s/registry.db"

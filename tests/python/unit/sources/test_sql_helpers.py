@@ -396,7 +396,7 @@ def test_no_text_is_an_error(cursor: duckdb.DuckDBPyConnection, texts: list[str]
 
 
 def test_names_of_zones(cursor: duckdb.DuckDBPyConnection) -> None:
-    with resources.files("likely_buyers.dbt").joinpath("zone_names.csv").open() as file:
+    with resources.files("likely_buyers.sources").joinpath("zone_names.csv").open() as file:
         names = {row["name"]: row["zone"] for row in csv.DictReader(file)}
     assert len(names) > 250
     known = {row[0] for row in cursor.execute("select name from pg_timezone_names()").fetchall()}

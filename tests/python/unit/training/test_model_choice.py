@@ -28,9 +28,9 @@ from likely_buyers.training import (
     choose_cutoffs,
     fit,
 )
+from likely_buyers.training.boosted_scores import boosted_log_odds
 from likely_buyers.training.calibration import ScoredCutoff, choose_calibration
 from likely_buyers.training.selection import BOOSTING_CANDIDATES, LINEAR_CANDIDATES
-from likely_buyers.training.trees import boosted_log_odds
 from support.examples import CUTOFFS, SETTINGS, a_shop, with_column
 
 
@@ -43,7 +43,7 @@ def trained() -> TrainedModel:
     return fit(a_shop(), SETTINGS)
 
 
-def a_model_of_three_parts() -> PurchaseModel:
+def a_model_of_three_components() -> PurchaseModel:
     examples = a_shop(seed=4)
     model = PurchaseModel(linear_weight=0.4, habit_weight=0.3, habit_columns=(0, 1, 2), trees=20)
     return model.fit(matrix(trained(), examples), examples["label"].to_numpy())
@@ -88,7 +88,7 @@ def test_the_evidence_names_every_candidate_and_the_chosen_is_among_the_best():
 def test_a_small_shop_where_a_simple_rule_is_the_truth_gets_a_simple_model():
     lines: list[str] = []
     model = fit(a_shop(users=300, seed=8), SETTINGS, progress=lines.append)
-    assert model.estimator.part_weights.get("boosting", 0.0) <= 0.5
+    assert model.estimator.component_weights.get("boosting", 0.0) <= 0.5
     assert any("comparing models" in line for line in lines)
     assert lines[-1].startswith("fitting ")
 
@@ -109,20 +109,22 @@ def test_without_the_features_of_a_habit_the_other_models_are_compared():
 
 def test_parts_and_contributions_add_up_to_the_raw_score():
     X = matrix(trained(), a_shop(seed=6))
-    model = a_model_of_three_parts().calibrate(slope=0.9, offset=-0.1)
+    model = a_model_of_three_components().calibrate(slope=0.9, offset=-0.1)
     raw = model.decision_function(X)
-    parts = model.parts(X)
-    assert set(parts) == {"boosting", "linear", "habit"}
-    assert sum(parts.values()) == pytest.approx(raw)
+    components = model.components(X)
+    assert set(components) == {"boosting", "linear", "habit"}
+    assert sum(components.values()) == pytest.approx(raw)
     contributions, base = model.additive_contributions(X)
     assert contributions.shape == X.shape
-    assert base + contributions.sum(axis=1) == pytest.approx(parts["linear"] + parts["habit"])
+    assert base + contributions.sum(axis=1) == pytest.approx(
+        components["linear"] + components["habit"]
+    )
     assert model.predict_proba(X)[:, 1] == pytest.approx(1 / (1 + np.exp(-(0.9 * raw - 0.1))))
 
 
 def test_a_stored_model_loads_with_the_trusted_types_and_scores_the_same():
     X = matrix(trained(), a_shop(seed=5))
-    model = a_model_of_three_parts()
+    model = a_model_of_three_components()
     stored = skops.io.dumps(model)
     assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED_TYPES)
     loaded = skops.io.loads(stored, trusted=TRUSTED_TYPES)

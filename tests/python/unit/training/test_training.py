@@ -27,10 +27,10 @@ def examples(
 ) -> pa.Table:
     """Users whose chance to buy rises with `purchase_days`, at four cutoffs 30 days apart."""
     rng = np.random.default_rng(seed)
-    parts = []
+    components = []
     for number in range(4):
         days = rng.poisson(2, users).astype(float)
-        parts.append(
+        components.append(
             {
                 "user_id": [f"u{n:05d}" for n in range(users)],
                 "cutoff_date": [date(2020, 1, 1) + timedelta(days=30 * number)] * users,
@@ -39,7 +39,7 @@ def examples(
                 "noise": rng.normal(size=users),
             }
         )
-    table = pa.concat_tables([pa.table(part) for part in parts])
+    table = pa.concat_tables([pa.table(part) for part in components])
     return table.take(rng.permutation(table.num_rows)) if shuffled else table
 
 

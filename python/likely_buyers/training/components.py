@@ -1,4 +1,4 @@
-"""The additive parts of the model besides boosting: logistic regression and the buying habit.
+"""The additive components of the model besides boosting: logistic regression and the buying habit.
 
 Each gives log-odds, and contributions of the features that add up to them exactly.
 """
@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int8]
 
 HABIT_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
-"""The features that the habit part reads, in the order in which it wants them."""
+"""The features that the habit component reads, in the order in which it wants them."""
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
@@ -31,7 +31,7 @@ _HABIT_ROWS = 20_000
 _SMALLEST_PROBABILITY = 1e-4
 
 
-class LinearPart(BaseEstimator):
+class LinearComponent(BaseEstimator):
     """Logistic regression on standardised logarithms of the features.
 
     Features become sign(x) * log(1 + |x|), missing values the median, and what lies beyond five standard deviations
@@ -44,7 +44,7 @@ class LinearPart(BaseEstimator):
     def __init__(self, penalty: float = 20.0) -> None:
         self.penalty = penalty
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> LinearPart:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> LinearComponent:
         """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
         logs = _signed_log(X)
         self.median_ = np.nanmedian(logs, axis=0)
@@ -95,7 +95,7 @@ def _signed_log(X: Floats) -> Floats:
     return np.copysign(logs, X, out=logs)
 
 
-class HabitPart(BaseEstimator):
+class HabitComponent(BaseEstimator):
     """BG/NBD (see `evaluation.baselines`) as log-odds, on a line fitted to the outcomes.
 
     Where people buy by a steady habit and then stop, these four parameters know more than trees can learn from a
@@ -108,7 +108,7 @@ class HabitPart(BaseEstimator):
     def __init__(self, horizon_days: int = 30) -> None:
         self.horizon_days = horizon_days
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> HabitPart:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> HabitComponent:
         """Fit on the HABIT_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
 
         Raises:
