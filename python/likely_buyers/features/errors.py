@@ -1,0 +1,13 @@
+"""Why the feature catalogue cannot be used."""
+
+
+class CatalogueError(Exception):
+    """The catalogue cannot be used; the message says why and what to do."""
+
+
+class InvalidCatalogue(CatalogueError):
+    """The catalogue is not YAML, or an entry of it is not a feature."""
+
+
+class StaleFiles(CatalogueError):
+    """Files made from the catalogue are not what it says now."""
