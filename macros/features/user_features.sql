@@ -29,6 +29,7 @@
 {% macro features_of_users(cutoffs, user_days, users, cutoff_name) %}
 
 {%- set event_kinds = {'view': 'views', 'cart': 'carts', 'refund': 'refunds'} -%}
+{%- set summed_events = {'views': 'views', 'carts': 'carts', 'sessions': 'sessions', 'product_days': 'products'} -%}
 
 {#- a CTE that only renames would be kept in memory whole -#}
 {%- set days = user_days if users is none else 'days' -%}
@@ -110,9 +111,7 @@ activity as (
         {%- for window in feature_windows('active_days') %}
         count(case when days_ago <= {{ window }} then 1 end) as active_days_{{ window }}d,
         {%- endfor %}
-        {%- for name, events in {
-            'views': 'views', 'carts': 'carts', 'sessions': 'sessions', 'product_days': 'products'
-        }.items() %}
+        {%- for name, events in summed_events.items() %}
         {%- for window in feature_windows(name) %}
         sum(case when days_ago <= {{ window }} then {{ as_double(events) }} else 0 end) as {{ name }}_{{ window }}d,
         {%- endfor %}
