@@ -10,10 +10,11 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo test lint bench lock clean
+.PHONY: help demo generate test lint bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
+	@echo "make generate  write what dbt reads of the feature catalogue, python/likely_buyers/features/catalogue.yml"
 	@echo "make test    set up, lint, run every test"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
@@ -59,6 +60,9 @@ demo: $(VENV)/.installed
 	likely-buyers publish
 	likely-buyers report
 
+generate: $(VENV)/.installed
+	$(BIN)/python -m likely_buyers.features.generate
+
 # two workers share two cores: more threads of one only wait for the other
 test: export OMP_NUM_THREADS := 1
 test: lint $(AIRFLOW_VENV)/.installed
@@ -70,6 +74,7 @@ lint: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
 	mypy
+	$(BIN)/python -m likely_buyers.features.generate --check
 	dbt --quiet --warn-error parse
 	sqlfluff lint --processes 2 models tests
 	dbt-bouncer run --config-file pyproject.toml

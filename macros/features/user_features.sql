@@ -1,6 +1,7 @@
 {#
     One row per user and cutoff: what silver.user_days tells about the user before the cutoff.
-    Scoring passes one cutoff and training several, so there is one definition of every feature.
+    Scoring passes one cutoff and training several, so there is one definition of every feature. What is counted stands
+    here; the columns that are made of it stand in the feature catalogue, python/likely_buyers/features/catalogue.yml.
 
     cutoffs    relation or CTE with `cutoff_date`
     user_days  relation or CTE with one row per user and day
@@ -27,10 +28,8 @@
 
 {% macro features_of_users(cutoffs, user_days, users, cutoff_name) %}
 
-{%- set activity_windows = [1, 3, 7, 14, 30, 90, 365] -%}
-{%- set purchase_windows = [7, 14, 30, 60, 90, 180, 365] -%}
-{%- set revenue_windows = [30, 90, 365] -%}
 {%- set event_kinds = {'view': 'views', 'cart': 'carts', 'refund': 'refunds'} -%}
+{%- set summed_events = {'views': 'views', 'carts': 'carts', 'sessions': 'sessions', 'product_days': 'products'} -%}
 
 {#- a CTE that only renames would be kept in memory whole -#}
 {%- set days = user_days if users is none else 'days' -%}
@@ -101,7 +100,6 @@ activity as (
         sum({{ as_double('views') }}) as views,
         sum({{ as_double('carts') }}) as carts,
         sum({{ as_double('products') }}) as product_days,
-        sum(refunded) as refunded,
         {%- for events in ['views', 'carts', 'products'] %}
         {{ value_at_latest(events, 'event_date') }} as last_day_{{ events }},
         {%- endfor %}
@@ -110,22 +108,24 @@ activity as (
         min(case when {{ events }} > 0 then days_ago end) as last_{{ kind }}_days_ago,
         count(case when {{ events }} > 0 then 1 end) as {{ kind }}_days,
         {%- endfor %}
-        {%- for window in activity_windows %}
+        {%- for window in feature_windows('active_days') %}
         count(case when days_ago <= {{ window }} then 1 end) as active_days_{{ window }}d,
-        sum(case when days_ago <= {{ window }} then {{ as_double('views') }} else 0 end) as views_{{ window }}d,
-        sum(case when days_ago <= {{ window }} then {{ as_double('carts') }} else 0 end) as carts_{{ window }}d,
         {%- endfor %}
-        sum(case when days_ago <= 30 then {{ as_double('sessions') }} else 0 end) as sessions_30d,
-        sum(case when days_ago <= 30 then {{ as_double('products') }} else 0 end) as product_days_30d,
-        {%- for window in [7, 30] %}
+        {%- for name, events in summed_events.items() %}
+        {%- for window in feature_windows(name) %}
+        sum(case when days_ago <= {{ window }} then {{ as_double(events) }} else 0 end) as {{ name }}_{{ window }}d,
+        {%- endfor %}
+        {%- endfor %}
+        {%- for window in feature_windows('carts_not_bought') %}
         sum(
             case
                 when days_ago <= {{ window }} and carts > removals + purchases
                     then {{ as_double('carts - removals - purchases') }}
                 else 0
             end
-        ) as carts_not_bought_{{ window }}d{{ ',' if not loop.last }}
+        ) as carts_not_bought_{{ window }}d,
         {%- endfor %}
+        sum(refunded) as refunded
 
     from aged_days
     group by user_id, cutoff_date
@@ -152,11 +152,13 @@ buying as (
         sum(purchased_quantity) as purchased_quantity,
         sum(purchases) as purchase_lines,
         sum(purchased_products) as purchased_product_days,
-        {%- for window in purchase_windows %}
+        {%- for window in feature_windows('purchase_days') %}
         count(case when days_ago <= {{ window }} then 1 end) as purchase_days_{{ window }}d,
         {%- endfor %}
-        {%- for window in revenue_windows %}
+        {%- for window in feature_windows('revenue') %}
         sum(case when days_ago <= {{ window }} then revenue else 0 end) as revenue_{{ window }}d,
+        {%- endfor %}
+        {%- for window in feature_windows('purchase_lines') %}
         sum(case when days_ago <= {{ window }} then purchases else 0 end) as purchase_lines_{{ window }}d,
         {%- endfor %}
         count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
@@ -169,67 +171,7 @@ buying as (
 select
     activity.user_id,
     activity.cutoff_date as {{ cutoff_name }},
-
-    {{ as_double('coalesce(buying.purchase_days, 0)') }} as purchase_days,
-    {%- for window in purchase_windows %}
-    {{ as_double('coalesce(buying.purchase_days_' ~ window ~ 'd, 0)') }} as purchase_days_{{ window }}d,
-    {%- endfor %}
-    {{ as_double('coalesce(buying.purchase_days_same_30d_last_year, 0)') }} as purchase_days_same_30d_last_year,
-    {{ as_double('buying.last_purchase_days_ago') }} as days_since_last_purchase,
-    {{ as_double('buying.second_last_purchase_days_ago') }} as days_since_second_last_purchase,
-    {{ as_double('buying.first_purchase_days_ago') }} as days_since_first_purchase,
-    {{ ratio('30 * buying.purchase_days', 'buying.first_purchase_days_ago') }} as purchase_days_per_30d,
-    {{ as_double('buying.gap_sum') }} as days_from_first_to_last_purchase,
-
-    {{ ratio('buying.gap_sum', 'buying.gaps') }} as purchase_gap_mean_days,
-    sqrt(
-        {{ ratio('buying.gaps * buying.gap_square_sum - buying.gap_sum * buying.gap_sum', 'buying.gaps * (buying.gaps - 1)') }}
-    ) as purchase_gap_spread_days,
-    {{ as_double('buying.second_last_purchase_days_ago - buying.last_purchase_days_ago') }} as purchase_gap_last_days,
-    {{ as_double('buying.longest_gap') }} as purchase_gap_longest_days,
-    {{ ratio('buying.last_purchase_days_ago * buying.gaps', 'buying.gap_sum') }} as days_since_last_purchase_in_mean_gaps,
-
-    {{ as_double(money_or_none('buying.revenue')) }} as revenue,
-    {{ as_double('activity.refunded') }} as refunded,
-    {%- for window in revenue_windows %}
-    {{ as_double(money_or_none('buying.revenue_' ~ window ~ 'd')) }} as revenue_{{ window }}d,
-    {{ as_double('coalesce(buying.purchase_lines_' ~ window ~ 'd, 0)') }} as purchase_lines_{{ window }}d,
-    {%- endfor %}
-    {{ ratio('buying.revenue', 'buying.purchase_days') }} as revenue_per_purchase_day,
-    {{ as_double('buying.largest_order') }} as largest_purchase_day_revenue,
-    {{ as_double('buying.last_revenue') }} as last_purchase_day_revenue,
-    {{ ratio('buying.last_revenue * buying.purchase_days', 'buying.revenue') }} as last_purchase_day_revenue_in_means,
-    {{ ratio('buying.purchase_lines', 'buying.purchase_days') }} as lines_per_purchase_day,
-    {{ as_double('buying.last_lines') }} as last_purchase_day_lines,
-    {{ ratio('buying.purchased_quantity', 'buying.purchase_days') }} as quantity_per_purchase_day,
-    {{ ratio('buying.purchased_product_days', 'buying.purchase_days') }} as products_per_purchase_day,
-
-    {{ as_double('activity.active_days') }} as active_days,
-    {{ as_double('activity.sessions') }} as sessions,
-    {{ as_double('activity.views') }} as views,
-    {{ as_double('activity.carts') }} as carts,
-    {%- for window in activity_windows %}
-    {{ as_double('activity.active_days_' ~ window ~ 'd') }} as active_days_{{ window }}d,
-    {{ as_double('activity.views_' ~ window ~ 'd') }} as views_{{ window }}d,
-    {{ as_double('activity.carts_' ~ window ~ 'd') }} as carts_{{ window }}d,
-    {%- endfor %}
-    {%- for events in ['views', 'carts', 'products'] %}
-    {{ as_double('activity.last_day_' ~ events) }} as {{ events }}_on_last_active_day,
-    {%- endfor %}
-    {{ as_double('activity.sessions_30d') }} as sessions_30d,
-    {{ as_double('activity.carts_not_bought_7d') }} as carts_not_bought_7d,
-    {{ as_double('activity.carts_not_bought_30d') }} as carts_not_bought_30d,
-    {{ as_double('activity.product_days_30d') }} as product_days_30d,
-    {{ ratio('activity.product_days', 'activity.active_days') }} as products_per_active_day,
-    {{ ratio('30 * activity.active_days', 'activity.first_days_ago') }} as active_days_per_30d,
-    {{ as_double('activity.last_days_ago') }} as days_since_last_event,
-    {{ as_double('activity.first_days_ago') }} as days_since_first_event,
-    {%- for kind in event_kinds %}
-    {{ as_double('activity.' ~ kind ~ '_days') }} as {{ kind }}_days,
-    {{ as_double('activity.last_' ~ kind ~ '_days_ago') }} as days_since_last_{{ kind }},
-    {{ as_double('activity.first_' ~ kind ~ '_days_ago') }} as days_since_first_{{ kind }}
-    {%- if not loop.last %},{% endif %}
-    {%- endfor %}
+{{ feature_columns() }}
 
 from activity
 left join buying

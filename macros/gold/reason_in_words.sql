@@ -1,11 +1,11 @@
 {#-
-    A sentence from the words of a feature and its value.
+    A sentence from the label of a feature and its value.
 
-    words     expression: text with {value} and {s}, as in seeds/feature_words.csv
+    label     expression: text with {value} and {s}, as in seeds/feature_labels.csv
     value     expression: the number
     decimals  expression: 0, 1 or 2
 -#}
-{% macro reason_in_words(words, value, decimals) -%}
+{% macro reason_in_words(label, value, decimals) -%}
     {%- set shown -%}
     case
         {%- for places in [2, 1] %}
@@ -17,5 +17,5 @@
     {%- set plural -%}
     case when {{ shown }} = '1' then '' else 's' end
     {%- endset -%}
-    {{ dbt.replace(dbt.replace(words, "'{value}'", "coalesce(" ~ shown ~ ", '')"), "'{s}'", plural) }}
+    {{ dbt.replace(dbt.replace(label, "'{value}'", "coalesce(" ~ shown ~ ", '')"), "'{s}'", plural) }}
 {%- endmacro %}

@@ -5,4 +5,6 @@ from likely_buyers.dbt.jobs import explain_buyers
 
 def model(dbt, session):
     dbt.config(materialized="table_on_change")
-    return explain_buyers(dbt.ref("top_buyers"), dbt.ref("user_features"), dbt.ref("feature_words"))
+    return explain_buyers(
+        dbt.ref("top_buyers"), dbt.ref("user_features"), dbt.ref("feature_labels")
+    )

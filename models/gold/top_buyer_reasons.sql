@@ -4,11 +4,11 @@ with contributions as (
     select * from {{ ref('top_buyer_contributions') }}
 ),
 
-feature_words as (
-    select * from {{ ref('feature_words') }}
+feature_labels as (
+    select * from {{ ref('feature_labels') }}
 ),
 
-worded_contributions as (
+labelled_contributions as (
     select
         contributions.user_id,
         contributions.as_of_date,
@@ -18,14 +18,14 @@ worded_contributions as (
         contributions.feature,
         contributions.feature_value,
         contributions.contribution,
-        feature_words.decimals,
+        feature_labels.decimals,
         case
-            when contributions.feature_value is null then feature_words.words_if_missing
-            when contributions.feature_value = 0 then coalesce(feature_words.words_if_zero, feature_words.words)
-            else feature_words.words
-        end as words
+            when contributions.feature_value is null then feature_labels.label_if_missing
+            when contributions.feature_value = 0 then coalesce(feature_labels.label_if_zero, feature_labels.label)
+            else feature_labels.label
+        end as label
     from contributions
-    inner join feature_words on contributions.feature = feature_words.feature
+    inner join feature_labels on contributions.feature = feature_labels.feature
 ),
 
 top_buyer_reasons as (
@@ -38,8 +38,8 @@ top_buyer_reasons as (
         feature,
         feature_value,
         contribution,
-        {{ reason_in_words('words', 'feature_value', 'decimals') }} as reason
-    from worded_contributions
+        {{ reason_in_words('label', 'feature_value', 'decimals') }} as reason
+    from labelled_contributions
 )
 
 select * from top_buyer_reasons

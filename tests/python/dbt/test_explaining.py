@@ -18,8 +18,8 @@ from likely_buyers.scoring.explaining import (
     CONTRIBUTIONS_SCHEMA,
     ContributionsDoNotAddUp,
     Explainer,
-    FeaturesWithoutWords,
-    FeatureTheme,
+    FeatureGroup,
+    FeaturesWithoutLabels,
     UsersWithoutFeatures,
     explain_batches,
     raising_features,
@@ -93,27 +93,27 @@ def test_contributions_that_are_not_the_score_are_refused() -> None:
 # --- which features -------------------------------------------------------------------------------
 
 
-def theme(name: str, says_missing: bool = False) -> FeatureTheme:
-    return FeatureTheme(name, says_missing)
+def group(name: str, has_missing_label: bool = False) -> FeatureGroup:
+    return FeatureGroup(name, has_missing_label)
 
 
 def test_the_largest_contributions_are_the_reasons() -> None:
     contributions = np.array([[0.1, 0.4, -0.9, 0.3, 0.2]])
-    themes = [theme(name) for name in "abcde"]
-    assert raising_features(contributions, np.ones((1, 5)), themes).tolist() == [[1, 3, 4]]
+    groups = [group(name) for name in "abcde"]
+    assert raising_features(contributions, np.ones((1, 5)), groups).tolist() == [[1, 3, 4]]
 
 
-def test_a_theme_is_spoken_of_once_and_nothing_that_lowers_the_score_is_a_reason() -> None:
+def test_a_group_is_spoken_of_once_and_nothing_that_lowers_the_score_is_a_reason() -> None:
     contributions = np.array([[0.4, 0.5, 0.3, 0.0, -0.2], [-0.1, -0.1, -0.1, -0.1, -0.1]])
-    themes = [theme(name) for name in "aabcd"]
-    found = raising_features(contributions, np.ones((2, 5)), themes)
+    groups = [group(name) for name in "aabcd"]
+    found = raising_features(contributions, np.ones((2, 5)), groups)
     assert found.tolist() == [[1, 2, -1], [-1, -1, -1]]
 
 
-def test_a_missing_value_is_a_reason_only_where_there_are_words_for_it() -> None:
+def test_a_missing_value_is_a_reason_only_where_there_is_a_label_for_it() -> None:
     users = np.array([[np.nan, np.nan, 1.0]])
-    themes = [theme("a"), theme("b", says_missing=True), theme("a")]
-    found = raising_features(np.array([[0.9, 0.5, 0.3]]), users, themes)
+    groups = [group("a"), group("b", has_missing_label=True), group("a")]
+    found = raising_features(np.array([[0.9, 0.5, 0.3]]), users, groups)
     assert found.tolist() == [[1, 2, -1]]
 
 
@@ -122,17 +122,17 @@ def test_a_missing_value_is_a_reason_only_where_there_are_words_for_it() -> None
     contributions=arrays(np.int8, (4, 6), elements=st.integers(-3, 5)),
     missing=arrays(np.bool_, (4, 6)),
     names=st.lists(st.sampled_from("abcd"), min_size=6, max_size=6),
-    says=st.lists(st.booleans(), min_size=6, max_size=6),
+    labelled=st.lists(st.booleans(), min_size=6, max_size=6),
 )
 def test_reasons_are_those_of_a_walk_from_the_largest_down(
-    contributions: np.ndarray, missing: np.ndarray, names: list[str], says: list[bool]
+    contributions: np.ndarray, missing: np.ndarray, names: list[str], labelled: list[bool]
 ) -> None:
-    themes = [theme(name, words) for name, words in zip(names, says, strict=True)]
-    found = raising_features(contributions.astype(float), np.where(missing, np.nan, 1.0), themes)
+    groups = [group(name, has_label) for name, has_label in zip(names, labelled, strict=True)]
+    found = raising_features(contributions.astype(float), np.where(missing, np.nan, 1.0), groups)
     for user in range(4):
         walked: list[int] = []
         for feature in sorted(range(6), key=lambda f: (-contributions[user, f], f)):
-            known = not missing[user, feature] or says[feature]
+            known = not missing[user, feature] or labelled[feature]
             new = names[feature] not in [names[other] for other in walked]
             if contributions[user, feature] > 0 and known and new and len(walked) < 3:
                 walked.append(feature)
@@ -142,7 +142,7 @@ def test_reasons_are_those_of_a_walk_from_the_largest_down(
 # --- the stream -----------------------------------------------------------------------------------
 
 NAMES = (*HABIT_FEATURES, "views", "carts", "revenue", "refunded", "constant")
-THEMES = {name: theme(name) for name in NAMES}
+GROUPS = {name: group(name) for name in NAMES}
 
 
 def loaded(model: PurchaseModel) -> LoadedModel:
@@ -163,14 +163,14 @@ def test_neither_batches_nor_the_order_of_users_matter() -> None:
     table = feature_table(users)
     done: list[int] = []
     whole = explain_batches(
-        table.to_reader(), model, THEMES, users=400, progress=done.append
+        table.to_reader(), model, GROUPS, users=400, progress=done.append
     ).read_all()
     assert done == [400]
     assert whole.schema == CONTRIBUTIONS_SCHEMA
     assert 400 < whole.num_rows <= 1200
     shuffled = table.take(np.random.default_rng(0).permutation(400))
     for other in (table.to_reader(max_chunksize=7), shuffled.to_reader(max_chunksize=150)):
-        again = explain_batches(other, model, THEMES, users=400).read_all()
+        again = explain_batches(other, model, GROUPS, users=400).read_all()
         keys = [("user_id", "ascending"), ("reason_rank", "ascending")]
         again, first = again.sort_by(keys), whole.sort_by(keys)
         assert again.drop_columns("contribution").equals(first.drop_columns("contribution"))
@@ -179,13 +179,13 @@ def test_neither_batches_nor_the_order_of_users_matter() -> None:
 
 def test_what_cannot_be_explained_says_why() -> None:
     model, table = loaded(fitted()), feature_table(shop(5)[0])
-    few = {name: THEMES[name] for name in NAMES[1:]}
-    with pytest.raises(FeaturesWithoutWords, match=r"purchase_days\. Add a line .*feature_words"):
+    few = {name: GROUPS[name] for name in NAMES[1:]}
+    with pytest.raises(FeaturesWithoutLabels, match=r"purchase_days\. Add each to .*catalogue"):
         explain_batches(table.to_reader(), model, few, users=5)
     with pytest.raises(FeatureTableMismatch, match="missing: views"):
-        explain_batches(table.drop_columns("views").to_reader(), model, THEMES, users=5)
+        explain_batches(table.drop_columns("views").to_reader(), model, GROUPS, users=5)
     with pytest.raises(UsersWithoutFeatures, match=r"6 users are to be explained, and .* gave 5"):
-        explain_batches(table.to_reader(), model, THEMES, users=6).read_all()
+        explain_batches(table.to_reader(), model, GROUPS, users=6).read_all()
 
 
 # --- the job --------------------------------------------------------------------------------------
@@ -205,7 +205,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
     registered(installation, names, users, linear_weight=0.3, habit_weight=0.2)
-    installation.built("--select", "predictions+", "feature_words", "campaigns")
+    installation.built("--select", "predictions+", "feature_labels", "campaigns")
     return installation
 
 
@@ -278,7 +278,7 @@ def test_the_reasons_are_the_largest_contributions_of_the_version_that_scored(
         " where reason_rank = 1"
     )
     same = [abs(contribution - largest[user]) < 1e-9 for user, contribution, _ in first]
-    # elsewhere the largest belongs to a value that is missing and has no words
+    # elsewhere the largest belongs to a value that is missing and has no label
     assert np.mean(same) > 0.9
     where = {user: row for row, user in enumerate(ids)}
     for user, feature, contribution in job.query(

@@ -4,7 +4,6 @@ PySpark is not among them: its environment and its start would cost this suite m
 if it comes to another result.
 """
 
-import csv
 import subprocess
 import sys
 from datetime import UTC, date, datetime
@@ -15,6 +14,8 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from likely_buyers.features import read_catalogue
+from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
 from likely_buyers.training import PurchaseModel
 from support.installation import PROJECT, Installation
@@ -29,8 +30,7 @@ def _benchmark_modules(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def promote_a_champion_that_looks_at_every_feature(state: Path) -> None:
     """Fitted on made-up numbers: a feature that came out otherwise would move its scores."""
-    with (PROJECT / "seeds" / "feature_words.csv").open() as words:
-        names = [line["feature"] for line in csv.DictReader(words)]
+    names = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
     rng = np.random.default_rng(0)
     matrix = rng.integers(0, 12, (2_000, len(names))).astype(float)
     matrix[rng.random(matrix.shape) < 0.1] = np.nan

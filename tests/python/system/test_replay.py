@@ -8,10 +8,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-import yaml
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from likely_buyers.demo_shop import SimulationSettings, simulate_shop
+from likely_buyers.features import read_catalogue
+from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import ReplayImpossible, ReplaySource, replay_scores
 from support.installation import PROJECT, Finished, Installation
@@ -29,8 +30,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """A shop scored once, by a model that takes its features and was fitted on something else."""
     installation = Installation(tmp_path_factory.mktemp("scored"))
     simulate_shop(SHOP, installation.state / "demo_shop", "csv")
-    described = yaml.safe_load((PROJECT / "models/silver/_user_features.yml").read_text())
-    names = [column["name"] for column in described["models"][0]["columns"]][2:]
+    names = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
     matrix = np.random.default_rng(0).exponential(3.0, (400, len(names)))
     registry = Registry(installation.state)
     registry.register(

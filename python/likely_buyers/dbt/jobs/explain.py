@@ -9,7 +9,7 @@ from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS
 from likely_buyers.scoring.explaining import (
     CONTRIBUTIONS_SCHEMA,
-    FeatureTheme,
+    FeatureGroup,
     explain_batches,
 )
 from likely_buyers.settings import Settings
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def explain_buyers(
     top_buyers: "DuckDBPyRelation",
     user_features: "DuckDBPyRelation",
-    feature_words: "DuckDBPyRelation",
+    feature_labels: "DuckDBPyRelation",
 ) -> pa.RecordBatchReader:
     """Explain the scores of gold.top_buyers with the version that gave them, champion or not.
 
     Raises:
         RegistryError: that version cannot be loaded safely.
         ScoringError: silver.user_features does not fit it.
-        ExplainingError: a feature has no words, or the contributions do not add up to the score.
+        ExplainingError: a feature has no label, or the contributions do not add up to the score.
     """
     scored_by = top_buyers.project("model_name, model_version").distinct().fetchall()
     if not scored_by:
@@ -39,7 +39,7 @@ def explain_buyers(
     [(model_name, model_version)] = scored_by
     registry = Registry.of(Settings.of(), model_name=model_name)
     model = registry.load(int(model_version))
-    themes = _themes(feature_words)
+    groups = _groups(feature_labels)
     users = top_buyers.count("*").fetchall()[0][0]
     keys = "user_id, as_of_date"
     selected = user_features.join(top_buyers.project(keys), keys, how="semi")
@@ -47,12 +47,17 @@ def explain_buyers(
         # last: another query on the connection would end this stream without a word
         selected.to_arrow_reader(BATCH_ROWS),
         model,
-        themes,
+        groups,
         users=users,
         progress=progress_bar("explaining", total=users, unit="users"),
     )
 
 
-def _themes(feature_words: "DuckDBPyRelation") -> dict[str, FeatureTheme]:
-    words = feature_words.project("feature, theme, words_if_missing is not null").fetchall()
-    return {feature: FeatureTheme(theme, says_missing) for feature, theme, says_missing in words}
+def _groups(feature_labels: "DuckDBPyRelation") -> dict[str, FeatureGroup]:
+    labels = feature_labels.project(
+        "feature, feature_group, label_if_missing is not null"
+    ).fetchall()
+    return {
+        feature: FeatureGroup(group, has_missing_label)
+        for feature, group, has_missing_label in labels
+    }

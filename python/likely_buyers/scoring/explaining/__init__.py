@@ -1,16 +1,16 @@
 """Explaining: what each feature adds to a user's raw score, and the few that raise it most.
 
-It knows arrays and Arrow. The words for a feature are the warehouse's: here a feature has only a theme.
+It knows arrays and Arrow. The labels of features are the warehouse's: here a feature has only a group.
 """
 
 from likely_buyers.scoring.explaining.contributions import Explainer
 from likely_buyers.scoring.explaining.errors import (
     ContributionsDoNotAddUp,
     ExplainingError,
-    FeaturesWithoutWords,
+    FeaturesWithoutLabels,
     UsersWithoutFeatures,
 )
-from likely_buyers.scoring.explaining.reasons import FeatureTheme, raising_features
+from likely_buyers.scoring.explaining.reasons import FeatureGroup, raising_features
 from likely_buyers.scoring.explaining.stream import CONTRIBUTIONS_SCHEMA, explain_batches
 
 __all__ = [
@@ -18,8 +18,8 @@ __all__ = [
     "ContributionsDoNotAddUp",
     "Explainer",
     "ExplainingError",
-    "FeatureTheme",
-    "FeaturesWithoutWords",
+    "FeatureGroup",
+    "FeaturesWithoutLabels",
     "UsersWithoutFeatures",
     "explain_batches",
     "raising_features",

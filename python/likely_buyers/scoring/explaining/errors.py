@@ -11,8 +11,8 @@ class ContributionsDoNotAddUp(ExplainingError):
     """The contributions of the features are not the score."""
 
 
-class FeaturesWithoutWords(ExplainingError):
-    """The model has features for which there are no words."""
+class FeaturesWithoutLabels(ExplainingError):
+    """The model has features for which there is no label."""
 
 
 class UsersWithoutFeatures(ExplainingError):

@@ -10,37 +10,37 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class FeatureTheme:
-    """What a feature speaks of: of one theme a user gets one reason.
+class FeatureGroup:
+    """What a feature speaks of: of one group a user gets one reason.
 
-    `says_missing`: whether there are words for a user who has no value of it.
+    `has_missing_label`: whether there is a label for a user who has no value of it.
     """
 
-    theme: str
-    says_missing: bool
+    group: str
+    has_missing_label: bool
 
 
 def raising_features(
-    contributions: Floats, X: Floats, themes: Sequence[FeatureTheme], *, most: int = 3
+    contributions: Floats, X: Floats, groups: Sequence[FeatureGroup], *, most: int = 3
 ) -> NDArray[np.int64]:
     """Positions (n, most) of the features that raise each score most, the largest contribution first; -1 for none.
 
-    A feature is passed over if it does not raise the score, if another of its theme raises it more, or if its value is
-    missing and there are no words for that. Of equal contributions the first in the table comes first.
+    A feature is passed over if it does not raise the score, if another of its group raises it more, or if its value is
+    missing and there is no label for that. Of equal contributions the first in the table comes first.
 
     Args:
         contributions: log-odds (n, f).
         X: features (n, f), NaN for missing.
-        themes: of the f features.
+        groups: of the f features.
         most: reasons per user.
     """
-    says_missing = np.array([feature.says_missing for feature in themes])
-    raising = (contributions > 0) & (says_missing | ~np.isnan(X))
+    labelled_if_missing = np.array([feature.has_missing_label for feature in groups])
+    raising = (contributions > 0) & (labelled_if_missing | ~np.isnan(X))
     value = np.where(raising, contributions, -np.inf)
 
     members: dict[str, list[int]] = {}
-    for position, feature in enumerate(themes):
-        members.setdefault(feature.theme, []).append(position)
+    for position, feature in enumerate(groups):
+        members.setdefault(feature.group, []).append(position)
     best = np.column_stack(
         [np.array(own)[value[:, own].argmax(axis=1)] for own in members.values()]
     )

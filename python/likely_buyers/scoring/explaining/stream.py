@@ -9,8 +9,8 @@ from likely_buyers.parallel import in_order
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import check_signature, feature_matrix
 from likely_buyers.scoring.explaining.contributions import Explainer
-from likely_buyers.scoring.explaining.errors import FeaturesWithoutWords, UsersWithoutFeatures
-from likely_buyers.scoring.explaining.reasons import FeatureTheme, raising_features
+from likely_buyers.scoring.explaining.errors import FeaturesWithoutLabels, UsersWithoutFeatures
+from likely_buyers.scoring.explaining.reasons import FeatureGroup, raising_features
 
 _BATCHES_AHEAD = 2
 CONTRIBUTIONS_SCHEMA = pa.schema(
@@ -30,7 +30,7 @@ CONTRIBUTIONS_SCHEMA = pa.schema(
 def explain_batches(
     features: pa.RecordBatchReader,
     model: LoadedModel,
-    themes: Mapping[str, FeatureTheme],
+    groups: Mapping[str, FeatureGroup],
     *,
     users: int,
     progress: Callable[[int], None] | None = None,
@@ -40,37 +40,38 @@ def explain_batches(
     Args:
         features: `user_id`, `as_of_date` and exactly the model's features in the model's order.
         model: who scored.
-        themes: by feature.
+        groups: by feature.
         users: rows that `features` must have.
         progress: called with the users explained so far.
 
     Raises:
         FeatureTableMismatch: names, order or types of the columns differ from the model's signature.
-        FeaturesWithoutWords: a feature of the model has no theme.
+        FeaturesWithoutLabels: a feature of the model has no label.
         ContributionsDoNotAddUp, UsersWithoutFeatures: while reading.
     """
     check_signature(features.schema, model)
-    without = [name for name in model.feature_names if name not in themes]
+    without = [name for name in model.feature_names if name not in groups]
     if without:
-        raise FeaturesWithoutWords(
-            f"there are no words for {len(without)} features of silver.user_features: {', '.join(without)}. Add a"
-            " line for each to seeds/feature_words.csv."
+        raise FeaturesWithoutLabels(
+            f"seeds/feature_labels.csv has no label for {len(without)} features of silver.user_features:"
+            f" {', '.join(without)}. Add each to python/likely_buyers/features/catalogue.yml, and run"
+            " `make generate` and `dbt build`."
         )
     return pa.RecordBatchReader.from_batches(
-        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, themes, users, progress)
+        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, groups, users, progress)
     )
 
 
 def _explained_batches(
     features: pa.RecordBatchReader,
     model: LoadedModel,
-    themes: Mapping[str, FeatureTheme],
+    groups: Mapping[str, FeatureGroup],
     users: int,
     progress: Callable[[int], None] | None,
 ) -> Iterator[pa.RecordBatch]:
     explainer = Explainer(model.estimator)
     batches = (batch for batch in features if batch.num_rows)
-    in_order_of_features = [themes[name] for name in model.feature_names]
+    in_order_of_features = [groups[name] for name in model.feature_names]
     done = 0
     for rows, explained in in_order(
         lambda batch: (batch.num_rows, _explained(batch, explainer, model, in_order_of_features)),
@@ -92,11 +93,11 @@ def _explained(
     batch: pa.RecordBatch,
     explainer: Explainer,
     model: LoadedModel,
-    themes: Sequence[FeatureTheme],
+    groups: Sequence[FeatureGroup],
 ) -> pa.RecordBatch:
     X = feature_matrix(batch, model.feature_names)
     contributions = explainer.contributions(X)
-    chosen = raising_features(contributions, X, themes)
+    chosen = raising_features(contributions, X, groups)
     user, place = np.nonzero(chosen >= 0)
     feature = chosen[user, place]
     columns = {
