@@ -8,8 +8,8 @@
         {% do check_number('warn_left_over', 0, 1) %}
         {% do check_number('stop_left_over', 0, 1) %}
         {% do check_number('machine_events_per_day', 1, none, whole=true) %}
-        {% do check_number('events_of_a_part', 1, none, whole=true) %}
-        {% do check_number('users_of_a_part', 1, none, whole=true) %}
+        {% do check_number('events_per_chunk', 1, none, whole=true) %}
+        {% do check_number('users_per_chunk', 1, none, whole=true) %}
         {% do check_number('horizon_days', 1, 365, whole=true) %}
         {% do check_number('top_fraction', 0, 1, above_low=true) %}
         {% do check_number('min_probability', 0, 1, optional=true) %}

@@ -2,9 +2,9 @@
     One row per user and day: what the user did on it. Counts and sums by event type.
 
     events  relation or CTE of events
-    part    a condition that takes some of their days, or none for all
+    chunk    a condition that takes some of their days, or none for all
 -#}
-{% macro user_days(events, part=none) %}
+{% macro user_days(events, chunk=none) %}
 {%- set money = money_in_shop_currency() %}
 select
     event_counts.*,
@@ -28,7 +28,7 @@ from (
         count(case when event_type = 'refund' then 1 end) as refunds,
         count(distinct case when product_id is not null then {{ fast_hash(['product_id']) }} end) as products
     from {{ events }}
-    {{ "where " ~ part if part }}
+    {{ "where " ~ chunk if chunk }}
     group by user_id, event_date
 ) as event_counts
 left join (
@@ -43,7 +43,7 @@ left join (
     from {{ events }}{{ money.joined }}
     where
         event_type in ('purchase', 'refund')
-        {{ "and " ~ part if part }}
+        {{ "and " ~ chunk if chunk }}
     group by user_id, event_date
 ) as money
     on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date

@@ -13,11 +13,11 @@
     counted back from the cutoff: the day before it is 1 day ago.
 #}
 {% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
-    {%- for part in (parts_by_user(user_days) if users is none else [none]) %}
+    {%- for chunk in (chunks_by_user(user_days) if users is none else [none]) %}
     select * from (
         {{ features_of_users(
             cutoffs,
-            user_days if part is none else '(select * from ' ~ user_days ~ ' where ' ~ part ~ ')',
+            user_days if chunk is none else '(select * from ' ~ user_days ~ ' where ' ~ chunk ~ ')',
             users,
             cutoff_name
         ) }}

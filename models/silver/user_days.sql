@@ -40,8 +40,8 @@ user_days as (
 {%- set if_pending = "exists (" ~ pending_loads('events') ~ ")" if is_incremental() %}
 
 with user_days as (
-    {%- for part in parts_by_date(ref('events')) %}
-    {{ user_days(ref('events'), [part, if_pending] | select | join(' and ')) }}
+    {%- for chunk in chunks_by_date(ref('events')) %}
+    {{ user_days(ref('events'), [chunk, if_pending] | select | join(' and ')) }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
 )

@@ -8,4 +8,7 @@ examples as (
     {{ training_examples('cutoffs', ref('user_days'), var('training_users')) }}
 )
 
-select * from examples
+select
+    *,
+    {{ as_of_date(ref('user_days')) }} as as_of_date
+from examples

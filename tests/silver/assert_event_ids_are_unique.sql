@@ -5,7 +5,7 @@ with touched_days as (
 ),
 
 repeated_ids as (
-    {%- for part in (parts_by_date(ref('events')) if event_key_is_whole_line() else [none]) %}
+    {%- for part in (chunks_by_date(ref('events')) if event_key_is_whole_line() else [none]) %}
     select event_id
     from {{ ref('events') }}
     where

@@ -83,7 +83,7 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
         for name, lines in (("b", everything[:cut]), ("a", everything[cut:])):
             if lines:
                 deliver(again, name, lines)
-        build(Path(temporary) / "at_once", again, events_of_a_part=2, users_of_a_part=1)
+        build(Path(temporary) / "at_once", again, events_per_chunk=2, users_per_chunk=1)
         assert contents(Path(temporary) / "at_once") == by_increments
 
         build(Path(temporary) / "by_increments", events, "--full-refresh")

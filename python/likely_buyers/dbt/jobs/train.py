@@ -2,11 +2,10 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from likely_buyers.errors import without_traceback
 from likely_buyers.promotion import RANKING_METRICS
@@ -45,20 +44,19 @@ def train_version(
         TrainingError: nothing can be learned from the examples.
         RegistryError: the version cannot be registered.
     """
-    table = examples.to_arrow_table()
+    whole = examples.to_arrow_table()
+    table = whole.drop_columns(["as_of_date"])
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
     registry = Registry.of(Settings.of(), model_name=model_name)
     champion_version, champion = _champion(registry, horizon_days)
     model = fit(table, settings, progress=say, champion=champion)
-    # the newest cutoff lies one horizon before as_of, so that its outcome is known
-    as_of = pc.max(table["cutoff_date"]).as_py() + timedelta(days=horizon_days)
     features = table.select(model.feature_names).schema
     version = registry.register(
         model.estimator,
         feature_names=model.feature_names,
         feature_types=[str(field.type) for field in features],
         metrics=model.metrics,
-        as_of=as_of,
+        as_of=whole["as_of_date"][0].as_py(),
         horizon_days=horizon_days,
         at=datetime.now(UTC),
         windows={
