@@ -1,0 +1,219 @@
+"""The rows of a relation that are to be read, copied in one snapshot."""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from likely_buyers.sources.databases import FILES, literal, opened, quoted, without_secrets
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.relation.setting import Relation
+
+_INTEGERS = "U?(TINYINT|SMALLINT|INTEGER|BIGINT)|U?HUGEINT"
+_NUMBER = re.compile(rf"({_INTEGERS}|DECIMAL\(\d+,\d+\))")
+TIME_TYPE = re.compile(r"(DATE|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE)")
+# what Parquet gives back as it got it, alone or in lists and structs
+_KEPT = re.compile(
+    r"(BOOLEAN|U?(TINYINT|SMALLINT|INTEGER|BIGINT)|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)|DATE|TIME|BLOB|UUID|VARCHAR"
+    r"|TIMESTAMP(_S|_MS|_NS)?|TIMESTAMP WITH TIME ZONE)(\[\])*"
+)
+_MEMORY = "1GB"
+
+
+@contextmanager
+def _reading(
+    relation: Relation, warehouse: duckdb.DuckDBPyConnection
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in a transaction, in which `relation.table` is."""
+    if relation.kind != "model":
+        with opened(relation.kind, relation.path, _MEMORY) as connection:
+            yield connection
+        return
+    warehouse.execute("begin")
+    try:
+        yield warehouse
+    finally:
+        warehouse.execute("rollback")
+
+
+def copy_rows(
+    relation: Relation, mark: str | None, window: Path, warehouse: duckdb.DuckDBPyConnection
+) -> None:
+    """The rows of the relation from the mark on, and those without a cursor value, in one snapshot."""
+    with _reading(relation, warehouse) as connection:
+        try:
+            rows = connection.execute(f"describe select * from {relation.table}").fetchall()
+        except duckdb.Error as error:
+            raise SourceProblem(
+                f"the relation '{relation.name}' of vars.events_relation cannot be read. Nothing was loaded."
+                f" Found: {_tables(relation, connection)}. It says: {without_secrets(str(error).split('LINE 1')[0])}"
+            ) from error
+        types = {row[0]: row[1] for row in rows}
+        cursor = _check_columns(relation, types)
+        columns = ", ".join(_as_kept(name, type_) for name, type_ in types.items())
+        try:
+            since = first_value(relation, mark, types, connection)
+            parts = _parts(relation, cursor, since)
+            counted = sum(_count(relation, part, connection) for part in parts)
+            selects = " union all ".join(f"select {columns} from {part.source}" for part in parts)
+            copied = one_number(
+                connection, f"copy ({selects}) to {literal(window)} (format parquet)"
+            )
+        except duckdb.Error as error:
+            raise SourceProblem(
+                f"the relation '{relation.name}' of vars.events_relation could not be read to its end. Nothing was"
+                f" loaded: run dbt build again. It says: {without_secrets(str(error))}"
+            ) from error
+    if copied != counted:
+        raise SourceProblem(
+            f"the relation '{relation.name}' of vars.events_relation has {counted:,} rows to read by its own count, and"
+            f" {copied:,} were read. Nothing was loaded: run dbt build again."
+        )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some of the relation's rows."""
+
+    source: str
+    """A FROM clause with its condition."""
+    count: str
+    """Select of their number."""
+
+
+def _parts(relation: Relation, cursor: str | None, since: str | None) -> list[_Part]:
+    def part(condition: str) -> _Part:
+        return _Part(
+            f"{relation.table} {condition}", f"select count(*) from {relation.table} {condition}"
+        )
+
+    if cursor is None or since is None:
+        return [part("")]
+    column = quoted(cursor)
+    if relation.kind != "postgres":
+        return [part(f"where {column} >= {since}"), part(f"where {column} is null")]
+    # DuckDB hands PostgreSQL a comparison, not `is null`: it would fetch the table
+    remote = relation.table.removeprefix("source.")
+
+    def asked(what: str, condition: str) -> str:
+        return f"postgres_query('source', {literal(f'select {what} from {remote} where {column} {condition}')})"
+
+    value = re.sub(r"^cast\((.*) as [^']*\)$", r"\1", since)
+    return [
+        _Part(
+            f"{relation.table} where {column} >= {since}",
+            f"select * from {asked('count(*)', f'>= {value}')}",
+        ),
+        _Part(asked("*", "is null"), f"select * from {asked('count(*)', 'is null')}"),
+    ]
+
+
+def _count(relation: Relation, part: _Part, connection: duckdb.DuckDBPyConnection) -> int:
+    count = part.count
+    if relation.kind == "postgres" and "postgres_query" not in count:
+        remote = relation.table.removeprefix("source.")
+        count = (
+            f"select * from postgres_query('source', {literal(f'select count(*) from {remote}')})"
+        )
+    return one_number(connection, count)
+
+
+def _tables(relation: Relation, connection: duckdb.DuckDBPyConnection) -> str:
+    """What there is instead, for who misspelt it."""
+    if relation.kind == "model":
+        return "no such table; dbt builds it before raw_events, unless --select leaves it out or it is ephemeral"
+    try:
+        rows = connection.execute(
+            "select table_schema || '.' || table_name from information_schema.tables where table_catalog = 'source'"
+            " and table_schema not in ('information_schema', 'pg_catalog', 'mysql', 'performance_schema', 'sys')"
+            " order by 1 limit 20"
+        ).fetchall()
+    except duckdb.Error:
+        return "nothing that can be listed"
+    return ", ".join(row[0] for row in rows) or "no table"
+
+
+def _check_columns(relation: Relation, types: Mapping[str, str]) -> str | None:
+    """The cursor's name as the relation spells it."""
+    by_name = {name.lower(): name for name in types}
+    odd = next((name for name in types if '"' in name), None)
+    if odd:
+        # dbt quotes the columns that it inserts, and does not double a quote
+        raise SourceProblem(
+            f"the relation '{relation.name}' has a column {odd!r}, a name with a double quote in it. Nothing was"
+            " loaded. Give it another name in a view, and read that."
+        )
+    for what, name in [("cursor", relation.cursor), *(("key", name) for name in relation.key)]:
+        if name is not None and name.lower() not in by_name:
+            raise SourceProblem(
+                f"the relation '{relation.name}' has no column '{name}', which vars.events_relation names as its"
+                f" {what}. Found: {', '.join(types)}. Nothing was loaded."
+            )
+    if relation.cursor is None:
+        return None
+    cursor = by_name[relation.cursor.lower()]
+    type_ = types[cursor]
+    is_ordered = _NUMBER.fullmatch(type_) or TIME_TYPE.fullmatch(type_)
+    # a server may order texts otherwise than by their bytes
+    is_text = type_ == "VARCHAR" and relation.kind in (*FILES, "model")
+    if not is_ordered and not is_text:
+        raise SourceProblem(
+            f"the column '{cursor}' of the relation '{relation.name}', which vars.events_relation names as its cursor,"
+            f" is of type {type_}, which gives no safe order. Expected whole or decimal numbers, dates or timestamps."
+            " Nothing was loaded. Name another column, or a view that casts it."
+        )
+    if relation.lookback is not None and isinstance(relation.lookback, str) != bool(
+        TIME_TYPE.fullmatch(type_)
+    ):
+        raise SourceProblem(
+            f"vars.events_relation: lookback {relation.lookback!r} does not fit the cursor '{cursor}' of type {type_}."
+            " Give a time such as '1 hour' for times, a whole number for numbers, none for texts."
+        )
+    if relation.lookback is not None and is_text:
+        raise SourceProblem(
+            f"vars.events_relation: lookback needs a cursor of times or numbers; '{cursor}' is text. Leave it out."
+        )
+    return cursor
+
+
+def _as_kept(name: str, type_: str) -> str:
+    """A column as Parquet can hold it: what it would change becomes text."""
+    if _KEPT.fullmatch(type_):
+        return quoted(name)
+    is_nested = re.match(r"(STRUCT|MAP)\(", type_)
+    if is_nested and not re.search(
+        r"HUGEINT|INTERVAL|ENUM|BIT|UNION|JSON|TIME WITH TIME ZONE|VARIANT", type_
+    ):
+        return quoted(name)
+    kept = "decimal(38, 0)" if re.fullmatch("U?HUGEINT", type_) else "varchar"
+    return f"cast({quoted(name)} as {kept}) as {quoted(name)}"
+
+
+def first_value(
+    relation: Relation,
+    mark: str | None,
+    types: Mapping[str, str],
+    connection: duckdb.DuckDBPyConnection,
+) -> str | None:
+    """SQL of the value from which rows are read; None reads all."""
+    if mark is None or relation.cursor is None:
+        return None
+    type_ = next(type_ for name, type_ in types.items() if name.lower() == relation.cursor.lower())
+    lookback = relation.lookback or 0
+    less = f" - interval {literal(lookback)}" if isinstance(lookback, str) else f" - {lookback}"
+    value = f"cast({literal(mark)} as {type_})" + (less if lookback else "")
+    try:
+        row = connection.execute(f"select cast(cast({value} as {type_}) as varchar)").fetchone()
+    except duckdb.Error:
+        # the column's type is another now: what is loaded is told by comparing all of it
+        return None
+    return f"cast({literal(row[0])} as {type_})" if row else None
+
+
+def one_number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The only number of a query."""
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
