@@ -21,8 +21,9 @@ from likely_buyers.sources.plan import (
     plan_delivery,
 )
 from likely_buyers.sources.relation import Known, Relation, plan_relation
-from likely_buyers.sources.sql_helpers import UnknownZone, create_helpers, known_zone
+from likely_buyers.sources.sql_helpers import create_helpers
 from likely_buyers.sources.streams import chunks
+from likely_buyers.sources.time_zones import UnknownZone, known_zone
 
 
 class Delivery:

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from likely_buyers.dbt.plugin import Plugin
-from likely_buyers.sources.sql_helpers import UnknownZone, create_helpers, known_zone
+from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.time_zones import UnknownZone, known_zone
 
 ZONES = [
     "UTC",
