@@ -1,4 +1,4 @@
-"""The pictures of the README from a finished backtest: `python python/benchmarks/pictures.py [--population customers]`.
+"""The pictures of the model card from a finished backtest: `python python/benchmarks/pictures.py [--population customers]`.
 
 Reads training.backtest of the state folder and writes reliability.svg and gains.svg.
 """
@@ -34,7 +34,7 @@ def main() -> None:
     """Draw both pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--population", default="customers", choices=["customers", "users"])
-    parser.add_argument("--out", type=Path, default=PROJECT / "models" / "training" / "pictures")
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "pictures")
     options = parser.parse_args()
     with duckdb.connect(str(state_folder() / DATABASE_FILE), read_only=True) as connection:
         deciles = connection.execute(DECILES, [options.population]).df()
