@@ -7,15 +7,18 @@ forbids the browser to load anything from elsewhere.
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
+from typer.models import ArgumentInfo, ParameterInfo
 
 PROJECT = Path(__file__).resolve().parents[2]
 LAYERS = {
@@ -72,6 +75,16 @@ def generated_pages(project: Path) -> dict[str, str]:
 # --- commands ---------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Parameter:
+    """An argument or an option of a command, as the reference shows it."""
+
+    names: tuple[str, ...]
+    choices: tuple[str, ...]
+    default: str
+    meaning: str
+
+
 def commands_page() -> str:
     """The page of all commands, each with its arguments and options."""
     parts = [
@@ -79,58 +92,83 @@ def commands_page() -> str:
         "Every command answers to `--help`. Those that work on a warehouse also take dbt's own options, listed"
         " [at the end](#options-of-dbt).",
     ]
-    shared: dict[str, Any] = {}
+    shared: dict[str, Parameter] = {}
     for name, command in every_command():
         own = []
-        for parameter in command.params:
-            if parameter.opts[0] in SHARED_OPTIONS:
-                shared[parameter.opts[0]] = parameter
-            elif not getattr(parameter, "hidden", False):
+        for parameter in _parameters(command.callback):
+            if parameter.names[0] in SHARED_OPTIONS:
+                shared[parameter.names[0]] = parameter
+            else:
                 own.append(parameter)
-        parts += [f"## {name}", _unwrapped(command.help or "")]
-        parts += (
-            [_table(["argument or option", "default", "meaning"], map(_option, own))] if own else []
-        )
-    parts += [
-        "## Options of dbt",
-        _table(["option", "default", "meaning"], map(_option, shared.values())),
-    ]
+        help_text = command.help or inspect.getdoc(command.callback) or ""
+        parts += [f"## {name}", *(_unwrapped(text) for text in help_text.split("\n\n"))]
+        parts += [_parameter_table("argument or option", own)] if own else []
+    parts += ["## Options of dbt", _parameter_table("option", list(shared.values()))]
     return "\n\n".join(parts) + "\n"
 
 
-def every_command() -> Iterator[tuple[str, Any]]:
+def every_command() -> list[tuple[str, Any]]:
     """Each command of the command line with its full name, `likely-buyers train` say, in order of name."""
-    from typer.main import get_command
-
     from likely_buyers.cli import app
 
-    yield from _within("likely-buyers", get_command(app))
+    return sorted(_within("likely-buyers", app), key=lambda named: named[0])
 
 
-def _within(prefix: str, group: Any) -> Iterator[tuple[str, Any]]:
-    for name, command in sorted(group.commands.items()):
-        if hasattr(command, "commands"):
-            yield from _within(f"{prefix} {name}", command)
-        elif not command.hidden:
-            yield f"{prefix} {name}", command
+def _within(prefix: str, app: Any) -> Iterator[tuple[str, Any]]:
+    for command in app.registered_commands:
+        if not command.hidden:
+            yield f"{prefix} {command.name or command.callback.__name__.replace('_', '-')}", command
+    for group in app.registered_groups:
+        yield from _within(f"{prefix} {group.name or ''}".rstrip(), group.typer_instance)
 
 
-def _option(parameter: Any) -> list[str]:
-    choices = getattr(parameter.type, "choices", None)
-    if parameter.param_type_name == "argument":
-        names = f"`{parameter.name.upper()}`"
+def _parameters(callback: Any) -> Iterator[Parameter]:
+    for parameter in inspect.signature(callback, eval_str=True).parameters.values():
+        annotations = getattr(parameter.annotation, "__metadata__", ())
+        info = next((found for found in annotations if isinstance(found, ParameterInfo)), None)
+        if info is None or getattr(info, "hidden", False):
+            continue
+        spelt = [name for names in info.param_decls or () for name in names.split("/")]
+        if isinstance(info, ArgumentInfo):
+            spelt = [parameter.name.upper()]
+        yield Parameter(
+            names=tuple(spelt) or ("--" + parameter.name.replace("_", "-"),),
+            choices=tuple(_choices(parameter.annotation)),
+            default=_as_typed(parameter.default),
+            meaning=_unwrapped(info.help or ""),
+        )
+
+
+def _choices(annotation: Any) -> Iterator[str]:
+    """The values that a type allows, of `Annotated[Literal["csv", "json"] | None, ...]` say."""
+    if get_origin(annotation) is Literal:
+        yield from map(str, get_args(annotation))
+    elif get_origin(annotation) is Annotated:
+        yield from _choices(get_args(annotation)[0])
+    elif isinstance(annotation, type) and issubclass(annotation, Enum):
+        yield from (str(member.value) for member in annotation)
     else:
-        names = ", ".join(f"`{name}`" for name in [*parameter.opts, *parameter.secondary_opts])
-    if choices:
-        names += ": " + ", ".join(f"`{choice}`" for choice in choices)
-    default = parameter.default
-    if parameter.required:
-        shown = "required"
-    elif default is None or default is False or callable(default):
-        shown = ""
-    else:
-        shown = "on" if default is True else f"`{default}`"
-    return [names, shown, _unwrapped(getattr(parameter, "help", None) or "")]
+        for inner in get_args(annotation):
+            yield from _choices(inner)
+
+
+def _as_typed(default: Any) -> str:
+    if default is inspect.Parameter.empty:
+        return "required"
+    if default is None or default is False:
+        return ""
+    return "on" if default is True else f"`{getattr(default, 'value', default)}`"
+
+
+def _parameter_table(heading: str, parameters: Sequence[Parameter]) -> str:
+    rows = []
+    for parameter in parameters:
+        name = ", ".join(f"`{name}`" for name in parameter.names)
+        choices = ", ".join(f"`{choice}`" for choice in parameter.choices)
+        rows.append(
+            [f"{name}: {choices}" if choices else name, parameter.default, parameter.meaning]
+        )
+    return _table([heading, "default", "meaning"], rows)
 
 
 # --- variables --------------------------------------------------------------
@@ -264,7 +302,7 @@ def _unwrapped(text: str) -> str:
     return " ".join(text.split())
 
 
-def _table(headings: Sequence[str], rows: Iterator[list[str]] | Sequence[list[str]] | Any) -> str:
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [headings, ["---"] * len(headings), *rows]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
