@@ -95,7 +95,7 @@ def commands_page() -> str:
     shared: dict[str, Parameter] = {}
     for name, command in every_command():
         own = []
-        for parameter in _parameters(command.callback):
+        for parameter in parameters(command.callback):
             if parameter.names[0] in SHARED_OPTIONS:
                 shared[parameter.names[0]] = parameter
             else:
@@ -122,13 +122,18 @@ def _within(prefix: str, app: Any) -> Iterator[tuple[str, Any]]:
         yield from _within(f"{prefix} {group.name or ''}".rstrip(), group.typer_instance)
 
 
-def _parameters(callback: Any) -> Iterator[Parameter]:
+def parameters(callback: Any) -> Iterator[Parameter]:
+    """The arguments and options of a command, as typer reads them from its function."""
     for parameter in inspect.signature(callback, eval_str=True).parameters.values():
         annotations = getattr(parameter.annotation, "__metadata__", ())
         info = next((found for found in annotations if isinstance(found, ParameterInfo)), None)
         if info is None or getattr(info, "hidden", False):
             continue
-        spelt = [name for names in info.param_decls or () for name in names.split("/")]
+        # within Annotated typer takes the first of the names for a default
+        names = [
+            name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)
+        ]
+        spelt = [name for pair in names for name in pair.split("/")]
         if isinstance(info, ArgumentInfo):
             spelt = [parameter.name.upper()]
         yield Parameter(
@@ -241,7 +246,7 @@ def tables_page(title: str, purpose: str, folder: Path, kind: str) -> str:
         for source in found.get("sources", []):
             tables += source.get("tables", [])
         for table in tables:
-            parts += _described(table)
+            parts += _described(table, folder)
         exposures += found.get("exposures", [])
     if exposures:
         parts += [
@@ -251,14 +256,12 @@ def tables_page(title: str, purpose: str, folder: Path, kind: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _described(table: dict[str, Any]) -> list[str]:
+def _described(table: dict[str, Any], folder: Path) -> list[str]:
     name = table["name"]
     versions = table.get("versions", [])
-    alias = _alias(table) or next(
-        (_alias(version) for version in versions if _alias(version)), None
-    )
-    heading = [f"## {alias or name}", _unwrapped(table.get("description", ""))]
-    if alias and alias != name:
+    alias = _alias_in(folder / f"{name}.sql") or name
+    heading = [f"## {alias}", _unwrapped(table.get("description", ""))]
+    if alias != name:
         heading.append(f"The dbt model is `{name}`.")
     if versions:
         heading.append(
@@ -276,9 +279,10 @@ def _described(table: dict[str, Any]) -> list[str]:
     return [*heading, _table(["column", "type", "meaning"], columns)] if columns else heading
 
 
-def _alias(properties: dict[str, Any]) -> str | None:
-    alias: str | None = properties.get("config", {}).get("alias")
-    return alias
+def _alias_in(model: Path) -> str | None:
+    """The name that a model gives its table where that differs from its own."""
+    found = re.search(r'config\(.*alias="(\w+)"', model.read_text()) if model.exists() else None
+    return found[1] if found else None
 
 
 def _exposure(exposure: dict[str, Any]) -> list[str]:
