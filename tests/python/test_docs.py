@@ -46,8 +46,9 @@ def module_of_the_site() -> ModuleType:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site."""
     folder = tmp_path_factory.mktemp("site")
+    # --quiet would hide warnings from --strict, too
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
         cwd=PROJECT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
@@ -163,7 +164,9 @@ def test_every_command_that_is_named_exists() -> None:
 
 def commands_named_in(text: str) -> Iterator[tuple[str, list[str]]]:
     """Each `likely-buyers …` with the options on the same line."""
-    for command, rest in re.findall(r"\blikely-buyers ([a-z][a-z-]*)([^`\n&|]*)", text):
+    for command, rest in re.findall(
+        r"\blikely-buyers ([a-z][a-z-]*)((?:(?!likely-buyers)[^`\n&|])*)", text
+    ):
         # quoted values, of --vars say, are no options
         options = re.findall(r"(?<=\s)--[a-z][a-z-]*", re.sub(r"'[^']*'|\"[^\"]*\"|#.*", "", rest))
         yield f"likely-buyers {command}", [option for option in options if option != "--help"]
