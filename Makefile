@@ -100,4 +100,4 @@ lock: $(BIN)/python
 
 clean:
 	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf $(STATE)/target $(STATE)/logs
+	rm -rf $(STATE)/target $(STATE)/logs site

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -121,6 +122,13 @@ def test_the_reference_has_every_command_variable_and_table(site: Path) -> None:
 def test_the_readme_is_short() -> None:
     lines = len((PROJECT / "README.md").read_text().splitlines())
     assert lines <= MOST_LINES_OF_README, f"README.md has {lines} lines: move something into docs/"
+
+
+def test_the_changelog_begins_with_the_version_of_the_project() -> None:
+    version = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    newest = re.search(r"^## (\S+?),? ", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert newest is not None and newest[1] == version
+    assert yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["version"] == version
 
 
 @pytest.mark.parametrize("name", ROOT_PAGES)
