@@ -1,4 +1,4 @@
-"""The pictures of the model card from a finished backtest: `python python/benchmarks/pictures.py [--population customers]`.
+"""Pictures for the model card from a finished backtest: `python python/benchmarks/pictures.py [--population NAME]`.
 
 Reads training.backtest of the state folder and writes reliability.svg and gains.svg.
 """
