@@ -303,7 +303,10 @@ def root_page(text: str) -> str:
 
 
 def _unwrapped(text: str) -> str:
-    return " ".join(text.split())
+    """Text of YAML or of a docstring on one line, as Markdown: what is no code means its letters."""
+    pieces = " ".join(text.split()).split("`")
+    pieces[::2] = [re.sub(r"([*_])", r"\\\1", piece).replace("<", "&lt;") for piece in pieces[::2]]
+    return "`".join(pieces)
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -8,7 +8,21 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 WORDS = tomllib.loads((PROJECT / "python/tools/words.toml").read_text())
-TEXT = {".md", ".py", ".sql", ".yml", ".yaml", ".toml", ".csv", ".css", ".js", ".j2", ".sh", ""}
+TEXT = {
+    ".md",
+    ".py",
+    ".sql",
+    ".yml",
+    ".yaml",
+    ".toml",
+    ".csv",
+    ".css",
+    ".js",
+    ".j2",
+    ".sh",
+    ".svg",
+    "",
+}
 
 
 def searched_files() -> list[str]:
