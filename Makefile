@@ -10,12 +10,13 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo generate test lint bench lock clean
+.PHONY: help demo generate test lint docs bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
 	@echo "make generate  write what dbt reads of the feature catalogue, python/likely_buyers/features/catalogue.yml"
 	@echo "make test    set up, lint, run every test"
+	@echo "make docs    build the docs into site/, strictly; no page of them loads anything from elsewhere"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
 	@echo "make clean   remove the environments, and what dbt wrote but no data: target/ and logs/ of the state folder"
@@ -79,6 +80,11 @@ lint: $(VENV)/.installed-dev
 	sqlfluff lint --processes 2 models tests
 	dbt-bouncer run --config-file pyproject.toml
 
+# material's notice about a successor is no warning about these pages
+docs: export NO_MKDOCS_2_WARNING := 1
+docs: $(VENV)/.installed-dev
+	mkdocs build --strict
+
 # ARGS="--events 100 --without twice", say; python python/benchmarks/run.py --help lists them
 bench: $(VENV)/.installed-dev $(SPARK_VENV)/.installed
 	$(BIN)/python python/benchmarks/run.py $(ARGS)
@@ -99,4 +105,4 @@ lock: $(BIN)/python
 
 clean:
 	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	rm -rf $(STATE)/target $(STATE)/logs
+	rm -rf $(STATE)/target $(STATE)/logs site

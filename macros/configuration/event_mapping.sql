@@ -31,7 +31,7 @@
     {% set name = var('event_mapping') %}
     {% if mappings is not mapping or not mappings %}
         {% do stop("vars.event_mappings must be a dictionary of event mappings, found: " ~ mappings
-            ~ ". See 'Your own events' in README.md.") %}
+            ~ ". See docs/map_events.md.") %}
     {% endif %}
     {% if name is not string or name not in mappings %}
         {% do stop("unknown event mapping '" ~ name ~ "'. vars.event_mappings has: "

@@ -1,4 +1,4 @@
-"""The pictures of the README from a finished backtest: `python python/benchmarks/pictures.py [--population customers]`.
+"""Pictures for the model card from a finished backtest: `python python/benchmarks/pictures.py [--population NAME]`.
 
 Reads training.backtest of the state folder and writes reliability.svg and gains.svg.
 """
@@ -34,7 +34,7 @@ def main() -> None:
     """Draw both pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--population", default="customers", choices=["customers", "users"])
-    parser.add_argument("--out", type=Path, default=PROJECT / "models" / "training" / "pictures")
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "pictures")
     options = parser.parse_args()
     with duckdb.connect(str(Settings.of().database), read_only=True) as connection:
         deciles = connection.execute(DECILES, [options.population]).df()
@@ -44,22 +44,22 @@ def main() -> None:
 
 
 def reliability(deciles: pd.DataFrame) -> alt.LayerChart:
-    """Promised against realized share of buyers: a dot per decile and cutoff, the champion's."""
+    """Predicted against actual share of buyers: a dot per decile and cutoff, the champion's."""
     champion = deciles[deciles["method"] == "champion"].copy()
-    champion["promised"] = champion["predicted"] / champion["users"]
-    champion["came"] = champion["realized"] / champion["users"]
+    champion["predicted_rate"] = champion["predicted"] / champion["users"]
+    champion["actual_rate"] = champion["realized"] / champion["users"]
     champion["cutoff"] = pd.to_datetime(champion["cutoff_date"]).dt.strftime("%Y-%m-%d")
-    top = float(max(champion["promised"].max(), champion["came"].max())) * 1.05
-    diagonal = alt.Chart(pd.DataFrame({"promised": [0, top], "came": [0, top]})).mark_line(
-        color="#888", strokeDash=[4, 4]
-    )
-    dots = alt.Chart(champion, title="Promised and come true, by decile").mark_circle(size=60)
+    top = float(max(champion["predicted_rate"].max(), champion["actual_rate"].max())) * 1.05
+    diagonal = alt.Chart(
+        pd.DataFrame({"predicted_rate": [0, top], "actual_rate": [0, top]})
+    ).mark_line(color="#888", strokeDash=[4, 4])
+    dots = alt.Chart(champion, title="Predicted and actual, by decile").mark_circle(size=60)
     percent = alt.Axis(format=".0%")
     return (
-        diagonal.encode(x="promised", y="came")
+        diagonal.encode(x="predicted_rate", y="actual_rate")
         + dots.encode(
-            alt.X("promised", title="mean probability of the decile", axis=percent),
-            alt.Y("came", title="share that bought", axis=percent),
+            alt.X("predicted_rate", title="mean probability of the decile", axis=percent),
+            alt.Y("actual_rate", title="share that bought", axis=percent),
             alt.Color("cutoff", title="cutoff", scale=alt.Scale(scheme="viridis")),
         )
     ).properties(width=360, height=360, background="white")

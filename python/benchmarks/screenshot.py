@@ -1,4 +1,4 @@
-"""The report's picture in the README: `likely-buyers report`, then `python python/benchmarks/screenshot.py [PAGE]`.
+"""The report's picture in the docs: `likely-buyers report`, then `python python/benchmarks/screenshot.py [PAGE]`.
 
 Opens the page of the state folder in headless Chromium (Debian: chromium) and writes the upper part of it.
 """
@@ -21,7 +21,7 @@ def main() -> None:
     parser.add_argument(
         "page", nargs="?", type=Path, default=Settings.of(PROJECT).state / "report.html"
     )
-    parser.add_argument("--out", type=Path, default=PROJECT / "models/gold/pictures/report.png")
+    parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "pictures" / "report.png")
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--height", type=int, default=1880)
     parser.add_argument("--scale", type=float, default=0.75)

@@ -5,7 +5,7 @@ stays in its own environment, `.venv` of the checkout.
 
 Environment:
     LIKELY_BUYERS_HOME: folder of the checkout; default: the one this file lies in.
-    LIKELY_BUYERS_STATE and the rest of README.md: as on the command line.
+    LIKELY_BUYERS_STATE and the rest of docs/reference/environment.md: as on the command line.
 
 Both DAGs write one database, and DuckDB allows one writer: the pool `likely_buyers` with a single slot keeps a
 training from starting beside a build (`airflow pools set likely_buyers 1 "one writer"`).

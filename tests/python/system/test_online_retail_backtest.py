@@ -1,4 +1,4 @@
-"""The numbers that the README promises, on the orders of a real shop, at past cutoffs."""
+"""The numbers of the model card, on the orders of a real shop, at past cutoffs."""
 
 from statistics import fmean
 
