@@ -22,8 +22,9 @@ REGISTRY = "MLFLOW_TRACKING_URI"
 _TARGET_PATHS = ("DBT_ENGINE_TARGET_PATH", "DBT_TARGET_PATH")
 
 DATABASE_FILE = "likely_buyers.duckdb"
-# what dbt writes: its artifacts, and its log
+# what dbt writes: its artifacts, the site of `dbt docs generate`, and its log
 ARTIFACTS = "target"
+DOCS = "docs"
 LOGS = "logs"
 
 

@@ -16,12 +16,11 @@ from likely_buyers.sources.plan import (
     Request,
     changed_file,
     forget_staged,
-    mend_file,
-    plain_text,
     plan_delivery,
 )
 from likely_buyers.sources.relation import Known, Relation, plan_relation
 from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.staging import mend_file, plain_text
 from likely_buyers.sources.streams import chunks
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
 

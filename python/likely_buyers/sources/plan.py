@@ -1,6 +1,5 @@
 """What a load will read, settled before a line of it is: what cannot be read stops the build with nothing written."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,9 +15,18 @@ from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
-from likely_buyers.sources.mending import mend
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.rejects import forget_lines
+from likely_buyers.sources.staging import (
+    decoded_text,
+    from_byte,
+    local_copy,
+    mend_file,
+    name_of,
+    plain_text,
+    staged,
+    write_pieces,
+)
 from likely_buyers.sources.streams import chunks, compression_of, not_whole
 from likely_buyers.sources.survey import Survey, decoded, survey
 
@@ -141,7 +149,7 @@ def _look_at(
         "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
         "file_size": file.file_size, "new_line": "", "json_keys": {},
     }  # fmt: skip
-    local = _local_copy(file, staging, cursor)
+    local = local_copy(file, staging, cursor)
     if file.size == 0:
         found["format"] = file.format or "csv"
         return found
@@ -156,8 +164,8 @@ def _look_at(
         found["format"] = "json" if text_head.lstrip()[:1] in (b"{", b"[") else "csv"
     text = Path(local)
     if seen.encoding != "utf-8" or file.member:
-        text = _staged(file, staging)
-        _write(decoded_text(local, compression, file.member, seen, file.path), text)
+        text = staged(file, staging)
+        write_pieces(decoded_text(local, compression, file.member, seen, file.path), text)
         found |= {"read_path": str(text), "compression": "none"}
     elif str(local) != file.file:
         found["read_path"] = str(local)
@@ -178,8 +186,8 @@ def _look_at_parquet(
     digest = xxhash.xxh3_128()
     pieces: Iterator[bytes] = chunks(local, "none", file.member, on_raw=digest.update)
     if file.member:
-        local = _staged(file, staging)
-        _write(pieces, local)
+        local = staged(file, staging)
+        write_pieces(pieces, local)
     else:
         for _ in pieces:
             pass
@@ -210,8 +218,8 @@ def _look_at_json(
     if kind == "lines":
         if seen.has_mixed_ends:
             # DuckDB 1.5 loses the character behind a lone carriage return; to JSON one is a blank
-            copy = staging / f"{_name_of(file.path)}.lines"
-            _write(
+            copy = staging / f"{name_of(file.path)}.lines"
+            write_pieces(
                 (piece.replace(b"\r", b" ") for piece in chunks(text, found["compression"])), copy
             )
             found |= {"read_path": str(copy), "compression": "none"}
@@ -273,8 +281,8 @@ def _look_at_csv(
     found["footer_from"] = seen.size - footer if footer else None
     if not header.is_plain:
         text = plain_text(found, text, staging, file.path)
-        body = staging / f"{_name_of(file.path)}.body"
-        _write(_from_byte(text, header.first_byte), body)
+        body = staging / f"{name_of(file.path)}.body"
+        write_pieces(from_byte(text, header.first_byte), body)
         found |= {"read_path": str(body), "compression": "none", "skip": 0, "first_byte": 0}
         if found["footer_from"] is not None:
             found["footer_from"] -= header.first_byte
@@ -282,94 +290,6 @@ def _look_at_csv(
     if seen.has_mixed_ends:
         text = plain_text(found, text, staging, file.path)
         mend_file(found, text, staging)
-
-
-def _from_byte(text: Path, start: int) -> Iterator[bytes]:
-    with text.open("rb") as file:
-        file.seek(start)
-        while piece := file.read(1 << 22):
-            yield piece
-
-
-def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> Path:
-    """The file decompressed, in a copy if it is compressed."""
-    if found["compression"] == "none":
-        return text
-    copy = staging / f"{_name_of(path)}.plain"
-    _write(chunks(text, found["compression"]), copy)
-    return copy
-
-
-def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
-    """Have the engine read a copy of the file's good records; its bad lines are told."""
-    if found["new_line"]:
-        return  # that copy is what it reads already
-    copy, bad = (
-        staging / f"{_name_of(found['path'])}.good",
-        staging / f"{_name_of(found['path'])}.bad",
-    )
-    staging.mkdir(parents=True, exist_ok=True)
-    mended = mend(
-        text,
-        start=found["first_byte"],
-        delimiter=found["delimiter"],
-        quote=found["quote"],
-        escape=found["escape"],
-        columns=len(found["columns"]),
-        copy=copy,
-        bad=bad,
-        footer_from=found["footer_from"],
-    )
-    found |= {
-        "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
-        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines,
-        "footer_from": mended.footer_from, "new_line": "\\n",
-    }  # fmt: skip
-
-
-def decoded_text(
-    local: Path, compression: str, member: str | None, seen: Survey, name: str
-) -> Iterator[bytes]:
-    """The content in UTF-8, without a mark."""
-    stream = chunks(local, compression, member)
-    if seen.encoding == "utf-8":
-        yield from stream
-        return
-    for text in decoded(stream, seen.encoding, seen.mark, name):
-        yield text.encode("utf-8")
-
-
-def _write(pieces: Iterator[bytes], path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        for piece in pieces:
-            file.write(piece)
-
-
-def _local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) -> Path:
-    """The file itself, or a copy of one that lies in a bucket."""
-    if "://" not in file.file:
-        return Path(file.file)
-    copy = staging / (_name_of(file.file) + "".join(Path(file.file).suffixes[-2:]))
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        cursor.execute(
-            f"copy (select content from read_blob({_literal(file.file)}))"  # noqa: S608
-            f" to {_literal(copy)} (format blob)"
-        )
-    return copy
-
-
-def _staged(file: Listed, staging: Path) -> Path:
-    return staging / f"{_name_of(file.path)}.utf8"
-
-
-def _name_of(path: str) -> str:
-    return hashlib.sha256(path.encode()).hexdigest()[:24]
-
-
-def _literal(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def changed_file(

@@ -15,7 +15,8 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[2]
+from support.installation import PROJECT
+
 ROOT_PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 MOST_LINES_OF_README = 130
 # attributes by which a page loads something while it is shown; of <link> those with another `rel` are only named

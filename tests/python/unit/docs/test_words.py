@@ -2,11 +2,11 @@
 
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
+from support.installation import PROJECT
+
 WORDS = tomllib.loads((PROJECT / "python/tools/words.toml").read_text())
 TEXT = {
     ".md",

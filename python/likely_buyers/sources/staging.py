@@ -1,0 +1,105 @@
+"""Plain copies of a load's files in the state folder, where the engine cannot read the files themselves."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from likely_buyers.sources.listing import Listed
+from likely_buyers.sources.mending import mend
+from likely_buyers.sources.streams import chunks
+from likely_buyers.sources.survey import Survey, decoded
+
+
+def from_byte(text: Path, start: int) -> Iterator[bytes]:
+    """A file's bytes from a position on."""
+    with text.open("rb") as file:
+        file.seek(start)
+        while piece := file.read(1 << 22):
+            yield piece
+
+
+def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> Path:
+    """The file decompressed, in a copy if it is compressed."""
+    if found["compression"] == "none":
+        return text
+    copy = staging / f"{name_of(path)}.plain"
+    write_pieces(chunks(text, found["compression"]), copy)
+    return copy
+
+
+def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
+    """Have the engine read a copy of the file's good records; its bad lines are told."""
+    if found["new_line"]:
+        return  # that copy is what it reads already
+    copy, bad = (
+        staging / f"{name_of(found['path'])}.good",
+        staging / f"{name_of(found['path'])}.bad",
+    )
+    staging.mkdir(parents=True, exist_ok=True)
+    mended = mend(
+        text,
+        start=found["first_byte"],
+        delimiter=found["delimiter"],
+        quote=found["quote"],
+        escape=found["escape"],
+        columns=len(found["columns"]),
+        copy=copy,
+        bad=bad,
+        footer_from=found["footer_from"],
+    )
+    found |= {
+        "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
+        "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines,
+        "footer_from": mended.footer_from, "new_line": "\\n",
+    }  # fmt: skip
+
+
+def decoded_text(
+    local: Path, compression: str, member: str | None, seen: Survey, name: str
+) -> Iterator[bytes]:
+    """The content in UTF-8, without a mark."""
+    stream = chunks(local, compression, member)
+    if seen.encoding == "utf-8":
+        yield from stream
+        return
+    for text in decoded(stream, seen.encoding, seen.mark, name):
+        yield text.encode("utf-8")
+
+
+def write_pieces(pieces: Iterator[bytes], path: Path) -> None:
+    """Write bytes to a file, whose folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+def local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) -> Path:
+    """The file itself, or a copy of one that lies in a bucket."""
+    if "://" not in file.file:
+        return Path(file.file)
+    copy = staging / (name_of(file.file) + "".join(Path(file.file).suffixes[-2:]))
+    if not copy.exists():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        cursor.execute(
+            f"copy (select content from read_blob({_literal(file.file)}))"  # noqa: S608
+            f" to {_literal(copy)} (format blob)"
+        )
+    return copy
+
+
+def staged(file: Listed, staging: Path) -> Path:
+    """Where the copy in UTF-8 lies."""
+    return staging / f"{name_of(file.path)}.utf8"
+
+
+def name_of(path: str) -> str:
+    """A name for a path's copies, of letters that every file system takes."""
+    return hashlib.sha256(path.encode()).hexdigest()[:24]
+
+
+def _literal(text: object) -> str:
+    return "'" + str(text).replace("'", "''") + "'"

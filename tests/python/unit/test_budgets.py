@@ -1,0 +1,39 @@
+"""The project stays small enough to be read: budgets of lines, printed with what is left of them."""
+
+from pathlib import Path
+
+import pytest
+
+from support.installation import PROJECT
+
+PACKAGE = PROJECT / "python" / "likely_buyers"
+MODULE = 350
+# lines of all files of a kind below a folder; a budget falls when something is deleted, and is never raised
+FOLDERS = {
+    "macros": ("*.sql", 2_960),
+    "python/likely_buyers/registry": ("*.py", 1_600),
+    "python/likely_buyers/publishing": ("*.py", 1_660),
+}
+
+
+def lines_of(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def test_no_module_is_longer_than_a_reader_keeps_in_mind() -> None:
+    sizes = {str(path.relative_to(PROJECT)): lines_of(path) for path in PACKAGE.rglob("*.py")}
+    longest = max(sizes, key=lambda name: sizes[name])
+    print(
+        f"{len(sizes)} modules, {sum(sizes.values()):,} lines; the longest is {longest} with {sizes[longest]}"
+    )
+    assert {name: size for name, size in sizes.items() if size > MODULE} == {}
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_folder_keeps_its_budget(folder: str) -> None:
+    pattern, budget = FOLDERS[folder]
+    used = sum(lines_of(path) for path in (PROJECT / folder).rglob(pattern))
+    print(f"{folder}: {used:,} of {budget:,} lines")
+    assert used <= budget, (
+        f"{folder} has {used:,} lines, its budget is {budget:,}: find what no longer serves"
+    )
