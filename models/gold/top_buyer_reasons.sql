@@ -18,6 +18,7 @@ worded_contributions as (
         contributions.feature,
         contributions.feature_value,
         contributions.contribution,
+        contributions.mean_contribution,
         feature_words.decimals,
         case
             when contributions.feature_value is null then feature_words.words_if_missing
@@ -38,6 +39,7 @@ top_buyer_reasons as (
         feature,
         feature_value,
         contribution,
+        mean_contribution,
         {{ reason_in_words('words', 'feature_value', 'decimals') }} as reason
     from worded_contributions
 )
