@@ -24,7 +24,7 @@ def report(project: Project, out: Path | None, rows: int) -> None:
         raise ReportImpossible(
             f"the report is made from DuckDB, and the target is {engine}. Choose another: --target"
         )
-    figures = read_figures(Path(database), rows)
+    figures = read_figures(Path(database), rows, project.var("currency"))
     page = out or state_folder(project.project_dir) / "report.html"
     try:
         write_report(figures, page)
