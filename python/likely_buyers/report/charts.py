@@ -196,7 +196,7 @@ def gains(points: Sequence[Row], last: float, size: Size) -> alt.TopLevelMixin:
         axis=PERCENT,
         scale=alt.Scale(domainMin=0, nice=True),
     )
-    ends = [{"contacted": 0, "share": 0}, {"contacted": last, "share": last}]
+    ends: list[Row] = [{"contacted": end, "share": end} for end in (0, last)]
     base = alt.Chart(data(points)).encode(
         of_users,
         of_buyers,
