@@ -1,4 +1,4 @@
-"""One row per selected user and reason_rank: the features that raise the user's score most."""
+"""One row per selected user and reason_rank: the features that tell the user from the others on the list."""
 
 from likely_buyers.dbt.jobs import explain_buyers
 

@@ -18,6 +18,7 @@ labelled_contributions as (
         contributions.feature,
         contributions.feature_value,
         contributions.contribution,
+        contributions.mean_contribution,
         feature_labels.decimals,
         case
             when contributions.feature_value is null then feature_labels.label_if_missing
@@ -38,6 +39,7 @@ top_buyer_reasons as (
         feature,
         feature_value,
         contribution,
+        mean_contribution,
         {{ reason_in_words('label', 'feature_value', 'decimals') }} as reason
     from labelled_contributions
 )

@@ -288,7 +288,7 @@ def report(
         Path | None,
         typer.Option("--out", help="File to write; default: report.html in the state folder."),
     ] = None,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 1_000,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 5_000,
     project_dir: ProjectDir = None,
     profiles_dir: ProfilesDir = None,
     target: Target = None,

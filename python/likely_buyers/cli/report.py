@@ -23,7 +23,7 @@ def report(project: Project, out: Path | None, rows: int) -> None:
         raise ReportImpossible(
             f"the report is made from DuckDB, and the target is {engine}. Choose another: --target"
         )
-    figures = read_figures(Path(database), rows)
+    figures = read_figures(Path(database), rows, project.var("currency"))
     page = out or project.settings().state / "report.html"
     try:
         write_report(figures, page)

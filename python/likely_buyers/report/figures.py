@@ -91,9 +91,13 @@ class CampaignTable:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything the page shows; rows are keyed by the column names of the SQL. None where there is nothing yet."""
+    """Everything the page shows; rows are keyed by the column names of the SQL. None where there is nothing yet.
+
+    `currency` is of all amounts; None where no one knows it.
+    """
 
     run: Row
+    currency: str | None
     version: TrainedVersion | None
     buyers: Sequence[Row]
     classes: Sequence[Row]
@@ -105,23 +109,24 @@ class Figures:
     campaigns: Sequence[CampaignTable]
 
 
-def read_figures(database: Path, rows: int) -> Figures:
+def read_figures(database: Path, rows: int, currency: str | None = None) -> Figures:
     """The figures of a warehouse, which is opened read-only.
 
     Args:
         database: the DuckDB file.
         rows: users of the list to show, the likeliest first.
+        currency: of the shop; None is the only one that the events have, if there is just one.
 
     Raises:
         ReportImpossible: no database, another process holds it, or nothing was scored yet.
     """
     with opened(database, ReportImpossible, read_only=True) as connection:
         try:
-            return _read(_Warehouse(connection), rows)
-        except duckdb.CatalogException as error:
+            return _read(_Warehouse(connection), rows, currency)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ReportImpossible(
-                f"the database {database} lacks a table that the report reads. Build it: dbt build. DuckDB says:"
-                f" {error}"
+                f"the database {database} lacks a table or a column that the report reads. Build it: dbt build."
+                f" DuckDB says: {error}"
             ) from error
 
 
@@ -152,7 +157,7 @@ class _Warehouse:
         return columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _read(warehouse: _Warehouse, rows: int) -> Figures:
+def _read(warehouse: _Warehouse, rows: int, currency: str | None) -> Figures:
     (run,) = warehouse.rows("run")
     if not run["users"]:
         raise ReportImpossible(
@@ -163,6 +168,7 @@ def _read(warehouse: _Warehouse, rows: int) -> Figures:
     performance = _performance(warehouse, run)
     return Figures(
         run=run,
+        currency=currency or _only_currency(warehouse),
         version=_version(warehouse, run),
         buyers=warehouse.rows("top_buyers", rows=rows),
         classes=warehouse.rows("score_classes", **_set_of(earlier)),
@@ -173,6 +179,11 @@ def _read(warehouse: _Warehouse, rows: int) -> Figures:
         event_days=warehouse.rows("event_days", as_of_date=run["as_of_date"], days=DAYS_OF_EVENTS),
         campaigns=_campaigns(warehouse),
     )
+
+
+def _only_currency(warehouse: _Warehouse) -> str | None:
+    found = warehouse.rows("currencies")
+    return str(found[0]["currency"]) if len(found) == 1 else None
 
 
 def _set_of(scores: Row | None) -> dict[str, Any]:

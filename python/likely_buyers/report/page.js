@@ -1,6 +1,7 @@
 "use strict";
 (() => {
-  const PAGE_ROWS = 25;
+  // on a phone a row is a card
+  const PAGE_ROWS = matchMedia("(max-width: 52rem)").matches ? 10 : 25;
   const root = document.documentElement;
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -37,8 +38,9 @@
     const heads = [...table.tHead.rows[0].cells];
     const search = document.getElementById("search");
     const category = document.getElementById("category");
+    const download = document.getElementById("download");
     const [previous, next, status] = ["previous", "next", "status"].map((id) => document.getElementById(id));
-    const CATEGORY = 6;
+    const [REVENUE, LAST_PURCHASE, CATEGORY, REASONS] = [4, 5, 6, 7];
     const textOf = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
     const all = [...body.rows].map((row) => ({
       row,
@@ -46,12 +48,13 @@
       category: textOf(row, CATEGORY),
     }));
     let ordered = all;
+    let found = all;
     let page = 0;
 
     const show = () => {
       const words = search.value.trim().toLowerCase();
       const wanted = category ? category.value : "";
-      const found = ordered.filter(
+      found = ordered.filter(
         (entry) => (!wanted || entry.category === wanted) && entry.words.includes(words)
       );
       const pages = Math.max(1, Math.ceil(found.length / PAGE_ROWS));
@@ -65,7 +68,34 @@
         : "No user matches.";
       previous.disabled = page === 0;
       next.disabled = page === pages - 1;
+      download.textContent = `Download ${whole} ${found.length === 1 ? "user" : "users"} (CSV)`;
+      download.disabled = found.length === 0;
     };
+
+    // a spreadsheet would run a text that begins like this, and with an apostrophe it does not
+    const FORMULA = /^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/;
+    const quoted = (text) => (text === "" ? "" : `"${(FORMULA.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`);
+    const COLUMNS = [
+      "rank", "user_id", "probability", "lift", "expected_revenue", "currency", "days_since_last_purchase",
+      "favourite_category", "reason_1", "reason_2", "reason_3", "as_of_date",
+    ];
+    const line = ({ row }) => {
+      const reasons = [...row.cells[REASONS].querySelectorAll("span")].map((reason) => reason.textContent);
+      return [
+        textOf(row, 0), quoted(textOf(row, 1)), textOf(row, 2), textOf(row, 3), textOf(row, REVENUE),
+        quoted(table.dataset.currency), textOf(row, LAST_PURCHASE), quoted(textOf(row, CATEGORY)),
+        ...[0, 1, 2].map((place) => quoted(reasons[place] ?? "")), table.dataset.asOf,
+      ].join(",");
+    };
+    download.addEventListener("click", () => {
+      // with the mark of UTF-8, without which Excel reads another encoding
+      const text = `\ufeff${[COLUMNS.join(","), ...found.map(line)].join("\r\n")}\r\n`;
+      const link = document.createElement("a");
+      link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+      link.download = `likely_buyers_${table.dataset.asOf}.csv`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    });
 
     // equal values keep the order of the list; what is missing comes last, whatever the direction
     const sort = (column, ascending) => {
@@ -111,7 +141,7 @@
     const tools = document.getElementById("tools");
     tools.addEventListener("submit", (event) => event.preventDefault());
     tools.hidden = false;
-    document.getElementById("pager").hidden = false;
+    for (const id of ["pager", "about-download"]) document.getElementById(id).hidden = false;
     show();
   };
 

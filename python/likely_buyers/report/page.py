@@ -9,13 +9,21 @@ import tempfile
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from likely_buyers.report.charts import TOP_PERCENTS, captured, charts_of, shown_classes
+from likely_buyers.report.charts import (
+    TOP_PERCENTS,
+    charts_of,
+    edge_text,
+    recalled,
+    shown_classes,
+)
 from likely_buyers.report.figures import (
     LARGE_DRIFT,
     SETS_OF_SCORES,
@@ -33,8 +41,8 @@ _METRICS = (
     ("average_precision", "Average precision", 3, "by chance it is the purchase rate"),
     ("lift_10pct", "Lift, top 10 %", 2, "times the average purchase rate"),
     ("brier", "Brier score", 4, "mean squared error of the probability"),
-    ("ece", "Calibration error", 4, "mean gap of promise and outcome"),
-    ("predicted_over_realized", "Promised / realized", 2, "1 is right; above 1 promises too many"),
+    ("ece", "Calibration error", 4, "mean gap of prediction and outcome"),
+    ("predicted_over_realized", "Expected / observed", 2, "1 is right; above 1 expects too many"),
 )
 _TIME_CHARTS = (
     (
@@ -45,8 +53,8 @@ _TIME_CHARTS = (
     ("lift_10pct", "Lift, top 10 %", "times the average purchase rate"),
     (
         "predicted_over_realized",
-        "Promised / realized",
-        "buyers promised over buyers; the line is 1",
+        "Expected / observed",
+        "predicted over actual buyers; the line is 1",
     ),
 )
 
@@ -78,8 +86,9 @@ def page_of(figures: Figures) -> str:
             "count": _count,
             "day": _day,
             "decimals": _decimals,
+            "edge": edge_text,
             "minute": _minute,
-            "money": _money,
+            "money": partial(_money, currency=figures.currency),
             "percent": _percent,
             "points": _points,
             "rounded": _rounded,
@@ -106,6 +115,7 @@ def page_of(figures: Figures) -> str:
         top_percents=TOP_PERCENTS,
         limits=(SMALL_DRIFT, LARGE_DRIFT),
         sets=SETS_OF_SCORES,
+        package_version=version("likely_buyers"),
         style=style,
         script=script,
         policy=_policy(style, script),
@@ -144,17 +154,17 @@ def _policy(style: str, script: str) -> str:
 
 
 def _gains(figures: Figures) -> list[Row]:
-    """The numbers behind the gains chart: share of users contacted, of buyers found, of buyers promised."""
+    """The numbers behind the gains chart: share of users contacted, of buyers found, of buyers predicted."""
     if figures.outcome:
         points = {
-            round(point["contacted"], 6): {**point, "found": point["share"], "promised": None}
-            for point in captured(figures.outcome.figures)
+            round(point["contacted"], 6): {**point, "found": point["share"], "predicted": None}
+            for point in recalled(figures.outcome.figures)
         }
         for row in figures.outcome.deciles:
             points[round(row["contacted"], 6)] = {**row}
         return [points[contacted] for contacted in sorted(points)]
     if figures.version:
-        return [{**point, "found": point["share"]} for point in captured(figures.version.metrics)]
+        return [{**point, "found": point["share"]} for point in recalled(figures.version.metrics)]
     return []
 
 
@@ -182,8 +192,12 @@ def _decimals(value: float | None, places: int) -> str:
     return _NOTHING if value is None else f"{value:,.{places}f}"
 
 
-def _money(value: float | Decimal | None) -> str:
-    return _NOTHING if value is None else f"{value:,.2f}"
+def _money(value: float | Decimal | None, places: int = 2, *, currency: str | None) -> str:
+    """An amount with its currency, whose sign is no one's guess."""
+    if value is None:
+        return _NOTHING
+    amount = f"{Decimal(str(value)).quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN):,}"
+    return f"{amount}\u00a0{currency}" if currency else amount
 
 
 def _percent(value: float | None, places: int = 1) -> str:
@@ -208,7 +222,7 @@ def _minute(value: datetime) -> str:
 
 
 def _class(row: Row) -> str:
-    return f"{100 * row['low']:g} to {100 * row['high']:g}\u00a0%"
+    return f"{edge_text(row['low'])} to {edge_text(row['high'])}\u00a0%"
 
 
 def _shift(index: float) -> str:

@@ -1,5 +1,6 @@
 """The report: its figures are gold's, and the page works in a browser, for everybody, without a network."""
 
+import csv
 import json
 import math
 import os
@@ -23,6 +24,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from likely_buyers.report import ReportImpossible, page_of, read_figures, write_report
+from likely_buyers.report.charts import lift_of
 from support.installation import PROJECT, Installation
 
 AS_OF = date(2020, 3, 29)
@@ -33,6 +35,8 @@ HOSTILE_USER = "<script>window.hacked = 1</script>"
 HOSTILE_CATEGORY = '"><img src=x onerror="window.hacked = 1">'
 HOSTILE_CAMPAIGN = "</style></script><script>window.hacked = 1</script>"
 LONG_USER = "u" * 200
+# what a spreadsheet would compute or run
+FORMULAS = ("=1+1", '+49 "30"', "-2,5", "@SUM(A1)")
 
 # --- a warehouse made by hand ---------------------------------------------------
 
@@ -43,7 +47,7 @@ def probabilities(shift: float = 1.0) -> np.ndarray:
 
 
 def user(number: int) -> str:
-    return {0: HOSTILE_USER, 1: LONG_USER}.get(number, f"u{number:04}")
+    return dict(enumerate([HOSTILE_USER, LONG_USER, *FORMULAS])).get(number, f"u{number:04}")
 
 
 def contracted_tables() -> dict[str, list[tuple[str, str]]]:
@@ -147,7 +151,7 @@ def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
         ],
     )
     connection.executemany(
-        "insert into gold.top_buyer_reasons values (?, ?, 'likely_buyers', 2, ?, 'f', 1, 0.5, ?)",
+        "insert into gold.top_buyer_reasons values (?, ?, 'likely_buyers', 2, ?, 'f', 1, 0.5, 0.1, ?)",
         [
             (user(n), AS_OF, rank, f"bought on {n} of the last {rank} days")
             for n in range(LISTED)
@@ -339,6 +343,53 @@ def test_the_figures_are_those_of_gold(warehouse: Path) -> None:
     assert (edges[0], edges[-1]) == (0, 1)
 
 
+def test_each_class_of_probability_reaches_to_twice_the_one_before(warehouse: Path) -> None:
+    classes = read_figures(warehouse, 1).classes
+    assert classes[0]["low"] == 0
+    assert [row["high"] / row["low"] for row in classes[1:]] == [2] * (len(classes) - 1)
+
+
+def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Path) -> None:
+    outcome = read_figures(warehouse, 1).outcome
+    assert outcome is not None
+    points = lift_of(outcome)
+    assert [round(100 * point["contacted"]) for point in points] == [1, 5, *range(10, 101, 10)]
+    assert points[-1]["lift"] == pytest.approx(1)
+    assert points[3]["lift"] == METRICS["lift_20pct"]
+
+
+def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Path, tmp_path: Path) -> None:
+    unknown = read_figures(warehouse, 1)
+    assert unknown.currency is None
+    page = page_of(unknown)
+    assert "<strong>4,975</strong>" in page
+    assert "in the shop&#39;s currency" in page
+    body = page[page.index("<body>") :]
+    assert not [sign for sign in ("EUR", "USD", "$", "€") if sign in body]
+    # a view has no amount, and what is not sold has no say
+    one = changed(
+        warehouse,
+        tmp_path,
+        "update silver.events set event_type = 'purchase', price = 1, currency = 'EUR' where event_id < '15'",
+        "update silver.events set event_type = 'view', price = 1, currency = 'USD' where event_id > '15'",
+    )
+    page = page_of(read_figures(one, 1))
+    for text in (
+        "<strong>4,975\u00a0EUR</strong>",
+        "Expected revenue, EUR",
+        "345.50\u00a0EUR",
+        "1,234.50\u00a0EUR (-10.25\u00a0EUR to 2,500.00\u00a0EUR)",
+    ):
+        assert text in page
+    two = changed(
+        one,
+        tmp_path / "..",
+        "update silver.events set event_type = 'refund' where currency = 'USD'",
+    )
+    assert read_figures(two, 1).currency is None
+    assert read_figures(two, 1, "CHF").currency == "CHF"
+
+
 def test_the_shift_is_measured_from_the_run_before(warehouse: Path, tmp_path: Path) -> None:
     drift = read_figures(warehouse, 1).drift
     assert drift is not None
@@ -400,6 +451,14 @@ def test_a_day_without_events_is_in_the_picture(warehouse: Path) -> None:
     days = {row["event_date"]: row["events"] for row in read_figures(warehouse, 1).event_days}
     assert days[date(2020, 2, 6)] == 0
     assert (min(days), max(days), len(days)) == (date(2020, 2, 1), AS_OF - timedelta(days=1), 57)
+
+
+def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Path) -> None:
+    page = page_of(read_figures(warehouse, 1))
+    body = page[page.index("<body>") :]
+    places = [body.index(text) for text in ('id="list"', "<h3>spring</h3>", "AUC", "run-7", "sha2")]
+    assert places == sorted(places)
+    assert body.index('id="data"') < places[3]
 
 
 def test_campaigns_are_told_with_their_results(warehouse: Path) -> None:
@@ -501,19 +560,22 @@ def test_the_command_writes_the_page_and_says_what_is_in_the_way(
             read_figures(database, 30)
         holder.communicate(b"", timeout=30)
 
+    older = changed(database, tmp_path, "alter table silver.events drop column currency")
+    with pytest.raises(ReportImpossible, match=r"lacks a table or a column .* dbt build"):
+        read_figures(older, 30)
     with duckdb.connect(str(database)) as connection:
         connection.execute("delete from gold.predictions")
     with pytest.raises(ReportImpossible, match="nobody was scored yet"):
         read_figures(database, 30)
     with duckdb.connect(str(database)) as connection:
         connection.execute("drop table gold.top_buyers")
-    with pytest.raises(ReportImpossible, match="lacks a table that the report reads"):
+    with pytest.raises(ReportImpossible, match="lacks a table or a column that the report"):
         read_figures(database, 30)
 
 
 # --- in a browser -----------------------------------------------------------------
 
-DESKTOP, PHONE = (1280, 900), (375, 812)
+DESKTOP, PHONE = (1280, 900), (390, 844)
 ARGUMENTS = (
     "--disable-gpu",
     "--disable-quic",
@@ -606,6 +668,21 @@ def test_every_chart_is_seen_once_and_the_page_does_not_scroll_sideways(
     for details in page.locator("summary").all():
         details.click()
     assert page.evaluate("document.documentElement.scrollWidth") <= size[0]
+    # what is wider than the page scrolls in itself
+    wider = "[...document.querySelectorAll('.scroll')].filter((e) => e.scrollWidth > e.clientWidth).length"
+    assert page.evaluate(wider) > 0
+
+
+def test_charts_of_the_scores_can_be_compared(opened: Any) -> None:
+    page = opened().page
+    axes = []
+    for drawing in page.get_by_role("img", name="Bar chart: share of users by class").all():
+        box = drawing.bounding_box()
+        texts = drawing.locator("svg text").filter(visible=True).all_text_contents()
+        axes.append((box["y"], box["width"], texts))
+    of_all, of_both_days = axes
+    assert len(of_all[2]) > 10
+    assert of_all == of_both_days
 
 
 def test_nothing_is_loaded_and_nothing_from_outside_runs(opened: Any, address: str) -> None:
@@ -668,6 +745,60 @@ def test_filtering_by_words_and_by_category(opened: Any) -> None:
     assert status.inner_text() == "1 to 25 of 25 users"
     assert set(shown(page, 7)) == {"shoes"}
     assert shown(page, 1) == [str(n + 1) for n in range(1, 100, 4)]
+
+
+def downloaded(page: Page, folder: Path) -> list[list[str]]:
+    """Lines of the file that the button gives."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == f"likely_buyers_{AS_OF}.csv"
+    path = folder / "list.csv"
+    download.value.save_as(path)
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf"), "Excel would read another encoding"
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_the_list_is_downloaded_as_csv(opened: Any, address: str, tmp_path: Path) -> None:
+    seen = opened()
+    head, *lines = downloaded(seen.page, tmp_path)
+    found = [dict(zip(head, line, strict=True)) for line in lines]
+    assert len(found) == LISTED
+    assert [float(row["probability"]) for row in found] == probabilities()[:LISTED].tolist()
+    assert [row["expected_revenue"] for row in found[:2]] == ["0.25", "37.25"]
+    assert [row["days_since_last_purchase"] for row in found[2:4]] == ["14", ""]
+    assert found[1]["user_id"] == LONG_USER
+    assert found[0]["favourite_category"] == HOSTILE_CATEGORY
+    assert found[7]["reason_3"] == "bought on 7 of the last 3 days"
+    assert {(row["as_of_date"], row["currency"]) for row in found} == {(str(AS_OF), "")}
+    assert [seen.complaints, seen.requests] == [[], [address]]
+
+
+def test_no_cell_of_the_download_is_a_formula(opened: Any, tmp_path: Path) -> None:
+    _, *lines = downloaded(opened().page, tmp_path)
+    assert [line[1] for line in lines[2:6]] == [f"'{formula}" for formula in FORMULAS]
+    assert not [cell for line in lines for cell in line if cell.startswith(tuple("=+-@"))]
+
+
+def test_the_download_is_what_search_and_sorting_leave(opened: Any, tmp_path: Path) -> None:
+    page = opened().page
+    page.get_by_label("Favourite category").select_option("toys")
+    page.get_by_role("columnheader", name="Expected revenue").get_by_role("button").click()
+    button = page.get_by_role("button", name="Download")
+    assert button.inner_text() == "Download 25 users (CSV)"
+    _, *lines = downloaded(page, tmp_path)
+    revenues = [float(line[4]) for line in lines]
+    assert len(revenues) == 25
+    assert revenues == sorted(revenues, reverse=True)
+    assert {line[7] for line in lines} == {"toys"}
+    page.get_by_label("Search").fill("no such thing")
+    assert button.is_disabled()
+
+
+def test_on_a_phone_the_campaigns_are_not_far_below_a_long_list(opened: Any) -> None:
+    page = opened(PHONE).page
+    assert page.locator("#list tbody tr").count() == 10
+    assert page.get_by_role("status").inner_text() == "1 to 10 of 100 users"
 
 
 def test_without_scripts_the_whole_list_is_there(browser: Browser, address: str) -> None:

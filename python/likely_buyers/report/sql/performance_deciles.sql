@@ -8,7 +8,7 @@ select
     realized_buyers,
     sum(users) over down_to_here / sum(users) over () as contacted,
     sum(realized_buyers) over down_to_here / nullif(sum(realized_buyers) over (), 0) as found,
-    sum(predicted_buyers) over down_to_here / nullif(sum(predicted_buyers) over (), 0) as promised
+    sum(predicted_buyers) over down_to_here / nullif(sum(predicted_buyers) over (), 0) as predicted
 from gold.model_performance_deciles
 where
     as_of_date = $as_of_date

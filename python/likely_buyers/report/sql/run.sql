@@ -27,7 +27,8 @@ listed_users as (
     select
         count(*) as listed_users,
         cast(coalesce(sum(cast(probability as decimal(18, 12))), 0) as double) as listed_expected_buyers,
-        coalesce(sum(expected_revenue), 0) as listed_expected_revenue,
+        -- null where amounts of several currencies cannot be converted, and only there
+        case when count(*) = 0 then 0 else sum(expected_revenue) end as listed_expected_revenue,
         min(probability) as listed_lowest_probability
     from top_buyers
 )

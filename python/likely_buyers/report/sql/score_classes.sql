@@ -4,10 +4,12 @@ with edges as (
         edge as low,
         lead(edge) over (order by edge) as high
     from (
-        values
-        (0.0), (0.001), (0.002), (0.005), (0.01), (0.02), (0.05), (0.1), (0.2), (0.3), (0.4), (0.5), (0.6), (0.7), (0.8),
-        (0.9), (1.0)
-    ) as edges (edge)
+        -- each class reaches to twice the probability of the one before; the first holds what is too small to tell apart
+        select cast(0 as double) as edge
+        union all
+        select power(0.5, halvings) as edge
+        from range(11) as halvings (halvings)
+    ) as edges
 ),
 
 -- the last class has its upper end in it
@@ -53,8 +55,8 @@ users_earlier as (
 )
 
 select
-    cast(classes.low as double) as low,
-    cast(classes.high as double) as high,
+    classes.low,
+    classes.high,
     coalesce(users_now.users, 0) as users,
     coalesce(users_now.listed_users, 0) as listed_users,
     coalesce(users_now.expected_buyers, 0) as expected_buyers,

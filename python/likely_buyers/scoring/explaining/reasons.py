@@ -1,4 +1,4 @@
-"""Which features raise a score most, so that they say different things."""
+"""Which features tell a user from the others on the list, so that they say different things."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,22 +21,30 @@ class FeatureGroup:
 
 
 def raising_features(
-    contributions: Floats, X: Floats, groups: Sequence[FeatureGroup], *, most: int = 3
+    contributions: Floats,
+    X: Floats,
+    groups: Sequence[FeatureGroup],
+    means: Floats,
+    *,
+    most: int = 3,
 ) -> NDArray[np.int64]:
-    """Positions (n, most) of the features that raise each score most, the largest contribution first; -1 for none.
+    """Positions (n, most) of the features that tell each user from the others of the list; -1 for none.
 
-    A feature is passed over if it does not raise the score, if another of its group raises it more, or if its value is
-    missing and there is no label for that. Of equal contributions the first in the table comes first.
+    What raises everybody's score tells nobody apart, so features are ordered by how far a contribution lies above its
+    mean among the listed users, the farthest first; a mean below 0 counts as 0, so that no reason counts for more than
+    it adds. A feature is passed over if it does not raise the score, if another of its group lies farther above, or if
+    its value is missing and there is no label for that. Of equal ones the first in the table comes first.
 
     Args:
         contributions: log-odds (n, f).
         X: features (n, f), NaN for missing.
         groups: of the f features.
+        means: mean contribution of the f features among the listed users.
         most: reasons per user.
     """
-    labelled_if_missing = np.array([feature.has_missing_label for feature in groups])
-    raising = (contributions > 0) & (labelled_if_missing | ~np.isnan(X))
-    value = np.where(raising, contributions, -np.inf)
+    has_missing_label = np.array([feature.has_missing_label for feature in groups])
+    raising = (contributions > 0) & (has_missing_label | ~np.isnan(X))
+    value = np.where(raising, contributions - np.maximum(means, 0), -np.inf)
 
     members: dict[str, list[int]] = {}
     for position, feature in enumerate(groups):

@@ -1,4 +1,4 @@
-"""The stream from features to the largest contributions."""
+"""The stream from features to the reasons of each user."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
@@ -10,7 +10,7 @@ from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import check_signature, feature_matrix
 from likely_buyers.scoring.explaining.contributions import Explainer
 from likely_buyers.scoring.explaining.errors import FeaturesWithoutLabels, UsersWithoutFeatures
-from likely_buyers.scoring.explaining.reasons import FeatureGroup, raising_features
+from likely_buyers.scoring.explaining.reasons import FeatureGroup, Floats, raising_features
 
 _BATCHES_AHEAD = 2
 CONTRIBUTIONS_SCHEMA = pa.schema(
@@ -23,6 +23,7 @@ CONTRIBUTIONS_SCHEMA = pa.schema(
         ("feature", pa.string()),
         ("feature_value", pa.float64()),
         ("contribution", pa.float64()),
+        ("mean_contribution", pa.float64()),
     ]
 )
 
@@ -33,6 +34,7 @@ def explain_batches(
     groups: Mapping[str, FeatureGroup],
     *,
     users: int,
+    sample: pa.Table,
     progress: Callable[[int], None] | None = None,
 ) -> pa.RecordBatchReader:
     """Up to three rows per row of `features`, batch by batch, in `CONTRIBUTIONS_SCHEMA`.
@@ -42,6 +44,7 @@ def explain_batches(
         model: who scored.
         groups: by feature.
         users: rows that `features` must have.
+        sample: of the same users and columns; the mean contributions are those of its users.
         progress: called with the users explained so far.
 
     Raises:
@@ -58,7 +61,7 @@ def explain_batches(
             " `make generate` and `dbt build`."
         )
     return pa.RecordBatchReader.from_batches(
-        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, groups, users, progress)
+        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, groups, users, sample, progress)
     )
 
 
@@ -67,14 +70,19 @@ def _explained_batches(
     model: LoadedModel,
     groups: Mapping[str, FeatureGroup],
     users: int,
+    sample: pa.Table,
     progress: Callable[[int], None] | None,
 ) -> Iterator[pa.RecordBatch]:
     explainer = Explainer(model.estimator)
+    means = _mean_contributions(sample, explainer, model)
     batches = (batch for batch in features if batch.num_rows)
     in_order_of_features = [groups[name] for name in model.feature_names]
     done = 0
     for rows, explained in in_order(
-        lambda batch: (batch.num_rows, _explained(batch, explainer, model, in_order_of_features)),
+        lambda batch: (
+            batch.num_rows,
+            _explained(batch, explainer, model, in_order_of_features, means),
+        ),
         batches,
         ahead=_BATCHES_AHEAD,
     ):
@@ -89,15 +97,24 @@ def _explained_batches(
         )
 
 
+def _mean_contributions(sample: pa.Table, explainer: Explainer, model: LoadedModel) -> Floats:
+    if not sample.num_rows:
+        return np.zeros(len(model.feature_names))
+    (batch,) = sample.combine_chunks().to_batches()
+    means = explainer.contributions(feature_matrix(batch, model.feature_names)).mean(axis=0)
+    return np.asarray(means, dtype=np.float64)
+
+
 def _explained(
     batch: pa.RecordBatch,
     explainer: Explainer,
     model: LoadedModel,
     groups: Sequence[FeatureGroup],
+    means: Floats,
 ) -> pa.RecordBatch:
     X = feature_matrix(batch, model.feature_names)
     contributions = explainer.contributions(X)
-    chosen = raising_features(contributions, X, groups)
+    chosen = raising_features(contributions, X, groups, means)
     user, place = np.nonzero(chosen >= 0)
     feature = chosen[user, place]
     columns = {
@@ -109,6 +126,7 @@ def _explained(
         "feature": pa.array(model.feature_names).take(pa.array(feature)),
         "feature_value": pa.array(X[user, feature], from_pandas=True),
         "contribution": pa.array(contributions[user, feature]),
+        "mean_contribution": pa.array(means[feature]),
     }
     return pa.RecordBatch.from_arrays(
         [columns[field.name].cast(field.type) for field in CONTRIBUTIONS_SCHEMA],

@@ -1,16 +1,19 @@
--- A user's reasons are numbered from 1 without a gap, the largest contribution first, and no two are of one feature group.
+-- A user's reasons are numbered from 1 without a gap, the farthest above the mean of the list first, and no two speak of
+-- one group.
 with numbered_reasons as (
     select
         reasons.user_id,
         reasons.reason_rank,
         row_number() over (
             partition by reasons.user_id
-            order by reasons.contribution desc, reasons.reason_rank asc
-        ) as contribution_rank,
+            order by
+                reasons.contribution - greatest(reasons.mean_contribution, 0) desc,
+                reasons.reason_rank asc
+        ) as distance_rank,
         count(*) over (partition by reasons.user_id, feature_labels.feature_group) as reasons_of_group
     from {{ ref('top_buyer_reasons') }} as reasons
     inner join {{ ref('feature_labels') }} as feature_labels on reasons.feature = feature_labels.feature
 )
 
 select * from numbered_reasons
-where reason_rank <> contribution_rank or reasons_of_group > 1
+where reason_rank <> distance_rank or reasons_of_group > 1
