@@ -7,7 +7,7 @@
         {% do given_as_of() %}
         {% do check_number('warn_left_over', 0, 1) %}
         {% do check_number('stop_left_over', 0, 1) %}
-        {% do check_number('machine_events_per_day', 1, none, whole=true) %}
+        {% do check_number('bot_events_per_day', 1, none, whole=true) %}
         {% do check_number('events_per_chunk', 1, none, whole=true) %}
         {% do check_number('users_per_chunk', 1, none, whole=true) %}
         {% do check_number('horizon_days', 1, 365, whole=true) %}

@@ -55,8 +55,8 @@
 -#}
 {% macro columns_of_sources(files=[]) %}
     {% set columns = {} %}
-    {% if ledger_exists('file_register') %}
-        {% for row in run_query("select distinct source, source_columns from " ~ ledger('file_register') ~ " order by all").rows if row[0] %}
+    {% if log_table_exists('file_register') %}
+        {% for row in run_query("select distinct source, source_columns from " ~ log_table('file_register') ~ " order by all").rows if row[0] %}
             {% do columns.setdefault(row[0], []).extend(fromjson(row[1])) %}
         {% endfor %}
     {% endif %}

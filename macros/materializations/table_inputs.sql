@@ -1,17 +1,17 @@
 {#- What each table_on_change was made of when it was last built: one row per table. -#}
-{% macro table_inputs_ledger() %}
-    {% do return(ledger('table_inputs')) %}
+{% macro table_inputs_log() %}
+    {% do return(log_table('table_inputs')) %}
 {% endmacro %}
 
 {% macro create_table_inputs() %}
-    create table if not exists {{ table_inputs_ledger() }} (
+    create table if not exists {{ table_inputs_log() }} (
         table_name {{ dbt.type_string() }} not null,
         inputs {{ dbt.type_string() }} not null
     );
 {% endmacro %}
 
 {% macro remembered_inputs() %}
-    {% set found = run_query("select inputs from " ~ table_inputs_ledger() ~ " where table_name = '"
+    {% set found = run_query("select inputs from " ~ table_inputs_log() ~ " where table_name = '"
         ~ this.identifier ~ "'").columns[0].values() %}
     {% do return(found[0] if found | length == 1 else none) %}
 {% endmacro %}
@@ -19,8 +19,8 @@
 {#- Part of the transaction that replaces the table: a killed build leaves it with the inputs that it was made of. -#}
 {% macro remember_inputs(inputs) %}
     {% call statement('remember_inputs') %}
-        delete from {{ table_inputs_ledger() }} where table_name = '{{ this.identifier }}';
-        insert into {{ table_inputs_ledger() }} values ('{{ this.identifier }}', '{{ inputs }}');
+        delete from {{ table_inputs_log() }} where table_name = '{{ this.identifier }}';
+        insert into {{ table_inputs_log() }} values ('{{ this.identifier }}', '{{ inputs }}');
     {% endcall %}
 {% endmacro %}
 
@@ -45,7 +45,7 @@
         {% do return(content_digest(api.Relation.create(
             database=node.database, schema=node.schema, identifier=node.alias))) %}
     {% elif node.config.materialized == 'table_on_change' %}
-        {% do return("select inputs from " ~ table_inputs_ledger() ~ " where table_name = '" ~ node.alias ~ "'") %}
+        {% do return("select inputs from " ~ table_inputs_log() ~ " where table_name = '" ~ node.alias ~ "'") %}
     {% else %}
         {% do return(loads_digest(node.alias)) %}
     {% endif %}

@@ -4,10 +4,10 @@
 -#}
 {% macro plan_delivery(is_full, load_id, raw_events=none) %}
     {% set known = [] %}
-    {% if not is_full and ledger_exists('file_register') %}
+    {% if not is_full and log_table_exists('file_register') %}
         {% set rows = run_query(
             "select source_file, size_bytes, cast(modified_at as varchar), coalesce(digest, ''), coalesce(same_content_as, ''),"
-            ~ " event_mapping from " ~ ledger('file_register')
+            ~ " event_mapping from " ~ log_table('file_register')
             ~ " qualify row_number() over (partition by source_file order by load_id desc) = 1").rows %}
         {% for row in rows %}
             {% if row[5] != var('event_mapping') %}

@@ -3,9 +3,9 @@
     tables that the views loaded_files and rejected_lines show, or it is not there at all.
 -#}
 {% macro create_load_tables() %}
-    {% set register, unreadable = ledger('file_register'), ledger('unreadable_lines') %}
+    {% set register, unreadable = log_table('file_register'), log_table('unreadable_lines') %}
     {#- a warehouse from before these were kept in one transaction -#}
-    {% set earlier = load_relation(ledger('loaded_files')) if execute else none %}
+    {% set earlier = load_relation(log_table('loaded_files')) if execute else none %}
     create table if not exists {{ register }} as
     select
         {{ "load_id, source_file, event_mapping" if earlier and earlier.is_table
@@ -23,7 +23,7 @@
         if earlier and earlier.is_table else "where false" }};
     {#- a warehouse from before tables were sources -#}
     alter table {{ register }} add column if not exists cursor_value {{ dbt.type_string() }};
-    {% set earlier = load_relation(ledger('rejected_lines')) if execute else none %}
+    {% set earlier = load_relation(log_table('rejected_lines')) if execute else none %}
     create table if not exists {{ unreadable }} as
     select
         {{ "source_file, line, reason, load_id, loaded_at" if earlier and earlier.is_table else
@@ -32,8 +32,8 @@
 {% endmacro %}
 
 {% macro next_load_id(is_full) %}
-    {% if is_full or not ledger_exists('file_register') %}{% do return(1) %}{% endif %}
-    {% do return(run_query("select coalesce(max(load_id), 0) + 1 from " ~ ledger('file_register')).columns[0].values()[0] | int) %}
+    {% if is_full or not log_table_exists('file_register') %}{% do return(1) %}{% endif %}
+    {% do return(run_query("select coalesce(max(load_id), 0) + 1 from " ~ log_table('file_register')).columns[0].values()[0] | int) %}
 {% endmacro %}
 
 {#-
@@ -57,14 +57,14 @@
 {#- Pre-hook: lines of earlier versions of a file that was replaced leave. -#}
 {% macro begin_file_load() %}
     {% if is_incremental() %}{{ replace_rows_of_relation(this) }}{% endif %}
-    {% set tables = [this, ledger('unreadable_lines')] if is_incremental() else [] %}
+    {% set tables = [this, log_table('unreadable_lines')] if is_incremental() else [] %}
     {% set replaced = source_function('current_delivery', {}).files | selectattr('replaces_earlier') | map(attribute='path') | list %}
     {% for table in tables if replaced %}
         delete from {{ table }} where source_file in (select unnest({{ sql_list(replaced) }}));
     {% endfor %}
     {% if not is_incremental() %}
-        delete from {{ ledger('file_register') }};
-        delete from {{ ledger('unreadable_lines') }};
+        delete from {{ log_table('file_register') }};
+        delete from {{ log_table('unreadable_lines') }};
         delete from {{ load_progress() }} where model_name = 'raw_events';
     {% endif %}
     drop table if exists temp.raw_rejects;
@@ -91,7 +91,7 @@
         {% set files = files_to_read(delivery) %}
         {% do duckdb__keep_rejects(files, load_id) %}
         {% set counts = "select (select count(*) from " ~ this ~ " where load_id = " ~ load_id ~ "), (select count(*) from "
-            ~ ledger('unreadable_lines') ~ " where load_id = " ~ load_id ~ ")" %}
+            ~ log_table('unreadable_lines') ~ " where load_id = " ~ load_id ~ ")" %}
         {% set found = run_query(counts).rows[0] %}
         {% set found_by_file = {} %}
         {% if found[0] + found[1] != files | sum(attribute='lines') or found[1] %}
@@ -99,7 +99,7 @@
             {% do found_by_file.update(duckdb__mend_load(files, load_id)) %}
         {% endif %}
         {% do source_function('check_unchanged', {}) %}
-        insert into {{ ledger('file_register') }} values
+        insert into {{ log_table('file_register') }} values
         {% for file in delivery.files %}
         {% set counted = found_by_file.get(file.path, [file.lines if not file.same_as else 0, 0]) %}
         (
@@ -134,7 +134,7 @@
                 ~ (file.footer_from if file.footer_from is not none else 'null') ~ ")") %}
         {% endfor %}
         {% do run_query(
-            "insert into " ~ ledger('unreadable_lines')
+            "insert into " ~ log_table('unreadable_lines')
             ~ " select path, case when reason = 'not UTF-8' then line_at(read_path, cast(position as bigint) - 1, "
             ~ "cast(length(csv_line) - length(replace(csv_line, chr(10), '')) + 1 as bigint)) else csv_line end, reason, " ~ load_id ~ ", " ~ moment
             ~ " from (select files.read_path, files.path, rejects.line_byte_position as position,"
@@ -152,12 +152,12 @@
         {% do run_query("drop table temp.raw_rejects; drop table temp.raw_reject_scans") %}
     {% endif %}
     {% for file in files if file.bad_lines %}
-        {% do run_query("insert into " ~ ledger('unreadable_lines') ~ " select " ~ sql_text(file.path) ~ ", line, reason, " ~ load_id ~ ", "
+        {% do run_query("insert into " ~ log_table('unreadable_lines') ~ " select " ~ sql_text(file.path) ~ ", line, reason, " ~ load_id ~ ", "
             ~ moment ~ " from read_json(" ~ sql_text(file.bad_lines)
             ~ ", format = 'newline_delimited', columns = {position: 'bigint', line: 'varchar', reason: 'varchar'})") %}
     {% endfor %}
     {% for group in duckdb__groups_read_alike(files | selectattr('format', 'equalto', 'json') | list) %}
-        {% do run_query("insert into " ~ ledger('unreadable_lines') ~ " select " ~ duckdb__name_in_bronze(group) ~ ", line, "
+        {% do run_query("insert into " ~ log_table('unreadable_lines') ~ " select " ~ duckdb__name_in_bronze(group) ~ ", line, "
             ~ duckdb__json_problem() ~ ", " ~ load_id ~ ", " ~ moment ~ " from " ~ duckdb__json_lines(group)
             ~ " where " ~ duckdb__json_problem() ~ " <> ''") %}
         {% do run_query("drop table if exists temp.raw_rejects; drop table if exists temp.raw_reject_scans") %}
@@ -167,7 +167,7 @@
 {#- {path: [rows, rejected lines]}, after reading again what did not come out. -#}
 {% macro duckdb__mend_load(files, load_id) %}
     {% set counts = "select source_file, count(*) filter (not bad), count(*) filter (bad) from (select source_file, false as bad from "
-        ~ this ~ " where load_id = " ~ load_id ~ " union all select source_file, true from " ~ ledger('unreadable_lines')
+        ~ this ~ " where load_id = " ~ load_id ~ " union all select source_file, true from " ~ log_table('unreadable_lines')
         ~ " where load_id = " ~ load_id ~ ") group by source_file" %}
     {% set found = {} %}
     {% for row in run_query(counts).rows %}{% do found.update({row[0]: [row[1] | int, row[2] | int]}) %}{% endfor %}
@@ -183,7 +183,7 @@
         {% endif %}
     {% endfor %}
     {% if mended %}
-        {% for table in [this, ledger('unreadable_lines')] %}
+        {% for table in [this, log_table('unreadable_lines')] %}
             {% do run_query("delete from " ~ table ~ " where load_id = " ~ load_id ~ " and source_file in (select unnest("
                 ~ sql_list(mended | map(attribute='path')) ~ "))") %}
         {% endfor %}

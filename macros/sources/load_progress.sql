@@ -16,16 +16,16 @@
 {% endmacro %}
 
 {% macro load_progress() %}
-    {% do return(ledger('load_progress')) %}
+    {% do return(log_table('load_progress')) %}
 {% endmacro %}
 
 {#- A table that hooks keep, beside the models of bronze. -#}
-{% macro ledger(name) %}
+{% macro log_table(name) %}
     {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
 {% endmacro %}
 
 {#- Whether such a table is there; dbt's cache does not know of those made in this run. -#}
-{% macro ledger_exists(name) %}
+{% macro log_table_exists(name) %}
     {% do return(execute and flags.INTROSPECT and run_query(
         "select count(*) from information_schema.tables where table_schema = 'bronze' and table_name = '" ~ name ~ "'"
     ).columns[0].values()[0] > 0) %}

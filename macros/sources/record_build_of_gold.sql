@@ -10,7 +10,7 @@
         {% endif %}
     {% endfor %}
     {% if gold %}
-        {% set builds = ledger('latest_build_of_gold') %}
+        {% set builds = log_table('latest_build_of_gold') %}
         create table if not exists {{ builds }} (invocation_id {{ dbt.type_string() }} not null);
         delete from {{ builds }};
         insert into {{ builds }} values ('{{ invocation_id }}');

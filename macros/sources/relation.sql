@@ -49,9 +49,9 @@
             ~ " relation. Join in a model of dbt, and name that one.") %}
     {% endif %}
     {% set register = [] %}
-    {% if not is_full and ledger_exists('file_register') %}
+    {% if not is_full and log_table_exists('file_register') %}
         {% for row in run_query(
-            "select source_file, coalesce(digest, ''), source_columns, cursor_value from " ~ ledger('file_register')
+            "select source_file, coalesce(digest, ''), source_columns, cursor_value from " ~ log_table('file_register')
             ~ " where format = 'relation' order by load_id desc").rows %}
             {% do register.append([row[0], row[1], row[2], row[3]]) %}
         {% endfor %}
@@ -68,7 +68,7 @@
 {#- Pre-hook: rows that new versions replace leave, and the loads that they came with have so many lines fewer. -#}
 {% macro replace_rows_of_relation(raw_events) %}
     {% for file in source_function('current_delivery', {}).files if file.replaced %}
-        update {{ ledger('file_register') }}
+        update {{ log_table('file_register') }}
         set line_count = file_register.line_count - gone.line_count
         from (
             select load_id, source_file, count(*) as line_count

@@ -11,7 +11,7 @@
         decile,
         sum(users_in_decile) as users,
         {{ exact_sum('users_in_decile * probability') }} as predicted_buyers,
-        {{ exact_sum('users_in_decile * ' ~ ratio('buyers', 'users')) }} as realized_buyers
+        {{ exact_sum('users_in_decile * ' ~ ratio('buyers', 'users')) }} as actual_buyers
     from (
         select
             placed_groups.*,

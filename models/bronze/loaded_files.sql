@@ -1,4 +1,4 @@
 {{ config(materialized="view") }}
 -- depends_on: {{ ref('raw_events') }}
 
-select * from {{ ledger('file_register') }}
+select * from {{ log_table('file_register') }}

@@ -1,4 +1,4 @@
 {{ config(materialized="view") }}
 -- depends_on: {{ ref('raw_events') }}
 
-select * from {{ ledger('unreadable_lines') }}
+select * from {{ log_table('unreadable_lines') }}

@@ -22,7 +22,7 @@ calibration as (
         deciles.as_of_date,
         deciles.model_name,
         deciles.model_version,
-        {{ exact_sum('abs(deciles.predicted_buyers - deciles.realized_buyers)') }} as misplaced_buyers
+        {{ exact_sum('abs(deciles.predicted_buyers - deciles.actual_buyers)') }} as misplaced_buyers
     from {{ ref('model_performance_deciles') }} as deciles
     inner join due_sets
         on
@@ -92,12 +92,12 @@ model_performance as (
         ) }} as lift_{{ percent }}pct,
         {%- endfor %}
         {%- for percent in top_percents %}
-        {{ ratio('totals.buyers_in_top_' ~ percent, 'totals.buyers') }} as capture_{{ percent }}pct,
+        {{ ratio('totals.buyers_in_top_' ~ percent, 'totals.buyers') }} as recall_{{ percent }}pct,
         {%- endfor %}
         {{ ratio('totals.squared_errors', 'totals.users') }} as brier,
         {{ ratio('totals.losses', 'totals.users') }} as log_loss,
         {{ ratio('calibration.misplaced_buyers', 'totals.users') }} as ece,
-        {{ ratio('totals.predicted_buyers', 'totals.buyers') }} as predicted_over_realized,
+        {{ ratio('totals.predicted_buyers', 'totals.buyers') }} as expected_over_observed,
         due_sets.purchase_digest
     from totals
     inner join calibration

@@ -27,9 +27,9 @@ model_performance_deciles as (
         cast(deciles.decile as {{ dbt.type_int() }}) as decile,
         cast(deciles.users as {{ dbt.type_bigint() }}) as users,
         {{ ratio('deciles.predicted_buyers', 'deciles.users') }} as mean_probability,
-        {{ ratio('deciles.realized_buyers', 'deciles.users') }} as realized_rate,
+        {{ ratio('deciles.actual_buyers', 'deciles.users') }} as actual_rate,
         deciles.predicted_buyers,
-        deciles.realized_buyers,
+        deciles.actual_buyers,
         due_sets.purchase_digest
     from deciles
     inner join due_sets

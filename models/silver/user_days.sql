@@ -4,7 +4,7 @@
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
         pre_hook="{{ begin_loads('events', on_every_load=user_days_start_over()) }}",
-        post_hook=["{{ warn_of_machines() }}", "{{ finish_loads('events') }}"],
+        post_hook=["{{ warn_of_bots() }}", "{{ finish_loads('events') }}"],
     )
 }}
 -- depends_on: {{ ref('raw_events') }}

@@ -1,4 +1,4 @@
-"""One row per promotion in the registry's ledger: which version was champion from when until when."""
+"""One row per promotion in the promotion log of the registry: which version was champion from when until when."""
 
 from likely_buyers.dbt.jobs import list_promotions
 

@@ -22,7 +22,7 @@ LABELS = {
 DECILES = """
     select cutoff_date, method, cast(substring(metric, 8, 2) as integer) as decile,
         max(case when metric like '%_users' then value end) as users,
-        max(case when metric like '%_realized_buyers' then value end) as realized,
+        max(case when metric like '%_actual_buyers' then value end) as actual,
         max(case when metric like '%_predicted_buyers' then value end) as predicted
     from training.backtest
     where metric like 'decile%' and population = ?
@@ -47,7 +47,7 @@ def reliability(deciles: pd.DataFrame) -> alt.LayerChart:
     """Predicted against actual share of buyers: a dot per decile and cutoff, the champion's."""
     champion = deciles[deciles["method"] == "champion"].copy()
     champion["predicted_rate"] = champion["predicted"] / champion["users"]
-    champion["actual_rate"] = champion["realized"] / champion["users"]
+    champion["actual_rate"] = champion["actual"] / champion["users"]
     champion["cutoff"] = pd.to_datetime(champion["cutoff_date"]).dt.strftime("%Y-%m-%d")
     top = float(max(champion["predicted_rate"].max(), champion["actual_rate"].max())) * 1.05
     diagonal = alt.Chart(
@@ -68,12 +68,12 @@ def reliability(deciles: pd.DataFrame) -> alt.LayerChart:
 def gains(deciles: pd.DataFrame) -> alt.LayerChart:
     """Share of all buyers found in the top share of users, over all cutoffs."""
     chosen = deciles[deciles["method"].isin(list(LABELS))]
-    totals = chosen.groupby(["method", "decile"], as_index=False)[["users", "realized"]].sum()
+    totals = chosen.groupby(["method", "decile"], as_index=False)[["users", "actual"]].sum()
     totals = totals.sort_values(["method", "decile"])
-    shares = totals.groupby("method")[["users", "realized"]].transform(
+    shares = totals.groupby("method")[["users", "actual"]].transform(
         lambda counts: counts.cumsum() / counts.sum()
     )
-    curve = totals[["method"]].assign(contacted=shares["users"], found=shares["realized"])
+    curve = totals[["method"]].assign(contacted=shares["users"], found=shares["actual"])
     start = pd.DataFrame({"method": list(LABELS), "contacted": 0.0, "found": 0.0})
     curve = pd.concat([start, curve]).replace({"method": LABELS})
     percent = alt.Axis(format=".0%")

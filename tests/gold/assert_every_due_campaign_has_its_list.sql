@@ -1,5 +1,5 @@
--- A campaign whose start_date has come has a list. It warns: a list without a soul (nobody reaches min_probability,
--- or is worth the contact) is not made, and the next build tries again.
+-- A campaign whose start_date has come has a list. It warns: an empty list is not created (nobody
+-- reaches min_probability, or is worth the contact), and the next build tries again.
 {{ config(severity='warn') }}
 
 select campaigns.*

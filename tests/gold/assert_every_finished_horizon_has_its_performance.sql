@@ -16,7 +16,7 @@ tenths as (
         model_name,
         model_version,
         sum(users) as users,
-        sum(realized_buyers) as buyers
+        sum(actual_buyers) as buyers
     from {{ ref('model_performance_deciles') }}
     group by as_of_date, model_name, model_version
 )

@@ -93,7 +93,7 @@ def _ranking_metrics(groups: RankedGroups) -> dict[str, float]:
     for fraction in TOP_FRACTIONS:
         users, buyers = buyers_in_top(groups, fraction)
         values[f"lift_{fraction_name(fraction)}"] = buyers / users / base_rate
-        values[f"capture_{fraction_name(fraction)}"] = buyers / float(groups.buyers.sum())
+        values[f"recall_{fraction_name(fraction)}"] = buyers / float(groups.buyers.sum())
     return values
 
 
@@ -113,5 +113,5 @@ def _probability_metrics(labels: Floats, scores: Floats, weights: Floats) -> dic
         "brier": float((weights * (scores - labels) ** 2).sum() / total),
         "log_loss": float((weights * losses).sum() / total),
         "ece": float(np.abs(gaps).sum() / total),
-        "predicted_over_realized": float((weights * scores).sum() / (weights * labels).sum()),
+        "expected_over_observed": float((weights * scores).sum() / (weights * labels).sum()),
     }

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 TOP_FRACTIONS = (0.01, 0.05, 0.10, 0.20)
-"""Shares of the ranked list for which lift and capture are given."""
+"""Shares of the ranked list for which lift and recall are given."""
 
 CALIBRATION_BINS = 10
 _SMALLEST_PROBABILITY = 1e-15
@@ -36,9 +36,9 @@ class ReliabilityRow:
     lowest_probability: float
     highest_probability: float
     mean_probability: float
-    realized_rate: float
+    actual_rate: float
     predicted_buyers: float
-    realized_buyers: float
+    actual_buyers: float
 
 
 def checked(label: ArrayLike, score: ArrayLike) -> tuple[Floats, Floats]:
@@ -129,7 +129,7 @@ def lift_at(label: ArrayLike, score: ArrayLike, fraction: float) -> float:
     return float(buyers / users * groups.users.sum() / groups.buyers.sum())
 
 
-def capture_at(label: ArrayLike, score: ArrayLike, fraction: float) -> float:
+def recall_at(label: ArrayLike, score: ArrayLike, fraction: float) -> float:
     """Share of all buyers who are in the top `fraction` of users."""
     groups = ranked_groups(*_checked_both_classes(label, score))
     return float(buyers_in_top(groups, fraction)[1] / groups.buyers.sum())
@@ -173,14 +173,14 @@ def expected_calibration_error(
     return float(sum(gaps) / labels.size)
 
 
-def predicted_over_realized(label: ArrayLike, probability: ArrayLike) -> float:
+def expected_over_observed(label: ArrayLike, probability: ArrayLike) -> float:
     """Sum of probabilities over the number of buyers; 1 is right, below 1 promises too little."""
     labels, probabilities = _checked_both_classes(label, probability)
     return float(probabilities.sum() / labels.sum())
 
 
 def reliability_table(label: ArrayLike, probability: ArrayLike) -> list[ReliabilityRow]:
-    """Promised against realized per decile of users, decile 1 holding the highest probabilities."""
+    """Predicted against actual per decile of users, decile 1 holding the highest probabilities."""
     labels, probabilities = checked(label, probability)
     shared = _with_tied_labels_averaged(labels, probabilities)
     rows = []
@@ -193,9 +193,9 @@ def reliability_table(label: ArrayLike, probability: ArrayLike) -> list[Reliabil
                 lowest_probability=float(p.min()),
                 highest_probability=float(p.max()),
                 mean_probability=float(p.mean()),
-                realized_rate=float(shared[part].mean()),
+                actual_rate=float(shared[part].mean()),
                 predicted_buyers=float(p.sum()),
-                realized_buyers=float(shared[part].sum()),
+                actual_buyers=float(shared[part].sum()),
             )
         )
     return rows
@@ -217,8 +217,8 @@ def evaluate(
         are_probabilities: whether Brier, log loss, calibration error and the ratio make sense.
 
     Returns:
-        users, buyers, base_rate, roc_auc, average_precision, lift_<top>, capture_<top> and, for
-        probabilities, brier, log_loss, ece, predicted_over_realized.
+        users, buyers, base_rate, roc_auc, average_precision, lift_<top>, recall_<top> and, for
+        probabilities, brier, log_loss, ece, expected_over_observed.
 
     Raises:
         EvaluationInputError: shapes differ, values missing, or only one class.
@@ -236,7 +236,7 @@ def evaluate(
         users, buyers = buyers_in_top(groups, fraction)
         name = fraction_name(fraction)
         result[f"lift_{name}"] = buyers / users / result["base_rate"]
-        result[f"capture_{name}"] = buyers / result["buyers"]
+        result[f"recall_{name}"] = buyers / result["buyers"]
     if are_probabilities:
         if scores.min() < 0.0 or scores.max() > 1.0:
             raise EvaluationInputError(
@@ -245,5 +245,5 @@ def evaluate(
         result["brier"] = brier_score(labels, scores)
         result["log_loss"] = log_loss(labels, scores)
         result["ece"] = expected_calibration_error(labels, scores)
-        result["predicted_over_realized"] = predicted_over_realized(labels, scores)
+        result["expected_over_observed"] = expected_over_observed(labels, scores)
     return result

@@ -32,7 +32,7 @@ TOP_PERCENTS = (1, 5, 10, 20)
 """Percent of the list for which gold has lift and recall."""
 
 _LABELLED_PERCENTS = (1, 10)
-_FLOORS = {"roc_auc": 0.5, "lift_10pct": 0.0, "predicted_over_realized": 0.0}
+_FLOORS = {"roc_auc": 0.5, "lift_10pct": 0.0, "expected_over_observed": 0.0}
 
 
 def charts_of(figures: Figures) -> dict[str, Markup]:
@@ -153,7 +153,7 @@ def score_shift(classes: Sequence[Row], size: Size) -> alt.TopLevelMixin:
 
 def recalled(metrics: Row) -> list[Row]:
     """Points of the gains curve from recall at k: share of users contacted, share of buyers found."""
-    found = [(percent, metrics.get(f"capture_{percent}pct")) for percent in TOP_PERCENTS]
+    found = [(percent, metrics.get(f"recall_{percent}pct")) for percent in TOP_PERCENTS]
     points = [
         {"whose": "actual", "contacted": percent / 100, "share": share}
         for percent, share in found
@@ -254,7 +254,7 @@ _SMALL_SHARES = (0, 0.001, 0.002, 0.005, 0.01, 0.02)
 def reliability(deciles: Sequence[Row], size: Size) -> alt.TopLevelMixin:
     """Predicted against actual purchase rate, a dot per tenth of the users; both axes are square roots."""
     points = [
-        {"predicted": row["mean_probability"], "actual": row["realized_rate"]} for row in deciles
+        {"predicted": row["mean_probability"], "actual": row["actual_rate"]} for row in deciles
     ]
     top = max(max(point.values()) for point in points) or 1.0
     scale = alt.Scale(type="sqrt", domain=[0, top * 1.02])
@@ -307,7 +307,7 @@ def over_time(
         ),
         base.transform_filter("datum.seen == 'unseen'").mark_circle(size=42, opacity=1),
     ]
-    if metric == "predicted_over_realized":
+    if metric == "expected_over_observed":
         layers.insert(0, level(1))
     return alt.layer(*layers)
 

@@ -42,7 +42,7 @@ _METRICS = (
     ("lift_10pct", "Lift, top 10 %", 2, "times the average purchase rate"),
     ("brier", "Brier score", 4, "mean squared error of the probability"),
     ("ece", "Calibration error", 4, "mean gap of prediction and outcome"),
-    ("predicted_over_realized", "Expected / observed", 2, "1 is right; above 1 expects too many"),
+    ("expected_over_observed", "Expected / observed", 2, "1 is right; above 1 expects too many"),
 )
 _TIME_CHARTS = (
     (
@@ -52,7 +52,7 @@ _TIME_CHARTS = (
     ),
     ("lift_10pct", "Lift, top 10 %", "times the average purchase rate"),
     (
-        "predicted_over_realized",
+        "expected_over_observed",
         "Expected / observed",
         "predicted over actual buyers; the line is 1",
     ),

@@ -124,7 +124,7 @@ def _measured(
         low, high = intervals.get(metric, (None, None))
         rows.append(BacktestRow(cutoff, population, method, metric, value, low, high, model))
     for decile in reliability_table(labels, score):
-        counts = {"users": decile.users, "realized_buyers": decile.realized_buyers}
+        counts = {"users": decile.users, "actual_buyers": decile.actual_buyers}
         if are_probabilities:
             counts["predicted_buyers"] = decile.predicted_buyers
         for count, value in counts.items():

@@ -60,7 +60,7 @@ class Candidate:
     Attributes:
         name: what it is.
         parameters: arguments of PurchaseModel.
-        log_loss: in nats, after moving the level to the realized one, so that the season does not decide.
+        log_loss: in nats, after moving the level to the actual one, so that the season does not decide.
         roc_auc: area under the ROC curve.
         average_precision: average precision.
         raw: raw log-odds at every held-out cutoff.
@@ -222,7 +222,7 @@ def _hopeless(raw: Mapping[str, list[Floats]], labels: list[NDArray[np.int8]]) -
 
 
 def _log_loss(raw: list[Floats], labels: list[NDArray[np.int8]]) -> float:
-    """Mean over the cutoffs, after moving the level to the realized one."""
+    """Mean over the cutoffs, after moving the level to the actual one."""
     pairs = zip(raw, labels, strict=True)
     return float(np.mean([mean_log_loss(r + matching_offset(r, y), y) for r, y in pairs]))
 

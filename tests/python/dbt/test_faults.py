@@ -287,7 +287,7 @@ def test_the_same_lines_twice_are_counted_and_change_nothing(shop: Shop) -> None
     assert shop.warehouse.query("select count(*) from silver.quarantined_events") == [(400,)]
 
 
-def test_a_machine_among_the_users_is_counted_and_said(shop: Shop) -> None:
+def test_a_bot_among_the_users_is_counted_and_said(shop: Shop) -> None:
     """50,000 users with one event each, and one with 50,000 events on one day."""
     duckdb.sql(
         "copy (select timestamp '2020-01-05' + to_seconds(i) as event_time, 'view' as event_type,"

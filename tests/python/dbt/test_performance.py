@@ -128,7 +128,7 @@ def test_sql_and_python_give_the_same_figures(scored: Installation, key: tuple[d
 
 @pytest.mark.parametrize("key", SETS)
 def test_sql_and_python_give_the_same_deciles(scored: Installation, key: tuple[date, int]) -> None:
-    names = "decile, users, mean_probability, realized_rate, predicted_buyers, realized_buyers"
+    names = "decile, users, mean_probability, actual_rate, predicted_buyers, actual_buyers"
     found = scored.query(
         f"select {names} from gold.model_performance_deciles"
         f" where as_of_date = '{key[0]}' and model_version = {key[1]} order by decile"
@@ -148,8 +148,8 @@ def test_what_is_not_defined_is_null(scored: Installation) -> None:
     assert undefined == {
         "roc_auc",
         "average_precision",
-        "predicted_over_realized",
-        *(f"{figure}_{top}pct" for figure in ("lift", "capture") for top in (1, 5, 10, 20)),
+        "expected_over_observed",
+        *(f"{figure}_{top}pct" for figure in ("lift", "recall") for top in (1, 5, 10, 20)),
     }
     assert [name for name, value in everybody.items() if value is None] == ["roc_auc"]
     assert everybody["average_precision"] == everybody["lift_10pct"] == 1.0
@@ -167,9 +167,9 @@ def test_only_what_changed_is_computed_anew(scored: Installation) -> None:
 
     with warehouse(scored) as connection:
         connection.execute("update gold.model_performance set base_rate = -1")
-        connection.execute("update gold.model_performance_deciles set realized_rate = -1")
+        connection.execute("update gold.model_performance_deciles set actual_rate = -1")
     computed(scored)
-    for table, column in zip(tables, ("base_rate", "realized_rate"), strict=True):
+    for table, column in zip(tables, ("base_rate", "actual_rate"), strict=True):
         assert scored.query(f"select count(*) from gold.{table} where {column} <> -1") == [(0,)]
 
     # a late purchase within two sets' horizons (those of 1 March are over by then), and a new score
@@ -182,7 +182,7 @@ def test_only_what_changed_is_computed_anew(scored: Installation) -> None:
         )
     computed(scored)
     anew = {(date(2020, 3, 8), 2), (date(2020, 3, 15), 2), EVERYBODY}
-    for table, column in zip(tables, ("base_rate", "realized_rate"), strict=True):
+    for table, column in zip(tables, ("base_rate", "actual_rate"), strict=True):
         found = scored.query(
             f"select distinct as_of_date, model_version from gold.{table} where {column} <> -1"
         )

@@ -46,7 +46,7 @@ def moved(installation: Installation, *command: str) -> Finished:
     return finished
 
 
-def test_the_table_follows_the_ledger(
+def test_the_table_follows_the_promotion_log(
     two_versions: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIKELY_BUYERS_USER", "ana")
@@ -69,7 +69,7 @@ def test_the_table_follows_the_ledger(
     query = f"select {LISTED} from training.promotions order by number"
     assert two_versions.query(query) == [(*first, False), (*second, True)]
 
-    # a database in use is a warning: the ledger has it, and the next build shows it
+    # a database in use is a warning: the promotion log has it, and the next build shows it
     with duckdb.connect(str(two_versions.state / "likely_buyers.duckdb")):
         locked = moved(two_versions, "rollback")
     assert "is in use by another process" in locked.output
@@ -89,7 +89,7 @@ def test_the_table_follows_the_ledger(
     )
 
 
-def test_an_empty_ledger_is_an_empty_table(installation: Installation) -> None:
+def test_an_empty_promotion_log_is_an_empty_table(installation: Installation) -> None:
     installation.built("--select", "promotions")
     assert installation.query("select count(*) from training.promotions") == [(0,)]
     assert installation.query(

@@ -435,7 +435,7 @@ READ: dict[str, tuple[dict[str, str | bytes], dict[str, Any], list[tuple[Any, ..
 
 
 @pytest.mark.parametrize("promise", READ)
-def test_files_are_read_as_promised(harness: LoadHarness, tmp_path: Path, promise: str) -> None:
+def test_files_are_read_as_documented(harness: LoadHarness, tmp_path: Path, promise: str) -> None:
     files, mapping, rows, rejected = READ[promise]
     assert loaded(harness, tmp_path, files, **mapping) == (rows, rejected)
 

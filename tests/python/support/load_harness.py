@@ -53,7 +53,7 @@ class LoadHarness:
             run_query=self._run_query,
             var=lambda name: "mine",
             log=lambda message, info: self.warnings.append(message),
-            ledger=lambda name: f"bronze.{name}",
+            log_table=lambda name: f"bronze.{name}",
             load_progress=lambda: "bronze.load_progress",
             is_incremental=lambda: False,
             dbt=SimpleNamespace(type_string=lambda: "varchar", type_bigint=lambda: "bigint"),

@@ -1,4 +1,4 @@
-"""The ladder: every method at a past cutoff, with models that knew nothing from it on."""
+"""The backtest: every method at a past cutoff, with models that knew nothing from it on."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_every_method_is_measured_on_the_users_of_the_cutoff() -> None:
     names = [n for n in later.column_names if n not in ("user_id", "cutoff_date", "label")]
     p = champion.predict_proba(np.column_stack([later[n].to_numpy() for n in names]))[:, 1]
     expected = evaluate(later["label"].to_numpy(zero_copy_only=False), p)
-    for metric in ("roc_auc", "average_precision", "ece", "predicted_over_realized"):
+    for metric in ("roc_auc", "average_precision", "ece", "expected_over_observed"):
         row = found["users", "champion", metric]
         assert row.value == pytest.approx(expected[metric])
         assert row.low is not None
@@ -79,7 +79,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Path]:
     return Installation(tmp_path_factory.mktemp("backtest")), folder
 
 
-def test_the_command_prints_the_ladder_of_a_simulated_shop_up_to_its_oracle(
+def test_the_command_prints_the_backtest_of_a_simulated_shop_up_to_its_oracle(
     shop: tuple[Installation, Path],
 ) -> None:
     installation, folder = shop

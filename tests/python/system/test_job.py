@@ -237,14 +237,14 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
         " where schema_name in ('bronze', 'silver', 'gold') group by all"
     )
     mute = {table for table, missing in described if missing}
-    ledgers = {
+    log_tables = {
         f"bronze.{name}"
         for name in (
             *("load_progress", "table_inputs", "latest_build_of_gold"),
             *("file_register", "unreadable_lines"),
         )
     }
-    assert mute == {"bronze.raw_events"} | ledgers
+    assert mute == {"bronze.raw_events"} | log_tables
     ((comment,),) = job.query(
         "select comment from duckdb_tables() where schema_name || '.' || table_name = 'gold.predictions'"
     )
@@ -255,7 +255,7 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
     assert generated.succeeded, generated.output
     catalog = json.loads((job.state / "target" / "catalog.json").read_text())
     assert not catalog["errors"]
-    tables = {table for table, _ in described} - ledgers
+    tables = {table for table, _ in described} - log_tables
     documented = {
         f"{node['metadata']['schema']}.{node['metadata']['name']}"
         for node in catalog["nodes"].values()

@@ -191,9 +191,9 @@ METRICS = {
     "average_precision": 0.4321,
     "brier": 0.0567,
     "ece": 0.0123,
-    "predicted_over_realized": 1.09,
+    "expected_over_observed": 1.09,
     **{f"lift_{p}pct": lift for p, lift in ((1, 9.5), (5, 7.25), (10, 5.5), (20, 3.5))},
-    **{f"capture_{p}pct": share for p, share in ((1, 0.095), (5, 0.3625), (10, 0.55), (20, 0.7))},
+    **{f"recall_{p}pct": share for p, share in ((1, 0.095), (5, 0.3625), (10, 0.55), (20, 0.7))},
 }
 
 
@@ -219,9 +219,9 @@ def fill_performance(connection: duckdb.DuckDBPyConnection) -> None:
                 "decile": decile,
                 "users": 90,
                 "mean_probability": 0.5 / decile,
-                "realized_rate": 0.6 / decile,
+                "actual_rate": 0.6 / decile,
                 "predicted_buyers": 45 / decile,
-                "realized_buyers": 54 / decile,
+                "actual_buyers": 54 / decile,
             }
             for decile in range(1, 11)
         ),

@@ -1,4 +1,4 @@
-"""The job behind training.backtest: the ladder of methods at past cutoffs."""
+"""The job behind training.backtest: methods at past cutoffs, from the simplest rule up."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def run_backtest(
     seed: int,
     events_path: str,
 ) -> pa.Table:
-    """The ladder at every cutoff at which something could be learned, in `BACKTEST_SCHEMA`.
+    """Every method at every cutoff at which something could be learned, in `BACKTEST_SCHEMA`.
 
     Args:
         examples: training.backtest_examples.

@@ -1,4 +1,4 @@
-"""The job behind training.promotions: the registry's ledger as a table."""
+"""The job behind training.promotions: the promotion log of the registry as a table."""
 
 from datetime import UTC, datetime
 
@@ -25,10 +25,10 @@ PROMOTIONS_SCHEMA = pa.schema(
 
 @without_traceback
 def list_promotions(*, model_name: str) -> pa.Table:
-    """One row per promotion of the ledger, oldest first (`PROMOTIONS_SCHEMA`); times are UTC without a zone.
+    """One row per promotion of the promotion log, oldest first (`PROMOTIONS_SCHEMA`); times are UTC without a zone.
 
     Raises:
-        RegistryError: the registry cannot be read, or its ledger is damaged.
+        RegistryError: the registry cannot be read, or its promotion log is damaged.
     """
     registry = Registry.of(Settings.of(), model_name=model_name)
     rows = [

@@ -3,11 +3,11 @@ select
     decile,
     users,
     mean_probability,
-    realized_rate,
+    actual_rate,
     predicted_buyers,
-    realized_buyers,
+    actual_buyers,
     sum(users) over down_to_here / sum(users) over () as contacted,
-    sum(realized_buyers) over down_to_here / nullif(sum(realized_buyers) over (), 0) as found,
+    sum(actual_buyers) over down_to_here / nullif(sum(actual_buyers) over (), 0) as found,
     sum(predicted_buyers) over down_to_here / nullif(sum(predicted_buyers) over (), 0) as predicted
 from gold.model_performance_deciles
 where

@@ -12,12 +12,12 @@ from likely_buyers.evaluation import (
     average_precision,
     bootstrap_intervals,
     brier_score,
-    capture_at,
     evaluate,
     expected_calibration_error,
+    expected_over_observed,
     lift_at,
     log_loss,
-    predicted_over_realized,
+    recall_at,
     reliability_table,
     roc_auc,
 )
@@ -56,20 +56,20 @@ def test_the_order_of_rows_never_changes_a_metric(users, shuffle):
     assert evaluate(label, score) == pytest.approx(evaluate(other_label, other_score))
 
 
-def test_lift_and_capture_count_buyers_in_the_top_of_the_list():
+def test_lift_and_recall_count_buyers_in_the_top_of_the_list():
     score = np.arange(100)[::-1].astype(float)
     label = np.zeros(100, bool)
     label[:8] = True
     label[50:62] = True
     assert lift_at(label, score, 0.10) == pytest.approx((8 / 10) / (20 / 100))
-    assert capture_at(label, score, 0.10) == pytest.approx(8 / 20)
+    assert recall_at(label, score, 0.10) == pytest.approx(8 / 20)
     assert lift_at(label, score, 0.01) == pytest.approx(5.0)
 
 
 def test_a_tie_on_the_edge_of_the_top_counts_by_its_share():
     label = np.array([1, 0, 1, 0, 0, 0, 0, 0, 0, 0], bool)
     score = np.array([9, 5, 5, 5, 5, 1, 1, 1, 1, 1], float)
-    assert capture_at(label, score, 0.2) == pytest.approx((1 + 1 / 4) / 2)
+    assert recall_at(label, score, 0.2) == pytest.approx((1 + 1 / 4) / 2)
 
 
 def test_honest_probabilities_have_little_calibration_error_and_bent_ones_have_much():
@@ -78,7 +78,7 @@ def test_honest_probabilities_have_little_calibration_error_and_bent_ones_have_m
     assert expected_calibration_error(label, probability / 2) == pytest.approx(
         probability.mean() / 2, abs=0.02
     )
-    assert predicted_over_realized(label, probability / 2) == pytest.approx(0.5, abs=0.03)
+    assert expected_over_observed(label, probability / 2) == pytest.approx(0.5, abs=0.03)
 
 
 def test_the_reliability_table_accounts_for_every_user_and_buyer():
@@ -86,7 +86,7 @@ def test_the_reliability_table_accounts_for_every_user_and_buyer():
     table = reliability_table(label, probability)
     assert [row.decile for row in table] == list(range(1, 11))
     assert sum(row.users for row in table) == 4003
-    assert sum(row.realized_buyers for row in table) == pytest.approx(label.sum())
+    assert sum(row.actual_buyers for row in table) == pytest.approx(label.sum())
     assert sum(row.predicted_buyers for row in table) == pytest.approx(probability.sum())
     means = [row.mean_probability for row in table]
     assert means == sorted(means, reverse=True)

@@ -103,7 +103,7 @@ def test_metrics_are_those_of_scikit_learn() -> None:
     assert ours["roc_auc"] == pytest.approx(roc_auc_score(y, p))
     assert ours["average_precision"] == pytest.approx(average_precision_score(y, p))
     assert ours["brier"] == pytest.approx(brier_score_loss(y, p))
-    assert ours["predicted_over_realized"] == pytest.approx(p.sum() / y.sum())
+    assert ours["expected_over_observed"] == pytest.approx(p.sum() / y.sum())
     assert ours["ece"] < 0.03
 
 
@@ -134,6 +134,6 @@ def test_bgnbd_predicts_a_shop_that_follows_it() -> None:
     inputs = bgnbd_inputs(table)
     p = BgNbd.fit(inputs).probability_of_purchase(inputs, horizon)
     measured = evaluate(later, p)
-    assert measured["predicted_over_realized"] == pytest.approx(1, abs=0.12)
+    assert measured["expected_over_observed"] == pytest.approx(1, abs=0.12)
     assert measured["ece"] < 0.02
     assert measured["roc_auc"] > roc_auc_score(later, frequency)
