@@ -1,4 +1,4 @@
-"""One publish: every place of `vars.publish`, each whole."""
+"""One publish: every destination of `vars.publish`, each whole."""
 
 from __future__ import annotations
 
@@ -6,80 +6,67 @@ import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from likely_buyers.publishing.build import PassedBuild
-from likely_buyers.publishing.errors import (
-    PlaceFailed,
-    PublishingError,
-    PublishingMisconfigured,
-    without_secrets,
-)
-from likely_buyers.publishing.folders import Folder, folder_at
+from likely_buyers.publishing.errors import DestinationFailed, PublishingError, without_secrets
+from likely_buyers.publishing.folders import folder_at
 from likely_buyers.publishing.gold import Gold, opened_gold
+from likely_buyers.publishing.manifests import Published
 from likely_buyers.publishing.postgres import (
-    PostgresPlace,
+    PostgresSchema,
     connection_options,
     publish_postgres,
 )
-from likely_buyers.publishing.receipts import Published
 
-_SETTINGS = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
+_FOLDERS = ("duckdb", "parquet", "delta")
+_SETTINGS = (*_FOLDERS, "delta_keep_days", "postgres")
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where gold goes, as `vars.publish` says; None leaves a place out. Relative paths are relative to `base`."""
+class Destinations:
+    """Where gold goes, as `vars.publish` says; None leaves one out. Relative paths are relative to `base`."""
 
     base: Path
     duckdb: str | None
     parquet: str | None
     delta: str | None
     delta_keep_days: int
-    postgres: PostgresPlace | None
+    postgres: PostgresSchema | None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], base: Path) -> Places:
-        """The places of `vars.publish`.
+    def of(cls, settings: Mapping[str, Any], base: Path) -> Destinations:
+        """The destinations of `vars.publish`.
 
         Raises:
-            PublishingMisconfigured: an unknown setting, or a value that is none.
+            PublishingError: an unknown setting, or a value that is none.
         """
-        unknown = sorted(set(settings) - set(_SETTINGS))
+        given: dict[str, Any] = {**dict.fromkeys(_SETTINGS), **settings}
+        unknown = sorted(set(given) - set(_SETTINGS))
         if unknown:
-            raise PublishingMisconfigured(
+            raise PublishingError(
                 f"vars.publish has no setting {', '.join(unknown)}: expected {', '.join(_SETTINGS)}."
             )
-        for name in ("duckdb", "parquet", "delta"):
-            value = settings.get(name)
+        for name in _FOLDERS:
+            value = given[name]
             if value is not None and not (isinstance(value, str) and value.strip()):
-                raise PublishingMisconfigured(
-                    f"vars.publish.{name} must be a path, s3://bucket/prefix or null, found: {value!r}"
-                )
-        keep_days = settings.get("delta_keep_days")
-        if not isinstance(keep_days, int) or keep_days < 0:
-            raise PublishingMisconfigured(
-                f"vars.publish.delta_keep_days must be a whole number of days, found: {keep_days!r}"
-            )
-        return cls(
-            base,
-            settings.get("duckdb"),
-            settings.get("parquet"),
-            settings.get("delta"),
-            keep_days,
-            _postgres_place(settings.get("postgres")),
-        )
+                raise _misfit(name, value, "a path, s3://bucket/prefix or null")
+        days = given["delta_keep_days"]
+        if not isinstance(days, int) or days < 0:
+            raise _misfit("delta_keep_days", days, "a whole number of days")
+        return cls(base, **{**given, "postgres": _postgres_schema(given["postgres"])})
 
 
-def _postgres_place(settings: Any) -> PostgresPlace | None:
+def _postgres_schema(settings: Any) -> PostgresSchema | None:
     if settings is None:
         return None
     if not isinstance(settings, dict) or set(settings) - {"schema", "reader_role"}:
-        raise PublishingMisconfigured(
-            "vars.publish.postgres must be null or {schema: gold, reader_role: NAME}; the server and the credentials"
-            " are told by PGHOST, PGDATABASE, PGUSER and PGPASSWORD."
+        raise _misfit(
+            "postgres",
+            settings,
+            "null or {schema: gold, reader_role: NAME} (PGHOST, PGDATABASE, PGUSER and PGPASSWORD tell the server and"
+            " the credentials)",
         )
     for name, value in settings.items():
         # names are quoted; what PostgreSQL would cut or keeps to itself is refused
@@ -89,82 +76,84 @@ def _postgres_place(settings: Any) -> PostgresPlace | None:
             or value.startswith("pg_")
             or value in ("public", "none", "information_schema")
         ):
-            raise PublishingMisconfigured(
-                f"vars.publish.postgres.{name} must be a name of at most 63 bytes that PostgreSQL does not reserve,"
-                f" found: {value!r}"
+            raise _misfit(
+                f"postgres.{name}",
+                value,
+                "a name of at most 63 bytes that PostgreSQL does not reserve",
             )
-    return PostgresPlace(settings.get("schema") or "gold", settings.get("reader_role"))
+    return PostgresSchema(settings.get("schema") or "gold", settings.get("reader_role"))
+
+
+def _misfit(setting: str, value: Any, expected: str) -> PublishingError:
+    return PublishingError(f"vars.publish.{setting} must be {expected}, found: {value!r}")
 
 
 def publish(
-    database: Path, build: PassedBuild, places: Places, tell: Callable[[Published], None]
+    database: Path,
+    build: PassedBuild,
+    destinations: Destinations,
+    tell: Callable[[Published], None],
 ) -> None:
-    """Publish the gold of a build to every place; `tell` hears of each that is done.
+    """Publish the gold of a build to every destination; `tell` hears of each that is done.
 
-    What a place needs is checked before anything is written. A place that fails keeps what stood there, and the
+    What a destination needs is checked before anything is written. One that fails keeps what stood there, and the
     others are published all the same.
 
     Raises:
-        PublishingError: nothing was published, or, PlaceFailed, some place was not.
+        PublishingError: nothing was published, or, DestinationFailed, some destination was not.
     """
     failed = []
-    with _one_at_a_time(places.base):
-        jobs = list(_jobs(places))
+    with _one_at_a_time(destinations.base):
+        jobs = list(_jobs(destinations))
         with opened_gold(database, build) as gold:
-            for place, job in jobs:
+            for name, job in jobs:
                 try:
                     tell(job(gold))
                 except PublishingError as error:
-                    failed.append(f"{place}: {error}")
+                    failed.append(f"{name}: {error}")
                 except Exception as error:
-                    # five client libraries, each with errors of its own: all mean that this place was not written
-                    failed.append(f"{place}: {type(error).__name__}: {error}")
+                    # five client libraries, each with errors of its own: all mean that nothing was written there
+                    failed.append(f"{name}: {type(error).__name__}: {error}")
     if failed:
-        raise PlaceFailed(
+        raise DestinationFailed(
             without_secrets(
-                f"{len(failed)} of {len(jobs)} places were not published; what stood there stands, each table whole:\n"
+                f"{len(failed)} of {len(jobs)} destinations were not published; what stood there stands, each table"
+                " whole:\n"
                 + "\n".join(f"  {problem}" for problem in failed)
                 + "\nMend it and run likely-buyers publish again; what is published already costs little."
             )
         )
 
 
-_Job = Callable[[Gold], Published]
+def _jobs(destinations: Destinations) -> Iterator[tuple[str, Callable[[Gold], Published]]]:
+    """The name of each destination and what publishes there; raises PublishingError where something is missing."""
+    if destinations.duckdb is not None:
+        from likely_buyers.publishing.duckdb_file import publish_duckdb
 
-
-def _jobs(places: Places) -> Iterator[tuple[str, _Job]]:
-    at = datetime.now(UTC)
-    if places.duckdb is not None:
-        yield places.duckdb, _duckdb_job(places, at)
-    if places.parquet is not None:
+        parent, slash, name = destinations.duckdb.rpartition("/")
+        if not name or (parent.startswith("s3:") and len(PurePosixPath(parent).parts) < 2):
+            raise PublishingError(
+                "vars.publish.duckdb must name a file, such as gold.duckdb or s3://bucket/gold.duckdb, found:"
+                f" {destinations.duckdb}"
+            )
+        file_folder = folder_at(parent or slash, destinations.base)
+        yield destinations.duckdb, lambda gold: publish_duckdb(gold, file_folder, name)
+    if destinations.parquet is not None:
         from likely_buyers.publishing.parquet import publish_parquet
 
-        parquet = folder_at(places.parquet, places.base)
-        yield places.parquet, lambda gold: publish_parquet(gold, parquet, at)
-    if places.delta is not None:
+        parquet = folder_at(destinations.parquet, destinations.base)
+        yield destinations.parquet, lambda gold: publish_parquet(gold, parquet)
+    if destinations.delta is not None:
         from likely_buyers.publishing.delta import publish_delta
 
-        delta, days = folder_at(places.delta, places.base), places.delta_keep_days
-        yield places.delta, lambda gold: publish_delta(gold, delta, days, at)
-    if places.postgres is not None:
-        import os
-
-        connection_options(os.environ)
-        postgres = places.postgres
-        yield "PostgreSQL", lambda gold: publish_postgres(gold, postgres, at)
-
-
-def _duckdb_job(places: Places, at: datetime) -> _Job:
-    from likely_buyers.publishing.duckdb_file import publish_duckdb
-
-    place = places.duckdb or ""
-    parent, _, name = place.rpartition("/")
-    if not name or (place.startswith("s3:") and len(PurePosixPath(place).parts) < 3):
-        raise PublishingMisconfigured(
-            f"vars.publish.duckdb must name a file, such as gold.duckdb or s3://bucket/gold.duckdb, found: {place}"
+        delta = folder_at(destinations.delta, destinations.base)
+        yield (
+            destinations.delta,
+            lambda gold: publish_delta(gold, delta, destinations.delta_keep_days),
         )
-    folder: Folder = folder_at(parent or ("/" if place.startswith("/") else "."), places.base)
-    return lambda gold: publish_duckdb(gold, folder, name, at)
+    if destinations.postgres is not None:
+        schema, options = destinations.postgres, connection_options()
+        yield "PostgreSQL", lambda gold: publish_postgres(gold, schema, options)
 
 
 @contextmanager
