@@ -115,6 +115,9 @@ class _Fetched(io.RawIOBase):
     def __init__(self, reader: Any):
         self._reader = reader
 
+    def readable(self) -> bool:
+        return True
+
     def seekable(self) -> bool:
         return True
 

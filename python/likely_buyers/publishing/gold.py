@@ -34,11 +34,6 @@ class Served:
     model_version: int
     published_at: datetime
 
-    @property
-    def partition(self) -> tuple[Any, ...]:
-        """The values of PARTITION."""
-        return self.model_name, self.model_version, self.as_of_date
-
 
 @dataclass(frozen=True)
 class Rows:
@@ -110,8 +105,10 @@ class Gold:
             parts.append(Part(tuple(partition), count, digest))
         return parts
 
-    def batches(self, rows: Rows, part: Part, *, without: tuple[str, ...] = ()) -> Any:
-        """A stream (RecordBatchReader) of a part of the rows, in their order, without some of the columns.
+    def batches(
+        self, rows: Rows, part: Part, *, without: tuple[str, ...] = ()
+    ) -> pa.RecordBatchReader:
+        """A stream of a part of the rows, in their order, without some of the columns.
 
         It has a cursor of its own: another query on the same one would end it.
         """

@@ -31,14 +31,11 @@ def publish_parquet(gold: Gold, folder: Folder) -> Published:
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTable:
     rows = gold.rows(table, with_features=table.name == "predictions")
     parts = gold.parts(rows, by_partition=rows.are_partitioned)
-    today = gold.served.partition
-    if (
-        rows.are_partitioned
-        and not table.is_log
-        and today not in [part.partition for part in parts]
-    ):
+    if rows.are_partitioned and not table.is_log and not parts:
         # a list on which nobody is today has no rows, and replaces what stands there all the same
-        parts.append(Part(today, rows=0, digest=0))
+        served = gold.served
+        today = served.model_name, served.model_version, served.as_of_date
+        parts = [Part(today, rows=0, digest=0)]
     written = 0
     for part in parts:
         name = _file_name(table, part)

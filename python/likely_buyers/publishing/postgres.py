@@ -88,11 +88,16 @@ def publish_postgres(gold: Gold, schema: PostgresSchema, options: Mapping[str, s
     was_there = False
     while True:
         try:
-            with _connected(options) as connection:
+            with psycopg.connect("", **dict(options)) as connection:  # type: ignore[arg-type]
                 was_there = True
                 published = _Transaction(connection, gold, schema).publish()
             break
         except psycopg.OperationalError as error:
+            if "no password supplied" in str(error) and not os.environ.get("PGPASSWORD"):
+                raise PublishingError(
+                    "PostgreSQL asks for a password, and the environment variable PGPASSWORD is not set (nor"
+                    " PGPASSFILE). Set one."
+                ) from error
             seconds = next(waits, None)
             # who never answered is misnamed or down: that is said at once
             if not was_there or seconds is None:
@@ -101,22 +106,6 @@ def publish_postgres(gold: Gold, schema: PostgresSchema, options: Mapping[str, s
             time.sleep(seconds)
     _vacuum(options, schema, [table.name for table in published.tables if table.written])
     return published
-
-
-def _connected(options: Mapping[str, str]) -> psycopg.Connection[tuple[Any, ...]]:
-    try:
-        connection = psycopg.connect("", **dict(options))  # type: ignore[arg-type]
-    except psycopg.OperationalError as error:
-        if "no password supplied" in str(error) and not os.environ.get("PGPASSWORD"):
-            raise PublishingError(
-                "PostgreSQL asks for a password, and the environment variable PGPASSWORD is not set (nor PGPASSFILE)."
-                " Set one."
-            ) from error
-        raise
-    connection.execute("set timezone to 'UTC'")
-    connection.execute("set lock_timeout to '60s'")
-    connection.commit()
-    return connection
 
 
 class _Transaction:
@@ -132,6 +121,7 @@ class _Transaction:
 
     def publish(self) -> Published:
         with self._connection.transaction():
+            self._run("set local lock_timeout to '60s'")
             self._run("select pg_advisory_xact_lock(%s)", values=[_LOCK])
             self._make_schema()
             tables = tuple(map(self._publish_table, self._gold.build.tables))
