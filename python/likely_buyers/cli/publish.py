@@ -8,7 +8,6 @@ from rich.console import Console
 
 from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import (
-    Destinations,
     Published,
     PublishingError,
     publish,
@@ -24,15 +23,13 @@ def publish_gold(project: Project) -> None:
     """
     # the artifacts first: they cost nothing, and what they refuse needs no dbt
     build = read_build(project.target_path())
-    destinations = Destinations.of(
-        project.publishing_places(), project.settings().state / "published"
-    )
+    settings, base = project.publishing_places(), project.settings().state / "published"
     engine, _, database = project.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
     if engine != "duckdb":
         raise PublishingError(
             f"gold is published from DuckDB, and the target is {engine}. Choose another: --target"
         )
-    publish(project.project_dir / Path(database.strip()), build, destinations, _tell)
+    publish(project.project_dir / Path(database.strip()), build, settings, base, _tell)
 
 
 def _tell(published: Published) -> None:

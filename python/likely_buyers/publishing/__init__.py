@@ -3,11 +3,10 @@
 from likely_buyers.publishing.build import GoldTable, PassedBuild, read_build
 from likely_buyers.publishing.errors import DestinationFailed, PublishingError
 from likely_buyers.publishing.manifests import Published, PublishedTable
-from likely_buyers.publishing.publish import Destinations, publish
+from likely_buyers.publishing.publish import publish
 
 __all__ = [
     "DestinationFailed",
-    "Destinations",
     "GoldTable",
     "PassedBuild",
     "Published",

@@ -16,7 +16,7 @@ from likely_buyers.publishing.manifests import Published, PublishedTable, leave_
 _FILE_BYTES = 128 * 1024 * 1024
 
 
-def publish_delta(gold: Gold, folder: Folder, keep_days: int) -> Published:
+def publish_delta(folder: Folder, keep_days: int, gold: Gold) -> Published:
     """Commit what differs from what stands there, then the manifest with the version of each table.
 
     Rows are written in the order of user_id: a z-order of one column is that order, without a second pass and a

@@ -17,7 +17,7 @@ _READ_ONLY = 0o444
 _BLOCK_ROWS = 16_384
 
 
-def publish_duckdb(gold: Gold, folder: Folder, name: str) -> Published:
+def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
     """Write all of gold as `gold.<table>` with the comments of the dbt docs, and `gold.publication`, the manifest."""
     # DuckDB names an open file after itself: in gold.duckdb a schema gold would make gold.<table> ambiguous
     schema = f"{_ATTACHED}.{'main' if Path(name).stem == 'gold' else 'gold'}"

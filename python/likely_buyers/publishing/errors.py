@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from likely_buyers.errors import LikelyBuyersError
 
@@ -17,6 +18,13 @@ class PublishingError(LikelyBuyersError):
 
 class DestinationFailed(PublishingError):
     """A destination could not be written; what stood there stands."""
+
+
+def unfit(setting: str, found: Any, expected: str) -> PublishingError:
+    """The error of a setting of `vars.publish` that cannot be meant."""
+    return PublishingError(
+        without_secrets(f"vars.publish.{setting} must be {expected}, found: {found!r}")
+    )
 
 
 def without_secrets(text: str) -> str:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from likely_buyers.publishing.errors import PublishingError
+from likely_buyers.publishing.errors import PublishingError, unfit
 
 _UNFINISHED = ".publishing"
 _RETRIES = 10
@@ -131,20 +131,29 @@ class _Fetched(io.RawIOBase):
         return bytes(self._reader.read(None if size < 0 else size))
 
 
-def folder_at(address: str, base: Path) -> Folder:
-    """The folder that `vars.publish` names: `s3://bucket/prefix`, or a path, relative to `base`.
+def folder_at(setting: str, address: Any, base: Path) -> Folder:
+    """The folder that a setting of `vars.publish` names: `s3://bucket/prefix`, or a path, relative to `base`.
 
     Raises:
-        PublishingError: as S3Folder; or the address has another scheme.
+        PublishingError: it names none, or as S3Folder.
     """
-    if address.startswith("s3://"):
+    if isinstance(address, str) and address.startswith("s3://"):
         return S3Folder(address, base)
-    if "://" in address:
-        raise PublishingError(
-            f"vars.publish names a destination {address.split('://', 1)[0]}://…: expected a local path or"
-            " s3://bucket/prefix."
-        )
+    if not isinstance(address, str) or not address.strip() or "://" in address:
+        raise unfit(setting, address, "a path, s3://bucket/prefix or null")
     return Folder(base / address)
+
+
+def file_at(setting: str, address: Any, base: Path) -> tuple[Folder, str]:
+    """As `folder_at`, of a file: its folder and its name."""
+    parent, slash, name = address.rpartition("/") if isinstance(address, str) else ("", "", "")
+    if not name.strip() or parent == "s3:/":
+        raise unfit(
+            setting,
+            address,
+            "null or a file, such as gold.duckdb or s3://bucket/gold.duckdb",
+        )
+    return folder_at(setting, parent or slash or ".", base), name
 
 
 def _check_s3(url: str) -> None:

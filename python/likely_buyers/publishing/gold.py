@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from likely_buyers.database import limits, opened
 from likely_buyers.publishing.build import GoldTable, PassedBuild

@@ -17,7 +17,7 @@ from likely_buyers.publishing.manifests import Published, PublishedTable, leave_
 _DIGEST = "likely_buyers.digest"
 
 
-def publish_parquet(gold: Gold, folder: Folder) -> Published:
+def publish_parquet(folder: Folder, gold: Gold) -> Published:
     """Write what differs from what stands there, each file at once, then the manifest.
 
     A table of users by model version and day is partitioned by them, hive style, one file a partition: earlier

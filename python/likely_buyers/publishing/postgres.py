@@ -16,7 +16,7 @@ from psycopg import sql
 
 from likely_buyers.libpq import absent_variable, tls_options
 from likely_buyers.publishing.build import GoldTable
-from likely_buyers.publishing.errors import PublishingError
+from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.gold import PARTITION, Gold, Part, Rows
 from likely_buyers.publishing.manifests import Published, PublishedTable, publication
 from likely_buyers.terminal import say
@@ -54,6 +54,27 @@ class PostgresSchema:
     name: str
     reader_role: str | None
 
+    @classmethod
+    def of(cls, settings: Any) -> PostgresSchema:
+        """The schema of `vars.publish.postgres`; raises PublishingError if it names none."""
+        if not isinstance(settings, dict) or set(settings) - {"schema", "reader_role"}:
+            expected = (
+                "null or {schema: gold, reader_role: NAME} (PGHOST, PGDATABASE, PGUSER and PGPASSWORD tell the server"
+                " and the credentials)"
+            )
+            raise unfit("postgres", settings, expected)
+        for name, value in settings.items():
+            # names are quoted; what PostgreSQL would cut or keeps to itself is refused
+            if value is not None and (
+                not isinstance(value, str)
+                or not 0 < len(value.encode()) < 64
+                or value.startswith("pg_")
+                or value in ("public", "none", "information_schema")
+            ):
+                expected = "a name of at most 63 bytes that PostgreSQL does not reserve"
+                raise unfit(f"postgres.{name}", value, expected)
+        return cls(settings.get("schema") or "gold", settings.get("reader_role"))
+
 
 def connection_options(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """What is added to libpq's own variables: TLS with a checked certificate, unless told otherwise.
@@ -73,7 +94,7 @@ def connection_options(environment: Mapping[str, str] = os.environ) -> dict[str,
     return options | tls_options(environment)
 
 
-def publish_postgres(gold: Gold, schema: PostgresSchema, options: Mapping[str, str]) -> Published:
+def publish_postgres(schema: PostgresSchema, options: Mapping[str, str], gold: Gold) -> Published:
     """Replace what differs from what stands there, all in one transaction; it is tried again when the server goes away.
 
     Rows are deleted and written anew instead of tables being swapped: a swap waits for the longest query that reads the

@@ -25,7 +25,7 @@ import pyarrow.fs
 import pytest
 from deltalake import DeltaTable
 
-from likely_buyers.publishing import Destinations, PassedBuild, publish, read_build
+from likely_buyers.publishing import PassedBuild, publish, read_build
 
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted
@@ -102,12 +102,9 @@ class Shop:
         artifacts(self.target, f"build-{run}")
         return read_build(self.target)
 
-    def destinations(self, **settings: Any) -> Destinations:
-        return Destinations.of({**SETTINGS, **settings}, self.published)
-
     def publish(self, build: PassedBuild, **settings: Any) -> list[Any]:
         told: list[Any] = []
-        publish(self.database, build, self.destinations(**settings), told.append)
+        publish(self.database, build, {**SETTINGS, **settings}, self.published, told.append)
         return told
 
 
