@@ -8,9 +8,10 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
+from likely_buyers.database import literal, quoted
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import BATCH_ROWS, PARTITION, Gold, Part, Rows, literal, quoted
+from likely_buyers.publishing.gold import BATCH_ROWS, PARTITION, Gold, Part, Rows
 from likely_buyers.publishing.manifests import Published, PublishedTable, leave_manifest
 
 _FILE_BYTES = 128 * 1024 * 1024
@@ -24,8 +25,7 @@ def publish_delta(folder: Folder, keep_days: int, gold: Gold) -> Published:
     publish commits nothing. Versions older than `keep_days` are removed.
     """
     tables = tuple(_publish_table(gold, folder, table, keep_days) for table in gold.build.tables)
-    leave_manifest(gold, folder, tables)
-    return Published(folder.url, gold.served, tables)
+    return leave_manifest(gold, folder, tables)
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int) -> PublishedTable:

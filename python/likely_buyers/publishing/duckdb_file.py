@@ -6,9 +6,10 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.database import literal, quoted
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import Gold, literal, quoted
+from likely_buyers.publishing.gold import Gold
 from likely_buyers.publishing.manifests import Published, PublishedTable, publication
 
 _ATTACHED = "published"

@@ -157,7 +157,8 @@ def file_at(setting: str, address: Any, base: Path) -> tuple[Folder, str]:
 
 
 def _check_s3(url: str) -> None:
-    if url.startswith("s3:///") or "@" in url:
+    bucket = url.removeprefix("s3://").partition("/")[0]
+    if not bucket or "@" in url:
         raise PublishingError(
             "vars.publish names an s3:// destination that is no s3://bucket/prefix. Credentials do not belong there:"
             " set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.database import limits, opened
+from likely_buyers.database import limits, literal, opened, quoted
 from likely_buyers.publishing.build import GoldTable, PassedBuild
 from likely_buyers.publishing.errors import PublishingError
 
@@ -173,13 +173,3 @@ def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: Passed
         raise PublishingError(f"gold.predictions in {database} {found}. {remedy}")
     run_id, day, name, version = served[0]
     return Served(run_id, build.invocation_id, day, name, version, datetime.now(UTC))
-
-
-def quoted(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"

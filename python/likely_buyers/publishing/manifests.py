@@ -53,7 +53,7 @@ def publication(gold: Gold, tables: Sequence[PublishedTable]) -> GoldTable:
     )
 
 
-def leave_manifest(gold: Gold, folder: Folder, tables: Sequence[PublishedTable]) -> None:
+def leave_manifest(gold: Gold, folder: Folder, tables: tuple[PublishedTable, ...]) -> Published:
     """The manifest of a folder: MANIFEST_FILE, written when the tables stand."""
     manifest = {
         **asdict(gold.served),
@@ -69,3 +69,4 @@ def leave_manifest(gold: Gold, folder: Folder, tables: Sequence[PublishedTable])
         path.write_text(text, "utf-8")
 
     folder.replace(MANIFEST_FILE, write)
+    return Published(folder.url, gold.served, tables)

@@ -24,8 +24,7 @@ def publish_parquet(folder: Folder, gold: Gold) -> Published:
     partitions stay, one that is published again is replaced. Predictions carry the features they were made from.
     """
     tables = tuple(_publish_table(gold, folder, table) for table in gold.build.tables)
-    leave_manifest(gold, folder, tables)
-    return Published(folder.url, gold.served, tables)
+    return leave_manifest(gold, folder, tables)
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTable:

@@ -62,7 +62,12 @@ class PostgresSchema:
                 "null or {schema: gold, reader_role: NAME} (PGHOST, PGDATABASE, PGUSER and PGPASSWORD tell the server"
                 " and the credentials)"
             )
-            raise unfit("postgres", settings, expected)
+            # whoever writes a password there does not want to read it
+            raise unfit(
+                "postgres",
+                list(settings) if isinstance(settings, dict) else type(settings).__name__,
+                expected,
+            )
         for name, value in settings.items():
             # names are quoted; what PostgreSQL would cut or keeps to itself is refused
             if value is not None and (

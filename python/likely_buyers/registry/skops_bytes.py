@@ -94,7 +94,8 @@ def estimator_from_bytes(model_file: bytes, where: str) -> Any:
     except UntrustedTypesFoundException as error:
         raise UnsafeModel(
             f"{where} holds types that likely_buyers does not trust ({error}). It was not loaded. Train a new version;"
-            " if the type is one of this project's own, add it to likely_buyers.registry.skops_bytes.TRUSTED_TYPES."
+            " if the type is one of this project's own, add it to TRUSTED_TYPES in"
+            " likely_buyers/registry/skops_bytes.py."
         ) from error
     except Exception as error:
         # a file that is none makes zipfile, json, skops and the estimators themselves raise anything

@@ -460,7 +460,9 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         ({"duckdb": "s3://bucket"}, "or a file, such as"),
         ({"duckdb": 3}, "or a file, such as"),
         ({"parquet": "s3://key:secret@bucket/x"}, "Credentials do not belong there"),
+        ({"delta": "gs://key:secret@bucket/x"}, "gs://bucket/x"),
         ({"postgres": {"host": "db"}}, "PGHOST"),
+        ({"postgres": {"password": "secret"}}, "PGPASSWORD"),
         ({"postgres": {"reader_role": "public"}}, "reader_role"),
         ({"postgres": {"schema": "x" * 64}}, "63 bytes"),
     ],
@@ -471,8 +473,9 @@ def test_a_destination_that_cannot_be_is_refused_before_anything_is_written(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     build = shop.build(1)
-    with pytest.raises(PublishingError, match=said):
+    with pytest.raises(PublishingError, match=said) as refused:
         shop.publish(build, **settings)
+    assert "secret" not in str(refused.value)
     assert not shop.published.exists() or list(shop.published.iterdir()) == [
         shop.published / ".lock"
     ]
