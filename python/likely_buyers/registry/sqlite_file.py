@@ -45,7 +45,11 @@ class SqliteFile:
 
             # all of one moment
             connection.execute("begin")
-            if not self._is_known(connection):
+            tables = {row[0] for row in connection.execute("select name from sqlite_master")}
+            if "alembic_version" not in tables:
+                return None
+            revisions = connection.execute("select version_num from alembic_version").fetchall()
+            if not revisions or not {revision for (revision,) in revisions} <= KNOWN_LAYOUTS:
                 return None
             tags: dict[int, dict[str, str]] = {}
             for version, key, value in of_model("version, key, value", "model_version_tags"):
@@ -85,14 +89,6 @@ class SqliteFile:
                 f"{file_name} of version {stored.version} is missing: expected it in {path.parent}. Restore the folder"
                 f" {self.artifacts} from a backup, or promote another version: likely-buyers models."
             ) from error
-
-    @staticmethod
-    def _is_known(connection: sqlite3.Connection) -> bool:
-        with contextlib.suppress(sqlite3.OperationalError):
-            revisions = connection.execute("select version_num from alembic_version").fetchall()
-            return bool(revisions) and {revision for (revision,) in revisions} <= KNOWN_LAYOUTS
-        # a file without that table
-        return False
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

@@ -532,12 +532,16 @@ def test_a_locked_registry_says_so(registry: Registry) -> None:
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("begin exclusive")
     try:
-        with pytest.raises(room.RegistryUnreachable, match="held by another process"):
+        with pytest.raises(
+            room.RegistryUnreachable, match=r"held by another process, waited 0\.2 s"
+        ):
             registry.champion()
         other.execute("rollback")
         other.execute("begin immediate")
         assert registry.load().version == 1
-        with pytest.raises(room.RegistryUnreachable, match="held by another process"):
+        with pytest.raises(
+            room.RegistryUnreachable, match=r"held by another process, waited 0\.2 s"
+        ):
             promote(registry, 2, hours=1)
     finally:
         other.close()
