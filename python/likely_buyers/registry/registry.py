@@ -32,7 +32,7 @@ from likely_buyers.registry.records import (
 )
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.sqlite_file import SqliteFile
-from likely_buyers.settings import REGISTRY, STATE, Settings
+from likely_buyers.settings import STATE, Settings
 
 MODEL_NAME = "likely_buyers"
 # What MLflow takes as a name in its search language and in artifact paths alike.
@@ -59,17 +59,17 @@ class Registry:
         uri = tracking_uri or f"sqlite:///{state_folder.resolve() / 'registry.db'}"
         self._file: SqliteFile | None = None
         artifacts: Path | None = None
-        if uri.startswith("sqlite:///"):
-            if {"?", "%"} & set(uri):
-                # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
-                raise RegistryError(
-                    f"The model registry cannot be kept at {uri}: expected a path without '?' and '%'. Point {STATE} at"
-                    f" another folder, or {REGISTRY} at another file."
-                )
+        if uri.startswith("sqlite:///") and not {"?", "%"} & set(uri):
             # Absolute, so that a change of directory later does not split the registry in two.
             self._file = SqliteFile(Path(uri.removeprefix("sqlite:///")).resolve())
             uri = f"sqlite:///{self._file.path}"
             artifacts = self._file.artifacts
+        elif not tracking_uri:
+            # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
+            raise RegistryError(
+                f"The model registry cannot be kept at {uri}: expected a state folder without '?' and '%' in its path."
+                f" Point {STATE} at another."
+            )
         elif "://" in uri and not uri.startswith(("http", "file", "databricks")):
             # Another database: it has no place for files of its own.
             artifacts = state_folder.resolve() / "artifacts"

@@ -198,9 +198,7 @@ def test_fifty_readers_through_a_hundred_publishes(
         for name, value in postgres.environment().items():
             monkeypatch.setenv(name, value)
         shop.publish(shop.build(0), postgres={})
-        script = (
-            f"import sys, published_gold as p; p.poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
-        )
+        script = f"import sys; from support.published_gold import poll; poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
         readers = [
             python(script, str(shop.published), postgres.address())
             for _ in range(READING_PROCESSES)
