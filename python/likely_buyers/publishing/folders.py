@@ -33,8 +33,7 @@ class Folder:
     def __init__(self, path: Path):
         """`path` need not exist yet."""
         self.url = str(path)
-        # a fixed name: what a killed publish left is overwritten by the next. No reader takes it for a table
-        self._unfinished = path / _UNFINISHED
+        self._scratch = path
 
     def address(self, name: str) -> str:
         """Path or address of a file or folder in it; names are relative, with `/`."""
@@ -42,30 +41,27 @@ class Folder:
 
     def replace(self, name: str, write: Callable[[Path], None]) -> None:
         """Let `write` make a file at the path it is given, and put it in the place of the named one at once."""
-        self._unfinished.parent.mkdir(parents=True, exist_ok=True)
-        self._remove_unfinished()
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        # a fixed name: what a killed publish left is overwritten by the next. No reader takes it for a table
+        unfinished = self._scratch / f".{Path(name).name}{_UNFINISHED}"
+        _remove(unfinished)
         try:
-            write(self._unfinished)
-            self._put(name)
+            write(unfinished)
+            self._put(unfinished, name)
         finally:
-            self._remove_unfinished()
+            _remove(unfinished)
 
     def opened(self, name: str) -> io.IOBase | None:
         """The named file for reading, None when there is none."""
         path = Path(self.address(name))
         return path.open("rb") if path.exists() else None
 
-    def _put(self, name: str) -> None:
+    def _put(self, unfinished: Path, name: str) -> None:
         path = Path(self.address(name))
         path.parent.mkdir(parents=True, exist_ok=True)
-        _to_disk(self._unfinished)
-        self._unfinished.replace(path)
+        _to_disk(unfinished)
+        unfinished.replace(path)
         _to_disk(path.parent)
-
-    def _remove_unfinished(self) -> None:
-        # with what its writer put beside it, such as a log of DuckDB
-        for path in self._unfinished.parent.glob(f"{_UNFINISHED}*"):
-            path.unlink()
 
 
 class S3Folder(Folder):
@@ -103,10 +99,10 @@ class S3Folder(Folder):
         except FileNotFoundError:
             return None
 
-    def _put(self, name: str) -> None:
+    def _put(self, unfinished: Path, name: str) -> None:
         import obstore
 
-        obstore.put(self._store, name, self._unfinished)
+        obstore.put(self._store, name, unfinished)
 
 
 class _Fetched(io.RawIOBase):
@@ -183,6 +179,12 @@ def _check_s3(url: str) -> None:
 
 def _http_is_allowed() -> bool:
     return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
+
+
+def _remove(unfinished: Path) -> None:
+    """Remove an unfinished file, and what its writer put beside it, such as a log of DuckDB."""
+    for path in unfinished.parent.glob(f"{unfinished.name}*"):
+        path.unlink()
 
 
 def _to_disk(path: Path) -> None:
