@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from likely_buyers.database import connect
-from likely_buyers.publishing import GoldTable, PassedBuild, Places, publish
+from likely_buyers.publishing import GoldTable, PassedBuild, publish
 
 FIRST_DAY = date(2020, 1, 1)
 VERSIONS = (1, 2)
@@ -72,9 +72,11 @@ def benchmark(users: int, state: Path) -> None:
         publish(
             state / "likely_buyers.duckdb",
             build,
-            Places.of(settings | {"delta_keep_days": 30}, state / "published"),
-            lambda place: console.print(
-                f"  {time.perf_counter() - started:5.1f} s, {place.place}", highlight=False
+            settings | {"delta_keep_days": 30},
+            state / "published",
+            lambda published: console.print(
+                f"  {time.perf_counter() - started:5.1f} s, {published.destination}",
+                highlight=False,
             ),
         )
         make_unordered(state)

@@ -18,6 +18,16 @@ class DatabaseInUse(LikelyBuyersError):
     """Another process holds the database; the message says which one and what to do."""
 
 
+def quoted(name: str) -> str:
+    """A name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def opened_when_free(
     database: Path, attempts: int, *, read_only: bool = False, config: dict[str, Any]
 ) -> duckdb.DuckDBPyConnection:
@@ -57,11 +67,11 @@ def _finish_log(database: Path) -> bool:
     log = database.with_name(database.name + ".wal")
     if not log.exists():
         return False
-    path, name = str(database).replace("'", "''"), database.stem.replace('"', '""')
+    name = quoted(database.stem)
     with duckdb.connect() as connection:
         # under the name that the log knows
-        connection.execute(f"attach '{path}' as \"{name}\"")
-        connection.execute(f'checkpoint "{name}"')
+        connection.execute(f"attach {literal(str(database))} as {name}")
+        connection.execute(f"checkpoint {name}")
     return not log.exists()
 
 

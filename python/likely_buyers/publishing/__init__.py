@@ -1,27 +1,17 @@
 """Publishing: gold of a build that passed, to where people and BI tools read it. No reader waits or sees half of it."""
 
 from likely_buyers.publishing.build import GoldTable, PassedBuild, read_build
-from likely_buyers.publishing.errors import (
-    MissingCredentials,
-    NotPublishable,
-    PlaceFailed,
-    PublishingError,
-    PublishingMisconfigured,
-)
-from likely_buyers.publishing.publish import Places, publish
-from likely_buyers.publishing.receipts import Published, PublishedTable
+from likely_buyers.publishing.errors import DestinationFailed, PublishingError
+from likely_buyers.publishing.manifests import Published, PublishedTable
+from likely_buyers.publishing.publish import publish
 
 __all__ = [
+    "DestinationFailed",
     "GoldTable",
-    "MissingCredentials",
-    "NotPublishable",
     "PassedBuild",
-    "PlaceFailed",
-    "Places",
     "Published",
     "PublishedTable",
     "PublishingError",
-    "PublishingMisconfigured",
     "publish",
     "read_build",
 ]

@@ -4,36 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from likely_buyers.errors import LikelyBuyersError
 
-_SECRETS = (
-    "PGPASSWORD",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-    "AWS_ACCESS_KEY_ID",
-)
+_SECRETS = ("PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 _PASSWORD_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 class PublishingError(LikelyBuyersError):
-    """Gold cannot be published; the message says why and what to do."""
+    """Nothing was published: the build, a setting or the environment does not allow it."""
 
 
-class NotPublishable(PublishingError):
-    """The last build did not pass, was none of gold, or is not what the database holds."""
+class DestinationFailed(PublishingError):
+    """A destination could not be written; what stood there stands."""
 
 
-class PublishingMisconfigured(PublishingError):
-    """`vars.publish` names a place that cannot be."""
-
-
-class MissingCredentials(PublishingError):
-    """An environment variable that a place needs is not set."""
-
-
-class PlaceFailed(PublishingError):
-    """A place could not be written; what stood there stands."""
+def unfit(setting: str, found: Any, expected: str) -> PublishingError:
+    """The error of a setting of `vars.publish` that cannot be meant."""
+    return PublishingError(
+        without_secrets(f"vars.publish.{setting} must be {expected}, found: {found!r}")
+    )
 
 
 def without_secrets(text: str) -> str:

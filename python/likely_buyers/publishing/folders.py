@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from likely_buyers.publishing.errors import MissingCredentials, PublishingMisconfigured
+from likely_buyers.publishing.errors import PublishingError, unfit
 
 _UNFINISHED = ".publishing"
 _RETRIES = 10
@@ -23,133 +24,92 @@ _S3_CREDENTIALS = (
 )
 
 
-class LocalFolder:
+class Folder:
     """A folder of this machine."""
 
     storage_options: dict[str, str] | None = None
     """What `deltalake` is to be told beside the environment."""
 
     def __init__(self, path: Path):
-        self._path = path
-
-    def __str__(self) -> str:
-        return str(self._path)
+        """`path` need not exist yet."""
+        self.url = str(path)
+        self._scratch = path
 
     def address(self, name: str) -> str:
         """Path or address of a file or folder in it; names are relative, with `/`."""
-        return str(self._path / name)
+        return f"{self.url}/{name}"
 
     def replace(self, name: str, write: Callable[[Path], None]) -> None:
         """Let `write` make a file at the path it is given, and put it in the place of the named one at once."""
-        path = self._path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._scratch.mkdir(parents=True, exist_ok=True)
         # a fixed name: what a killed publish left is overwritten by the next. No reader takes it for a table
-        unfinished = path.with_name(f".{path.name}{_UNFINISHED}")
+        unfinished = self._scratch / f".{Path(name).name}{_UNFINISHED}"
         _remove(unfinished)
         try:
             write(unfinished)
-            _to_disk(unfinished)
-            unfinished.replace(path)
+            self._put(unfinished, name)
         finally:
             _remove(unfinished)
-        _to_disk(path.parent)
 
-    def opened(self, name: str) -> IO[bytes] | None:
+    def opened(self, name: str) -> io.IOBase | None:
         """The named file for reading, None when there is none."""
-        path = self._path / name
+        path = Path(self.address(name))
         return path.open("rb") if path.exists() else None
 
-    def remove_unfinished(self) -> None:
-        """Remove what killed publishes left, in the folder and those below it."""
-        for path in self._path.rglob(f".*{_UNFINISHED}"):
-            _remove(path)
+    def _put(self, unfinished: Path, name: str) -> None:
+        path = Path(self.address(name))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _to_disk(unfinished)
+        unfinished.replace(path)
+        _to_disk(path.parent)
 
 
-class S3Folder:
+class S3Folder(Folder):
     """A prefix of a bucket. An object appears when all of it has arrived: S3 shows no part of one."""
 
+    storage_options = {  # noqa: RUF012 (read only)
+        "max_retries": str(_RETRIES),
+        "retry_timeout": f"{_RETRY_FOR.total_seconds():.0f}s",
+    }
+
     def __init__(self, url: str, scratch: Path):
-        """`scratch` is a local folder for files on their way.
+        """Files on their way lie in the local folder `scratch`, and are sent whole.
 
         Raises:
-            MissingCredentials: the environment says not how to sign requests.
-            PublishingMisconfigured: the address is no bucket's, or would be spoken to without TLS unasked.
+            PublishingError: the address is no bucket's, would be spoken to without TLS unasked, or the environment
+            says not how to sign requests.
         """
         from obstore.store import S3Store
 
-        _check_s3(url, os.environ)
-        self._url = url.rstrip("/")
-        self._scratch = scratch
+        _check_s3(url)
+        super().__init__(scratch)
+        self.url = url.rstrip("/")
         self._store = S3Store.from_url(
-            self._url,
-            client_options={"allow_http": _http_is_allowed(os.environ)},
+            self.url,
+            client_options={"allow_http": _http_is_allowed()},
             retry_config={"max_retries": _RETRIES, "retry_timeout": _RETRY_FOR},
         )
 
-    def __str__(self) -> str:
-        return self._url
-
-    @property
-    def storage_options(self) -> dict[str, str] | None:
-        """What `deltalake` is to be told beside the environment."""
-        return {"max_retries": str(_RETRIES), "retry_timeout": f"{_RETRY_FOR.total_seconds():.0f}s"}
-
-    def address(self, name: str) -> str:
-        """As of a LocalFolder."""
-        return f"{self._url}/{name}"
-
-    def replace(self, name: str, write: Callable[[Path], None]) -> None:
-        """As of a LocalFolder; the file is made in the scratch folder and sent whole."""
-        import obstore
-
-        unfinished = self._scratch / f".upload{_UNFINISHED}"
-        unfinished.parent.mkdir(parents=True, exist_ok=True)
-        _remove(unfinished)
-        try:
-            write(unfinished)
-            obstore.put(self._store, name, unfinished)
-        finally:
-            _remove(unfinished)
-
-    def remove_unfinished(self) -> None:
-        """Nothing to do: it shows no object that is not whole."""
-
-    def opened(self, name: str) -> IO[bytes] | None:
-        """As of a LocalFolder; what is read is fetched."""
+    def opened(self, name: str) -> io.IOBase | None:
+        """As of a Folder; what is read is fetched."""
         import obstore
 
         try:
-            return cast(IO[bytes], _Readable(obstore.open_reader(self._store, name)))
+            return _Fetched(obstore.open_reader(self._store, name))
         except FileNotFoundError:
             return None
 
+    def _put(self, unfinished: Path, name: str) -> None:
+        import obstore
 
-Folder = LocalFolder | S3Folder
-"""A folder to publish into."""
+        obstore.put(self._store, name, unfinished)
 
 
-class _Readable:
+class _Fetched(io.RawIOBase):
     """An object of S3 as Python's files are read; parts of it are fetched as they are asked for."""
-
-    closed = False
 
     def __init__(self, reader: Any):
         self._reader = reader
-
-    def __enter__(self) -> _Readable:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def read(self, size: int | None = None) -> bytes:
-        return bytes(self._reader.read(None if size is None or size < 0 else size))
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return int(self._reader.seek(offset, whence))
-
-    def tell(self) -> int:
-        return int(self._reader.tell())
 
     def readable(self) -> bool:
         return True
@@ -157,56 +117,68 @@ class _Readable:
     def seekable(self) -> bool:
         return True
 
-    def writable(self) -> bool:
-        return False
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return int(self._reader.seek(offset, whence))
 
-    def close(self) -> None:
-        self._reader.close()
+    def tell(self) -> int:
+        return int(self._reader.tell())
+
+    def read(self, size: int = -1) -> bytes:
+        return bytes(self._reader.read(None if size < 0 else size))
 
 
-def folder_at(place: str, base: Path) -> Folder:
-    """The folder a place of `vars.publish` names: `s3://bucket/prefix`, or a path, relative to `base`.
+def folder_at(setting: str, address: Any, base: Path) -> Folder:
+    """The folder that a setting of `vars.publish` names: `s3://bucket/prefix`, or a path, relative to `base`.
 
     Raises:
-        MissingCredentials, PublishingMisconfigured: as S3Folder; or the address has another scheme.
+        PublishingError: it names none, or as S3Folder.
     """
-    if place.startswith("s3://"):
-        return S3Folder(place, base)
-    if "://" in place:
-        scheme = place.split("://", 1)[0]
-        raise PublishingMisconfigured(
-            f"vars.publish names a place {scheme}://…: expected a local path or s3://bucket/prefix."
+    if isinstance(address, str) and address.startswith("s3://"):
+        return S3Folder(address, base)
+    if not isinstance(address, str) or not address.strip() or "://" in address:
+        raise unfit(setting, address, "a path, s3://bucket/prefix or null")
+    return Folder(base / address)
+
+
+def file_at(setting: str, address: Any, base: Path) -> tuple[Folder, str]:
+    """As `folder_at`, of a file: its folder and its name."""
+    parent, slash, name = address.rpartition("/") if isinstance(address, str) else ("", "", "")
+    if not name.strip() or parent == "s3:/":
+        raise unfit(
+            setting,
+            address,
+            "null or a file, such as gold.duckdb or s3://bucket/gold.duckdb",
         )
-    return LocalFolder(base / place)
+    return folder_at(setting, parent or slash or ".", base), name
 
 
-def _check_s3(url: str, environment: Mapping[str, str]) -> None:
-    bucket = url.removeprefix("s3://").split("/", 1)[0]
+def _check_s3(url: str) -> None:
+    bucket = url.removeprefix("s3://").partition("/")[0]
     if not bucket or "@" in url:
-        raise PublishingMisconfigured(
-            "vars.publish names an s3:// place that is no s3://bucket/prefix. Credentials do not belong there:"
+        raise PublishingError(
+            "vars.publish names an s3:// destination that is no s3://bucket/prefix. Credentials do not belong there:"
             " set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
         )
-    if not any(environment.get(name) for name in _S3_CREDENTIALS):
-        raise MissingCredentials(
+    if not any(os.environ.get(name) for name in _S3_CREDENTIALS):
+        raise PublishingError(
             f"no credentials for {url}: the environment variable AWS_ACCESS_KEY_ID is not set (nor one of"
             f" {', '.join(_S3_CREDENTIALS[1:])}). Set it, with AWS_SECRET_ACCESS_KEY and AWS_REGION."
         )
-    if environment.get("AWS_ACCESS_KEY_ID") and not environment.get("AWS_SECRET_ACCESS_KEY"):
-        raise MissingCredentials(
+    if os.environ.get("AWS_ACCESS_KEY_ID") and not os.environ.get("AWS_SECRET_ACCESS_KEY"):
+        raise PublishingError(
             f"no credentials for {url}: AWS_ACCESS_KEY_ID is set and the environment variable"
             " AWS_SECRET_ACCESS_KEY is not. Set it."
         )
-    endpoint = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
-    if endpoint.startswith("http://") and not _http_is_allowed(environment):
-        raise PublishingMisconfigured(
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    if endpoint.startswith("http://") and not _http_is_allowed():
+        raise PublishingError(
             f"AWS_ENDPOINT_URL is {endpoint}, without TLS: scores and keys would travel in the open. Use https://,"
             " or set AWS_ALLOW_HTTP=true if that is meant."
         )
 
 
-def _http_is_allowed(environment: Mapping[str, str]) -> bool:
-    return environment.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
+def _http_is_allowed() -> bool:
+    return os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
 
 
 def _remove(unfinished: Path) -> None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.database import limits, opened
+from likely_buyers.database import limits, literal, opened, quoted
 from likely_buyers.publishing.build import GoldTable, PassedBuild
-from likely_buyers.publishing.errors import NotPublishable
+from likely_buyers.publishing.errors import PublishingError
 
 PARTITION = ("model_name", "model_version", "as_of_date")
 """What the log of serving is kept by: the version that scored, and the day it spoke from."""
@@ -25,30 +26,49 @@ BATCH_ROWS = 131_072
 
 @dataclass(frozen=True)
 class Served:
-    """Whose scores gold holds: the model version, the day they speak from, the builds that gave and checked them."""
+    """What is published: the builds that gave and checked the scores, the day and the model version, and when (UTC)."""
 
-    model_name: str
-    model_version: int
-    as_of_date: date
     run_id: str
     build_id: str
+    as_of_date: date
+    model_name: str
+    model_version: int
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that a query gives; `columns` has the name and DuckDB type of each column."""
+
+    query: str
+    columns: Mapping[str, str]
 
     @property
-    def partition(self) -> tuple[str, int, date]:
-        """The values of PARTITION."""
-        return self.model_name, self.model_version, self.as_of_date
+    def order(self) -> str:
+        """How rows are ordered: by user, so that the rows of one lie in one place."""
+        return "user_id" if "user_id" in self.columns else "all"
+
+    @property
+    def are_partitioned(self) -> bool:
+        """Whether they are of users by model version and day: kept by PARTITION where a destination keeps a log."""
+        return {"user_id", *PARTITION} <= set(self.columns)
 
 
 @dataclass(frozen=True)
 class Part:
-    """Rows of a table that are replaced together: the whole table, or those of one `partition`.
+    """Rows of a table that are replaced together: those of one `partition`, or all of them where it is empty.
 
     `digest` (63 bits) is another when a row or the table's columns are; it does not depend on the order of rows.
     """
 
-    partition: tuple[str, int, date] | None
+    partition: tuple[Any, ...]
     rows: int
     digest: int
+
+    @property
+    def name(self) -> str:
+        """What a destination keeps the digest under."""
+        return "/".join(map(str, self.partition)) or "table"
 
 
 @dataclass(frozen=True)
@@ -59,81 +79,50 @@ class Gold:
     build: PassedBuild
     served: Served
 
-    def columns(self, query: str) -> dict[str, str]:
-        """Name and DuckDB type of each column of a query."""
-        rows = self.connection.execute(f"describe {query}").fetchall()
-        return {row[0]: row[1] for row in rows}
+    def rows(self, table: GoldTable, *, with_features: bool = False) -> Rows:
+        """A table's rows; or, of a table of one row per user, beside the features of that user as of the same day."""
+        query = f"select * from {table.relation}"  # noqa: S608 (dbt quoted it)
+        if with_features:
+            query = (
+                "select gold_rows.*, features.* exclude (user_id, as_of_date)"  # noqa: S608
+                f" from {table.relation} as gold_rows left join {self.build.features} as features"
+                " on gold_rows.user_id = features.user_id and gold_rows.as_of_date = features.as_of_date"
+            )
+        described = self.connection.execute(f"describe {query}").fetchall()
+        return Rows(query, {name: kind for name, kind, *_ in described})
 
-    def select(self, table: GoldTable) -> str:
-        """A query of the table's rows."""
-        return f"select * from {table.relation}"  # noqa: S608 (dbt quoted it)
-
-    def select_with_features(self, table: GoldTable) -> str:
-        """A query of the table's rows, one per user, beside the features of that user as of the same day."""
-        features = self.build.features
-        return (
-            "select gold_rows.*, features.* exclude (user_id, as_of_date)"  # noqa: S608
-            f" from {table.relation} as gold_rows left join {features} as features"
-            " on gold_rows.user_id = features.user_id and gold_rows.as_of_date = features.as_of_date"
-        )
-
-    def whole(self, query: str) -> Part:
-        """The query's rows as one part."""
-        ((rows, total),) = self.connection.execute(
-            f"select count(*), coalesce(sum(hash({self._hashed(query)})), 0) from ({query})"  # noqa: S608
-        ).fetchall()
-        return self._part(query, None, rows, total)
-
-    def partitions(self, query: str) -> list[Part]:
-        """The query's rows by PARTITION, oldest first."""
-        names = ", ".join(PARTITION)
+    def parts(self, rows: Rows, *, by_partition: bool) -> list[Part]:
+        """The rows by PARTITION, oldest first, or as one part."""
+        keys = ", ".join(PARTITION) if by_partition else ""
+        hashed = ", ".join(map(quoted, rows.columns))
         found = self.connection.execute(
-            f"select {names}, count(*), sum(hash({self._hashed(query)})) from ({query})"  # noqa: S608
-            f" group by {names} order by as_of_date, model_name, model_version"
+            f"select {keys + ',' if keys else ''} count(*), coalesce(sum(hash({hashed})), 0) from ({rows.query})"  # noqa: S608
+            + (f" group by {keys} order by as_of_date, {keys}" if keys else "")
         ).fetchall()
-        return [
-            self._part(query, (name, version, day), rows, total)
-            for name, version, day, rows, total in found
-        ]
+        parts = []
+        for *partition, count, total in found:
+            text = repr((dict(rows.columns), partition, count, int(total)))
+            digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+            parts.append(Part(tuple(partition), count, digest))
+        return parts
 
     def batches(
-        self, query: str, part: Part | None = None, *, without: tuple[str, ...] = ()
+        self, rows: Rows, part: Part, *, without: tuple[str, ...] = ()
     ) -> pa.RecordBatchReader:
-        """A stream of a part of the query's rows, by user where there is one, without some of the columns.
+        """A stream of a part of the rows, in their order, without some of the columns.
 
         It has a cursor of its own: another query on the same one would end it.
         """
-        columns = self.columns(query)
-        chosen = ", ".join(quoted(name) for name in columns if name not in without)
-        where, values = "", []
-        if part is not None and part.partition is not None:
-            where = " where " + " and ".join(f"{name} = ?" for name in PARTITION)
-            values = list(part.partition)
-        cursor = self.connection.cursor()
-        return cursor.execute(
-            f"select {chosen} from ({query}){where} order by {self.order(columns)}",  # noqa: S608
-            values,
-        ).to_arrow_reader(BATCH_ROWS)
-
-    @staticmethod
-    def order(columns: dict[str, str]) -> str:
-        """How rows are ordered: by user, so that the rows of one lie in one place."""
-        return "user_id" if "user_id" in columns else "all"
-
-    def _hashed(self, query: str) -> str:
-        return ", ".join(quoted(name) for name in self.columns(query))
-
-    def _part(
-        self, query: str, partition: tuple[str, int, date] | None, rows: int, total: int
-    ) -> Part:
-        text = repr((self.columns(query), partition, rows, int(total)))
-        digest = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
-        return Part(partition, rows, digest)
-
-
-def is_partitioned(columns: dict[str, str]) -> bool:
-    """Whether a table is of users by model version and day: kept by PARTITION where a place keeps a log."""
-    return {"user_id", *PARTITION} <= set(columns)
+        chosen = ", ".join(quoted(name) for name in rows.columns if name not in without)
+        where = " and ".join(f"{name} = ?" for name in PARTITION) if part.partition else "true"
+        return (
+            self.connection.cursor()
+            .execute(
+                f"select {chosen} from ({rows.query}) where {where} order by {rows.order}",  # noqa: S608
+                part.partition,
+            )
+            .to_arrow_reader(BATCH_ROWS)
+        )
 
 
 @contextmanager
@@ -141,11 +130,11 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
     """The gold of a build, read only.
 
     Raises:
-        NotPublishable: there is no database, another process holds it, or it is not what the build made.
+        PublishingError: there is no database, another process holds it, or it is not what the build made.
     """
     # the first waits for who holds the file, and keeps writers out; it cannot attach a file to write, so a second reads
     with (
-        opened(database, NotPublishable, read_only=True),
+        opened(database, PublishingError, read_only=True),
         duckdb.connect(config=limits(database)) as connection,
     ):
         connection.execute("set global TimeZone = 'UTC'")
@@ -160,42 +149,27 @@ def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: Passed
         "Nothing was published. Run dbt build on it (is LIKELY_BUYERS_STATE the same?), then"
         " likely-buyers publish."
     )
-    predictions = next(
-        (table.relation for table in build.tables if table.name == "predictions"), None
-    )
+    schema = quoted(build.database)
     try:
         builds = connection.execute(
-            f"select invocation_id from {quoted(build.database)}.bronze.latest_build_of_gold"  # noqa: S608
+            f"select invocation_id from {schema}.bronze.latest_build_of_gold"  # noqa: S608
         ).fetchall()
         served = connection.execute(
-            "select model_name, model_version, as_of_date, max(run_id)"  # noqa: S608
-            f" from {predictions} group by all limit 2"
+            "select max(run_id), as_of_date, model_name, model_version"  # noqa: S608
+            f" from {schema}.gold.predictions group by all limit 2"
         ).fetchall()
     except duckdb.CatalogException as error:
-        raise NotPublishable(
+        raise PublishingError(
             f"the database {database} does not hold what the build made: {str(error).splitlines()[0]} {remedy}"
         ) from error
     if builds != [(build.invocation_id,)]:
         last = builds[0][0] if builds else "none"
-        raise NotPublishable(
+        raise PublishingError(
             f"the database {database} was last changed by build {last}, and the build that passed is"
             f" {build.invocation_id}: another one ran since, was stopped, or works on another database. {remedy}"
         )
-    if not served:
-        raise NotPublishable(f"gold.predictions in {database} is empty. {remedy}")
-    if len(served) > 1:
-        raise NotPublishable(
-            f"gold.predictions in {database} mixes the scores of several versions or days. {remedy}"
-        )
-    name, version, day, run_id = served[0]
-    return Served(name, version, day, run_id, build.invocation_id)
-
-
-def quoted(name: str) -> str:
-    """A name in SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: str) -> str:
-    """A text in SQL."""
-    return "'" + text.replace("'", "''") + "'"
+    if len(served) != 1:
+        found = "mixes the scores of several versions or days" if served else "is empty"
+        raise PublishingError(f"gold.predictions in {database} {found}. {remedy}")
+    run_id, day, name, version = served[0]
+    return Served(run_id, build.invocation_id, day, name, version, datetime.now(UTC))

@@ -1,170 +1,98 @@
-"""One publish: every place of `vars.publish`, each whole."""
+"""One publish: every destination of `vars.publish`, each whole."""
 
 from __future__ import annotations
 
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.errors import (
-    PlaceFailed,
+    DestinationFailed,
     PublishingError,
-    PublishingMisconfigured,
+    unfit,
     without_secrets,
 )
-from likely_buyers.publishing.folders import Folder, folder_at
+from likely_buyers.publishing.folders import file_at, folder_at
 from likely_buyers.publishing.gold import Gold, opened_gold
+from likely_buyers.publishing.manifests import Published
 from likely_buyers.publishing.postgres import (
-    PostgresPlace,
+    PostgresSchema,
     connection_options,
     publish_postgres,
 )
-from likely_buyers.publishing.receipts import Published
 
 _SETTINGS = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
-
-
-@dataclass(frozen=True)
-class Places:
-    """Where gold goes, as `vars.publish` says; None leaves a place out. Relative paths are relative to `base`."""
-
-    base: Path
-    duckdb: str | None
-    parquet: str | None
-    delta: str | None
-    delta_keep_days: int
-    postgres: PostgresPlace | None
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any], base: Path) -> Places:
-        """The places of `vars.publish`.
-
-        Raises:
-            PublishingMisconfigured: an unknown setting, or a value that is none.
-        """
-        unknown = sorted(set(settings) - set(_SETTINGS))
-        if unknown:
-            raise PublishingMisconfigured(
-                f"vars.publish has no setting {', '.join(unknown)}: expected {', '.join(_SETTINGS)}."
-            )
-        for name in ("duckdb", "parquet", "delta"):
-            value = settings.get(name)
-            if value is not None and not (isinstance(value, str) and value.strip()):
-                raise PublishingMisconfigured(
-                    f"vars.publish.{name} must be a path, s3://bucket/prefix or null, found: {value!r}"
-                )
-        keep_days = settings.get("delta_keep_days")
-        if not isinstance(keep_days, int) or keep_days < 0:
-            raise PublishingMisconfigured(
-                f"vars.publish.delta_keep_days must be a whole number of days, found: {keep_days!r}"
-            )
-        return cls(
-            base,
-            settings.get("duckdb"),
-            settings.get("parquet"),
-            settings.get("delta"),
-            keep_days,
-            _postgres_place(settings.get("postgres")),
-        )
-
-
-def _postgres_place(settings: Any) -> PostgresPlace | None:
-    if settings is None:
-        return None
-    if not isinstance(settings, dict) or set(settings) - {"schema", "reader_role"}:
-        raise PublishingMisconfigured(
-            "vars.publish.postgres must be null or {schema: gold, reader_role: NAME}; the server and the credentials"
-            " are told by PGHOST, PGDATABASE, PGUSER and PGPASSWORD."
-        )
-    for name, value in settings.items():
-        # names are quoted; what PostgreSQL would cut or keeps to itself is refused
-        if value is not None and (
-            not isinstance(value, str)
-            or not 0 < len(value.encode()) < 64
-            or value.startswith("pg_")
-            or value in ("public", "none", "information_schema")
-        ):
-            raise PublishingMisconfigured(
-                f"vars.publish.postgres.{name} must be a name of at most 63 bytes that PostgreSQL does not reserve,"
-                f" found: {value!r}"
-            )
-    return PostgresPlace(settings.get("schema") or "gold", settings.get("reader_role"))
+_Job = Callable[[Gold], Published]
 
 
 def publish(
-    database: Path, build: PassedBuild, places: Places, tell: Callable[[Published], None]
+    database: Path,
+    build: PassedBuild,
+    settings: Mapping[str, Any],
+    base: Path,
+    tell: Callable[[Published], None],
 ) -> None:
-    """Publish the gold of a build to every place; `tell` hears of each that is done.
+    """Publish the gold of a build to every destination; `tell` hears of each that is done.
 
-    What a place needs is checked before anything is written. A place that fails keeps what stood there, and the
+    `settings` are `vars.publish`: null leaves a destination out, and relative paths are relative to `base`.
+    What a destination needs is checked before anything is written. One that fails keeps what stood there, and the
     others are published all the same.
 
     Raises:
-        PublishingError: nothing was published, or, PlaceFailed, some place was not.
+        PublishingError: nothing was published, or, DestinationFailed, some destination was not.
     """
     failed = []
-    with _one_at_a_time(places.base):
-        jobs = list(_jobs(places))
+    with _one_at_a_time(base):
+        jobs = list(_jobs(settings, base))
         with opened_gold(database, build) as gold:
-            for place, job in jobs:
+            for name, job in jobs:
                 try:
                     tell(job(gold))
                 except PublishingError as error:
-                    failed.append(f"{place}: {error}")
+                    failed.append(f"{name}: {error}")
                 except Exception as error:
-                    # five client libraries, each with errors of its own: all mean that this place was not written
-                    failed.append(f"{place}: {type(error).__name__}: {error}")
+                    # five client libraries, each with errors of its own: all mean that nothing was written there
+                    failed.append(f"{name}: {type(error).__name__}: {error}")
     if failed:
-        raise PlaceFailed(
+        raise DestinationFailed(
             without_secrets(
-                f"{len(failed)} of {len(jobs)} places were not published; what stood there stands, each table whole:\n"
+                f"{len(failed)} of {len(jobs)} destinations were not published; what stood there stands, each table"
+                " whole:\n"
                 + "\n".join(f"  {problem}" for problem in failed)
                 + "\nMend it and run likely-buyers publish again; what is published already costs little."
             )
         )
 
 
-_Job = Callable[[Gold], Published]
+def _jobs(settings: Mapping[str, Any], base: Path) -> Iterator[tuple[str, _Job]]:
+    """The name of each destination and what publishes there; PublishingError where it cannot be or lacks something."""
+    unknown = sorted(set(settings) - set(_SETTINGS))
+    if unknown:
+        raise PublishingError(
+            f"vars.publish has no setting {', '.join(unknown)}: expected {', '.join(_SETTINGS)}."
+        )
+    duckdb, parquet, delta, keep_days, postgres = (settings.get(name) for name in _SETTINGS)
+    if duckdb is not None:
+        from likely_buyers.publishing.duckdb_file import publish_duckdb
 
-
-def _jobs(places: Places) -> Iterator[tuple[str, _Job]]:
-    at = datetime.now(UTC)
-    if places.duckdb is not None:
-        yield places.duckdb, _duckdb_job(places, at)
-    if places.parquet is not None:
+        yield duckdb, partial(publish_duckdb, *file_at("duckdb", duckdb, base))
+    if parquet is not None:
         from likely_buyers.publishing.parquet import publish_parquet
 
-        parquet = folder_at(places.parquet, places.base)
-        yield places.parquet, lambda gold: publish_parquet(gold, parquet, at)
-    if places.delta is not None:
+        yield parquet, partial(publish_parquet, folder_at("parquet", parquet, base))
+    if delta is not None:
         from likely_buyers.publishing.delta import publish_delta
 
-        delta, days = folder_at(places.delta, places.base), places.delta_keep_days
-        yield places.delta, lambda gold: publish_delta(gold, delta, days, at)
-    if places.postgres is not None:
-        import os
-
-        connection_options(os.environ)
-        postgres = places.postgres
-        yield "PostgreSQL", lambda gold: publish_postgres(gold, postgres, at)
-
-
-def _duckdb_job(places: Places, at: datetime) -> _Job:
-    from likely_buyers.publishing.duckdb_file import publish_duckdb
-
-    place = places.duckdb or ""
-    parent, _, name = place.rpartition("/")
-    if not name or (place.startswith("s3:") and len(PurePosixPath(place).parts) < 3):
-        raise PublishingMisconfigured(
-            f"vars.publish.duckdb must name a file, such as gold.duckdb or s3://bucket/gold.duckdb, found: {place}"
-        )
-    folder: Folder = folder_at(parent or ("/" if place.startswith("/") else "."), places.base)
-    return lambda gold: publish_duckdb(gold, folder, name, at)
+        if not isinstance(keep_days, int) or keep_days < 0:
+            raise unfit("delta_keep_days", keep_days, "a whole number of days")
+        yield delta, partial(publish_delta, folder_at("delta", delta, base), keep_days)
+    if postgres is not None:
+        schema = PostgresSchema.of(postgres)
+        yield "PostgreSQL", partial(publish_postgres, schema, connection_options())
 
 
 @contextmanager

@@ -1,32 +1,15 @@
 """Registry: versions of trained models, safely stored, safely loaded, and who was champion when.
 
-The registry is MLflow's, in a SQLite file of the state folder or on the server that
-MLFLOW_TRACKING_URI names. Models are skops files in a canonical form, so that a digest identifies
-them; nothing here ever unpickles. `Registry` is the door; MLflow itself is imported only when
-something is written or a server is asked.
+The registry is MLflow's, in a SQLite file of the state folder or on the server that MLFLOW_TRACKING_URI names. Models
+are skops files in a canonical form, so that a digest identifies them; nothing here ever unpickles. `Registry` is the
+door; MLflow itself is imported only when something is written or a server is asked.
 """
 
 from likely_buyers.registry.errors import (
-    AlreadyChampion,
-    ArtifactMissing,
-    ArtifactUnreadable,
-    DigestMismatch,
-    ForeignVersion,
-    InvalidRegistration,
-    LedgerDamaged,
-    LibraryMismatch,
-    NoChampion,
-    NoEarlierChampion,
-    NoVersions,
-    PromotionRefused,
+    PromotionLogDamaged,
     RegistryError,
-    RegistryLocked,
-    RegistryOutdated,
     RegistryUnreachable,
-    SignatureMismatch,
-    UnknownVersion,
     UnsafeModel,
-    UntrustedType,
 )
 from likely_buyers.registry.records import LoadedModel, ModelVersion, Promotion
 from likely_buyers.registry.registry import MODEL_NAME, Registry
@@ -34,30 +17,14 @@ from likely_buyers.registry.skops_bytes import model_bytes, model_digest
 
 __all__ = [
     "MODEL_NAME",
-    "AlreadyChampion",
-    "ArtifactMissing",
-    "ArtifactUnreadable",
-    "DigestMismatch",
-    "ForeignVersion",
-    "InvalidRegistration",
-    "LedgerDamaged",
-    "LibraryMismatch",
     "LoadedModel",
     "ModelVersion",
-    "NoChampion",
-    "NoEarlierChampion",
-    "NoVersions",
     "Promotion",
-    "PromotionRefused",
+    "PromotionLogDamaged",
     "Registry",
     "RegistryError",
-    "RegistryLocked",
-    "RegistryOutdated",
     "RegistryUnreachable",
-    "SignatureMismatch",
-    "UnknownVersion",
     "UnsafeModel",
-    "UntrustedType",
     "model_bytes",
     "model_digest",
 ]

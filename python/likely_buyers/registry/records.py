@@ -1,26 +1,22 @@
-"""What the registry hands out: versions, loaded models, promotions. No MLflow in them."""
+"""What the registry reads and hands out: versions, loaded models, promotions. No MLflow in them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal
 
-from likely_buyers.registry.errors import ForeignVersion
+from likely_buyers.registry.errors import RegistryError
+
+CHAMPION = "champion"
+"""MLflow's alias of the version that scores."""
+
+MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
+"""A version's folder among the artifacts of its run, and the files in it."""
 
 PromotionKind = Literal["promote", "rollback", "found"]
-
-TAG_DIGEST = "model_digest"
-TAG_SIGNATURE = "feature_signature"
-TAG_SKLEARN = "scikit_learn_version"
-TAG_AS_OF = "as_of"
-TAG_HORIZON = "horizon_days"
-TAG_CREATED = "registered_at"
-TAG_WINDOWS = "windows"
-TAG_PARAMETERS = "parameters"
-TAG_METRICS = "metrics"
 
 
 @dataclass(frozen=True)
@@ -35,20 +31,20 @@ class StoredVersion:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """The registered model as MLflow stores it: its aliases and tags."""
+    """The registered model as MLflow stores it: its champion, its tags, its versions, oldest first."""
 
-    aliases: Mapping[str, int]
-    tags: Mapping[str, str]
+    champion: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    versions: Sequence[StoredVersion] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class ModelVersion:
     """One trained version.
 
-    `model_digest` is the SHA-256 of its file, `feature_signature` that of its features' names and
-    types. `as_of` is the day it was trained from, `horizon_days` how far ahead it looks. `metrics`
-    are those of the out-of-time evaluation, `windows` and `parameters` what the training room wants
-    to remember, both JSON.
+    `model_digest` is the SHA-256 of its file, `feature_signature` that of its features' names and types. `as_of` is the
+    day it was trained from, `horizon_days` how far ahead it looks. `metrics` are those of the out-of-time evaluation,
+    `windows` and `parameters` what the training room wants to remember, both JSON.
     """
 
     model_name: str
@@ -71,8 +67,8 @@ class ModelVersion:
 class LoadedModel:
     """A version's estimator, checked, with what is needed to score and to sign the scores.
 
-    `feature_types` are MLflow's names, in the order of `feature_names`; columns of `predict_proba`
-    are those of the estimator's `classes_`.
+    `feature_types` are MLflow's names, in the order of `feature_names`; columns of `predict_proba` are those of the
+    estimator's `classes_`.
     """
 
     estimator: Any
@@ -87,11 +83,10 @@ class LoadedModel:
 
 @dataclass(frozen=True)
 class Promotion:
-    """One line of the ledger: `version` was champion from `at` until `until` (None: it still is).
+    """One entry of the promotion log: `version` was champion from `at` until `until` (None: it still is).
 
-    `replaces` is the champion before, if any. `kind` is 'promote', 'rollback', or 'found' for a
-    champion that another tool set past the ledger; its `at` is then the time at which it was
-    noticed.
+    `replaces` is the champion before, if any. `kind` is 'promote', 'rollback', or 'found' for a champion that another
+    tool set past the log; its `at` is then the time at which it was noticed.
     """
 
     number: int
@@ -104,59 +99,34 @@ class Promotion:
     until: datetime | None = None
 
 
-def version_tags(
-    *,
-    model_digest: str,
-    feature_signature: str,
-    scikit_learn_version: str,
-    as_of: date,
-    horizon_days: int,
-    created_at: datetime,
-    windows: Mapping[str, Any],
-    parameters: Mapping[str, Any],
-    metrics: Mapping[str, float],
-) -> dict[str, str]:
-    """The tags a version is registered with: all in one call, so that none can be missing."""
-    return {
-        TAG_DIGEST: model_digest,
-        TAG_SIGNATURE: feature_signature,
-        TAG_SKLEARN: scikit_learn_version,
-        TAG_AS_OF: as_of.isoformat(),
-        TAG_HORIZON: str(horizon_days),
-        TAG_CREATED: created_at.astimezone(UTC).isoformat(),
-        TAG_WINDOWS: json.dumps(windows, sort_keys=True),
-        TAG_PARAMETERS: json.dumps(parameters, sort_keys=True),
-        TAG_METRICS: json.dumps(metrics, sort_keys=True),
-    }
-
-
-def model_version(model_name: str, stored: StoredVersion, champion: int | None) -> ModelVersion:
-    """The version that `version_tags` described.
+def model_version(
+    model_name: str, stored: StoredVersion, champion: int | None = None
+) -> ModelVersion:
+    """The version that `Registry.register` described in its tags.
 
     Raises:
-        ForeignVersion: a tag is missing or unreadable.
+        RegistryError: a tag is missing or unreadable.
     """
     tags = stored.tags
     try:
         return ModelVersion(
             model_name=model_name,
             version=stored.version,
-            created_at=datetime.fromisoformat(tags[TAG_CREATED]),
-            as_of=date.fromisoformat(tags[TAG_AS_OF]),
-            horizon_days=int(tags[TAG_HORIZON]),
-            metrics=json.loads(tags[TAG_METRICS]),
-            windows=json.loads(tags[TAG_WINDOWS]),
-            parameters=json.loads(tags[TAG_PARAMETERS]),
-            model_digest=tags[TAG_DIGEST],
-            feature_signature=tags[TAG_SIGNATURE],
-            scikit_learn_version=tags[TAG_SKLEARN],
+            created_at=datetime.fromisoformat(tags["registered_at"]),
+            as_of=date.fromisoformat(tags["as_of"]),
+            horizon_days=int(tags["horizon_days"]),
+            metrics=json.loads(tags["metrics"]),
+            windows=json.loads(tags["windows"]),
+            parameters=json.loads(tags["parameters"]),
+            model_digest=tags["model_digest"],
+            feature_signature=tags["feature_signature"],
+            scikit_learn_version=tags["scikit_learn_version"],
             run_id=stored.run_id,
             source=stored.source,
             is_champion=stored.version == champion,
         )
     except (KeyError, ValueError) as error:
-        raise ForeignVersion(
-            f"Version {stored.version} of model {model_name!r} was not registered by "
-            f"likely_buyers, or its tags were changed since: {error!r}. Delete that version in "
-            "MLflow, or keep other models under another name."
+        raise RegistryError(
+            f"Version {stored.version} of model {model_name!r} was not registered by likely_buyers, or its tags were"
+            f" changed since: {error!r}. Delete that version in MLflow, or keep other models under another name."
         ) from error

@@ -1,7 +1,6 @@
 """The registry: register, load safely, promote, roll back.
 
-Time comes in from the caller (`at`), as does who acts (`by`): nothing here reads a clock or a user
-name.
+Time comes in from the caller (`at`), as does who acts (`by`): nothing here reads a clock or a user name.
 """
 
 from __future__ import annotations
@@ -10,35 +9,19 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
-from functools import lru_cache
+from datetime import UTC, date, datetime
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from likely_buyers.registry import ledger
-from likely_buyers.registry.errors import (
-    AlreadyChampion,
-    ArtifactUnreadable,
-    DigestMismatch,
-    InvalidRegistration,
-    LibraryMismatch,
-    NoChampion,
-    NoEarlierChampion,
-    NoVersions,
-    PromotionRefused,
-    RegistryError,
-    SignatureMismatch,
-    UnknownVersion,
-)
-from likely_buyers.registry.features import features_of_mlmodel, normalized_types, signature_digest
-from likely_buyers.registry.mlflow_store import (
+from likely_buyers.registry import promotion_log
+from likely_buyers.registry.errors import RegistryError, UnsafeModel
+from likely_buyers.registry.features import features_of_mlmodel, mlflow_types, signature_digest
+from likely_buyers.registry.mlflow_store import MlflowStore, without_password
+from likely_buyers.registry.records import (
+    CHAMPION,
     MLMODEL_FILE,
     MODEL_FILE,
-    MlflowStore,
-    without_password,
-)
-from likely_buyers.registry.records import (
     LoadedModel,
     ModelVersion,
     Promotion,
@@ -46,32 +29,22 @@ from likely_buyers.registry.records import (
     StoredModel,
     StoredVersion,
     model_version,
-    version_tags,
 )
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.sqlite_file import SqliteFile
-from likely_buyers.registry.trust import trusted_types
 from likely_buyers.settings import STATE, Settings
 
 MODEL_NAME = "likely_buyers"
-_CHAMPION = "champion"
 # What MLflow takes as a name in its search language and in artifact paths alike.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
-
-
-class _Reader(Protocol):
-    def model(self, name: str) -> StoredModel | None: ...
-
-    def versions(self, name: str, version: int | None = None) -> list[StoredVersion]: ...
 
 
 class Registry:
     """Versions of one model.
 
-    `state_folder` holds `registry.db` and `artifacts/` unless `tracking_uri` names an MLflow server
-    (`http://…`) or a database. A registry that does not exist yet is empty to read, and made by the
-    first `register`. Every method may raise RegistryUnreachable, RegistryLocked or
-    RegistryOutdated.
+    `state_folder` holds `registry.db` and `artifacts/` unless `tracking_uri` names an MLflow server (`http://…`) or a
+    database. A registry that does not exist yet is empty to read, and made by the first `register`. Every method may
+    raise RegistryUnreachable.
     """
 
     def __init__(
@@ -83,14 +56,7 @@ class Registry:
                 f"Expected a model name of letters, digits, '_', '.' and '-', found {model_name!r}."
             )
         self.model_name = model_name
-        local = state_folder.resolve() / "registry.db"
-        if not tracking_uri and {"?", "%"} & set(str(local)):
-            # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
-            raise RegistryError(
-                f"The model registry cannot be kept at {local}: expected a state folder without "
-                f"'?' and '%' in its path. Point {STATE} at another."
-            )
-        uri = tracking_uri or f"sqlite:///{local}"
+        uri = tracking_uri or f"sqlite:///{state_folder.resolve() / 'registry.db'}"
         self._file: SqliteFile | None = None
         artifacts: Path | None = None
         if uri.startswith("sqlite:///") and not {"?", "%"} & set(uri):
@@ -98,6 +64,12 @@ class Registry:
             self._file = SqliteFile(Path(uri.removeprefix("sqlite:///")).resolve())
             uri = f"sqlite:///{self._file.path}"
             artifacts = self._file.artifacts
+        elif not tracking_uri:
+            # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
+            raise RegistryError(
+                f"The model registry cannot be kept at {uri}: expected a state folder without '?' and '%' in its path."
+                f" Point {STATE} at another."
+            )
         elif "://" in uri and not uri.startswith(("http", "file", "databricks")):
             # Another database: it has no place for files of its own.
             artifacts = state_folder.resolve() / "artifacts"
@@ -124,135 +96,109 @@ class Registry:
     ) -> ModelVersion:
         """Stores a fitted classifier as a new version; it is champion only once promoted.
 
-        `feature_types` are types as MLflow, DuckDB, Arrow or NumPy name them. `windows` and
-        `parameters` are anything JSON can hold. Metrics that are NaN are left out: MLflow's
-        backends do not agree on them.
+        `feature_types` are types as MLflow or Arrow name them. `windows` and `parameters` are anything JSON can hold.
+        Metrics that are NaN are left out: MLflow's backends do not agree on them.
 
         Raises:
-            InvalidRegistration: what was handed over does not fit together.
+            RegistryError: what was handed over does not fit together.
         """
-        types = normalized_types(feature_names, feature_types)
-        _require_aware(at, InvalidRegistration)
-        _check_estimator(estimator, feature_names, "The estimator to register")
-        finite = {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
+        types = mlflow_types(feature_names, feature_types)
+        _require_aware(at)
+        _check_estimator(estimator, feature_names)
         model_file = model_bytes(estimator)
         # A model that could not be loaded again must fail here, not on the day it is to score.
-        estimator_from_bytes(
-            model_file, trusted_types=trusted_types(), where="The estimator to register"
-        )
+        estimator_from_bytes(model_file, "The estimator to register")
+        finite = {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
         try:
-            tags = version_tags(
-                model_digest=model_digest(model_file),
-                feature_signature=signature_digest(feature_names, types),
-                scikit_learn_version=installed_version("scikit-learn"),
-                as_of=as_of,
-                horizon_days=horizon_days,
-                created_at=at,
-                windows=windows or {},
-                parameters=parameters or {},
-                metrics=finite,
-            )
+            tags = {
+                "model_digest": model_digest(model_file),
+                "feature_signature": signature_digest(feature_names, types),
+                "scikit_learn_version": installed_version("scikit-learn"),
+                "as_of": as_of.isoformat(),
+                "horizon_days": str(horizon_days),
+                "registered_at": at.astimezone(UTC).isoformat(),
+                "windows": json.dumps(windows or {}, sort_keys=True),
+                "parameters": json.dumps(parameters or {}, sort_keys=True),
+                "metrics": json.dumps(finite, sort_keys=True),
+            }
         except TypeError as error:
-            raise InvalidRegistration(
-                f"Windows and parameters must be what JSON can hold: {error}. Turn dates into "
-                "text first."
+            raise RegistryError(
+                f"Windows and parameters must be what JSON can hold: {error}. Turn dates into text first."
             ) from error
         self._check_writable()
+        features = dict(zip(feature_names, types, strict=True))
         stored = self._mlflow.register(
-            self.model_name,
-            model_file=model_file,
-            feature_names=feature_names,
-            feature_types=types,
-            tags=tags,
-            metadata={
-                "as_of": as_of.isoformat(),
-                "horizon_days": horizon_days,
-                "model_digest": tags["model_digest"],
-                "windows": json.loads(tags["windows"]),
-            },
-            metrics=finite,
-            parameters={
-                key: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-                for key, value in (parameters or {}).items()
-            },
-            at=at,
+            self.model_name, model_file, features, tags, finite, parameters or {}, at
         )
-        return model_version(self.model_name, stored, self._champion_number())
+        return model_version(self.model_name, stored)
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first.
 
         Raises:
-            ForeignVersion: one was not registered here.
+            RegistryError: one was not registered here.
         """
-        champion = self._champion_number()
-        return [
-            model_version(self.model_name, stored, champion)
-            for stored in self._reader().versions(self.model_name)
-        ]
+        model = self._read()
+        return [model_version(self.model_name, stored, model.champion) for stored in model.versions]
 
     def version(self, which: int | str) -> ModelVersion:
         """One version: its number, 'latest' or 'champion'.
 
         Raises:
-            UnknownVersion, NoVersions, NoChampion, ForeignVersion
+            RegistryError: there is no such version, or it was not registered here.
         """
-        return model_version(self.model_name, self._stored(which), self._champion_number())
+        model = self._read()
+        return model_version(self.model_name, self._stored(model, which), model.champion)
 
     def champion(self) -> ModelVersion | None:
         """The version that scores: where MLflow's alias `champion` points. None if nowhere."""
-        number = self._champion_number()
+        number = self._read().champion
         return None if number is None else self.version(number)
 
-    def load(self, which: int | str | ModelVersion = _CHAMPION) -> LoadedModel:
+    def load(self, which: int | str | ModelVersion = CHAMPION) -> LoadedModel:
         """A version's estimator, ready to score.
 
-        Checked before anything of the file becomes an object: the scikit-learn version, the feature
-        signature in the `MLmodel` against the version's tags, the SHA-256 of the very bytes that
-        are then loaded, the types in them.
+        Checked before anything of the file becomes an object: the scikit-learn version, the feature signature in the
+        `MLmodel` against the version's tags, the SHA-256 of the very bytes that are then loaded, the types in them.
 
         Raises:
-            LibraryMismatch, SignatureMismatch, DigestMismatch, UntrustedType, ArtifactMissing,
-                ArtifactUnreadable: all are UnsafeModel. UnknownVersion, NoVersions, NoChampion,
-                ForeignVersion
+            UnsafeModel: one of them is not as it was registered, or a file is missing or cannot be read.
+            RegistryError: there is no such version, or it was not registered here.
         """
-        stored = self._stored(which.version if isinstance(which, ModelVersion) else which)
-        described = model_version(self.model_name, stored, None)
-        label = f"version {described.version} of model {self.model_name!r}"
+        number = which.version if isinstance(which, ModelVersion) else which
+        stored = self._stored(self._read(), number)
+        described = model_version(self.model_name, stored)
+        label = f"version {stored.version} of model {self.model_name!r}"
         installed = installed_version("scikit-learn")
         if described.scikit_learn_version != installed:
-            raise LibraryMismatch(
-                f"{label} was trained with scikit-learn {described.scikit_learn_version}, found "
-                f"{installed}. Install scikit-learn=={described.scikit_learn_version}, or train a "
-                "new version: likely-buyers train"
+            raise UnsafeModel(
+                f"{label} was trained with scikit-learn {described.scikit_learn_version}, found {installed}. Install"
+                f" scikit-learn=={described.scikit_learn_version}, or train a new version: likely-buyers train"
             )
         # Files lie where they lie, whatever the layout of the database.
         files = self._file or self._mlflow
-        names, types = self._checked_features(
-            files.artifact(stored, MLMODEL_FILE), described, label
+        names, types = features_of_mlmodel(
+            files.artifact(stored, MLMODEL_FILE),
+            described.feature_signature,
+            f"{MLMODEL_FILE} of {label} in {stored.source}",
         )
         model_file = files.artifact(stored, MODEL_FILE)
         digest = model_digest(model_file)
         if digest != described.model_digest:
-            raise DigestMismatch(
-                f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256 "
-                f"{described.model_digest}, found {digest} (in {described.source}). It was not "
-                "loaded. Restore the file from a backup, roll back (likely-buyers rollback) or "
-                "train a new version, and find out who changed it."
+            raise UnsafeModel(
+                f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256"
+                f" {described.model_digest}, found {digest} (in {stored.source}). It was not loaded. Restore the file"
+                " from a backup, roll back (likely-buyers rollback) or train a new version, and find out who changed"
+                " it."
             )
-        estimator = _estimator(model_file, trusted_types(), f"{MODEL_FILE} of {label}")
-        try:
-            _check_estimator(estimator, names, f"{MODEL_FILE} of {label}")
-        except InvalidRegistration as error:
-            raise SignatureMismatch(str(error)) from error
         return LoadedModel(
-            estimator=estimator,
+            estimator=estimator_from_bytes(model_file, f"{MODEL_FILE} of {label}"),
             feature_names=names,
             feature_types=types,
             horizon_days=described.horizon_days,
             as_of=described.as_of,
             model_name=self.model_name,
-            version=described.version,
+            version=stored.version,
             model_digest=digest,
         )
 
@@ -262,197 +208,133 @@ class Registry:
         """Makes a version champion. It must load: what cannot score does not become champion.
 
         Raises:
-            AlreadyChampion, PromotionRefused, UnknownVersion, NoVersions, LedgerDamaged, and what
-            `load` raises.
+            RegistryError: there is no such version, it is champion already, or the promotion lacks a reason, a name or
+                a time after the last one; PromotionLogDamaged; and what `load` raises.
         """
-        stored = self._stored(which)
-        if stored.version == self._champion_number():
-            raise AlreadyChampion(
-                f"Version {stored.version} of model {self.model_name!r} is champion already. See: "
-                "likely-buyers models"
+        model = self._read()
+        version = self._stored(model, which).version
+        if version == model.champion:
+            raise RegistryError(
+                f"Version {version} of model {self.model_name!r} is champion already. See: likely-buyers models"
             )
-        return self._enthrone(stored.version, "promote", reason, by, at)
+        return self._enthrone(version, "promote", reason, by, at)
 
     def rollback(self, *, reason: str, by: str, at: datetime) -> Promotion:
         """Returns to the champion before the current one; twice in a row walks further back.
 
-        A version that was rolled back is not returned to by a later rollback (see
-        `ledger.champion_before`).
+        A version that was rolled back is not returned to by a later rollback (see `promotion_log.champion_before`).
 
         Raises:
-            NoChampion, NoEarlierChampion, PromotionRefused, UnknownVersion (it was deleted since),
-            LedgerDamaged, and what `load` raises.
+            RegistryError: there is no champion, or none before it; and what `promote` raises.
         """
-        champion = self._required_champion()
-        past = self.promotions()
-        if not past or past[-1].version != champion:
-            past = [*past, self._found(past, champion, by, at)]
-        target = ledger.champion_before(past)
+        model = self._read()
+        champion = self._stored(model, CHAMPION).version
+        effective, _ = promotion_log.read(model)
+        target = promotion_log.champion_before(effective, champion)
         if target is None:
-            raise NoEarlierChampion(
-                f"Version {champion} of model {self.model_name!r} has no champion before it in "
-                "the ledger. Choose one yourself: likely-buyers models, then likely-buyers "
-                "promote VERSION"
+            raise RegistryError(
+                f"Version {champion} of model {self.model_name!r} has no champion before it in the promotion log."
+                " Choose one yourself: likely-buyers models, then likely-buyers promote VERSION"
             )
         return self._enthrone(target, "rollback", reason, by, at)
 
     def promotions(self) -> list[Promotion]:
-        """The ledger, oldest first: who was champion from when until when, why, and on whose word.
+        """The promotion log, oldest first: who was champion from when until when, why, and on whose word.
 
         Raises:
-            LedgerDamaged
+            PromotionLogDamaged
         """
-        model = self._reader().model(self.model_name)
-        if model is None:
-            return []
-        effective, _ = ledger.read_ledger(model.tags, model.aliases.get(_CHAMPION))
+        effective, _ = promotion_log.read(self._read())
         return effective
 
     def _enthrone(
         self, version: int, kind: PromotionKind, reason: str, by: str, at: datetime
     ) -> Promotion:
-        _require_aware(at, PromotionRefused)
-        if not by.strip() or not reason.strip() or len(reason) > ledger.LONGEST_REASON:
-            raise PromotionRefused(
-                f"A promotion needs a name and a reason of at most {ledger.LONGEST_REASON} "
-                f"characters, found by={by!r} and a reason of {len(reason)} characters. Say who "
-                "and why."
+        _require_aware(at)
+        longest = promotion_log.LONGEST_REASON
+        if not by.strip() or not reason.strip() or len(reason) > longest:
+            raise RegistryError(
+                f"A promotion needs a name and a reason of at most {longest} characters, found by={by!r} and a reason"
+                f" of {len(reason)} characters. Say who and why."
             )
         self.load(version)
         self._check_writable()
-        model = self._reader().model(self.model_name)
-        tags = model.tags if model else {}
-        champion = model.aliases.get(_CHAMPION) if model else None
-        effective, entries = ledger.read_ledger(tags, champion)
+        model = self._read()
+        effective, entries = promotion_log.read(model)
         if entries and at < entries[-1].at:
-            raise PromotionRefused(
-                f"The promotion is dated {at.isoformat()}, before the last one of "
-                f"{entries[-1].at.isoformat()}. The ledger only grows at its end: check the clock "
-                "of this machine."
+            raise RegistryError(
+                f"The promotion is dated {at.isoformat()}, before the last one of {entries[-1].at.isoformat()}. The"
+                " promotion log only grows at its end: check the clock of this machine."
             )
-        if effective and ledger.mark_key(effective[-1]) not in tags:
-            self._mark(effective[-1])
-        number = len({entry.number for entry in entries})
-        if champion is not None and (not effective or effective[-1].version != champion):
-            number += 1
-            found = self._found(entries, champion, by, at)
+        number = entries[-1].number + 1 if entries else 1
+        last = effective[-1] if effective else None
+        # what an interrupted promotion or another tool left unsaid comes first
+        if last and promotion_log.mark(last) not in model.tags:
+            self._mark(last)
+        if model.champion is not None and (last is None or last.version != model.champion):
+            replaces = last.version if last else None
+            found = Promotion(
+                number, model.champion, replaces, "found", promotion_log.FOUND, by, at
+            )
             self._note(found)
             self._mark(found)
-        promotion = Promotion(number + 1, version, champion, kind, reason, by, at)
+            number += 1
+        promotion = Promotion(number, version, model.champion, kind, reason, by, at)
         self._note(promotion)
-        self._mlflow.set_alias(self.model_name, _CHAMPION, version)
+        self._mlflow.set_champion(self.model_name, version)
         self._mark(promotion)
         return promotion
 
-    def _found(
-        self, before: Sequence[Promotion], champion: int, by: str, at: datetime
-    ) -> Promotion:
-        return Promotion(
-            number=before[-1].number + 1 if before else 1,
-            version=champion,
-            replaces=before[-1].version if before else None,
-            kind="found",
-            reason="MLflow's alias was moved here by another tool, at a time that nobody noted",
-            by=by,
-            at=at,
-        )
-
     def _note(self, promotion: Promotion) -> None:
-        self._mlflow.set_model_tag(
-            self.model_name, ledger.entry_key(promotion), ledger.entry_value(promotion)
-        )
+        self._mlflow.set_tag(self.model_name, *promotion_log.entry(promotion))
 
     def _mark(self, promotion: Promotion) -> None:
-        self._mlflow.set_model_tag(self.model_name, ledger.mark_key(promotion), "true")
+        self._mlflow.set_tag(self.model_name, promotion_log.mark(promotion), "true")
 
-    def _reader(self) -> _Reader:
-        if self._file is None:
-            return self._mlflow
-        return self._file if self._file.is_readable_here() else self._mlflow
+    def _read(self) -> StoredModel:
+        found = self._file.read(self.model_name) if self._file else None
+        return self._mlflow.read(self.model_name) if found is None else found
 
     def _check_writable(self) -> None:
         if self._file is not None:
             self._file.check_writable()
 
-    def _champion_number(self) -> int | None:
-        model = self._reader().model(self.model_name)
-        return None if model is None else model.aliases.get(_CHAMPION)
-
-    def _required_champion(self) -> int:
-        number = self._champion_number()
+    def _stored(self, model: StoredModel, which: int | str) -> StoredVersion:
+        latest = model.versions[-1].version if model.versions else None
+        number = {"latest": latest, CHAMPION: model.champion}.get(str(which), which)
         if number is None:
-            raise NoChampion(
-                f"Model {self.model_name!r} has no champion yet in {self.location}; train one: "
-                "likely-buyers train --promote"
+            raise RegistryError(
+                f"Model {self.model_name!r} has no {'version' if which == 'latest' else which} yet in {self.location};"
+                " train one: likely-buyers train --promote"
             )
-        return number
-
-    def _stored(self, which: int | str) -> StoredVersion:
-        reader = self._reader()
-        if which == "latest":
-            known = reader.versions(self.model_name)
-            if not known:
-                raise NoVersions(
-                    f"Model {self.model_name!r} has no version yet in {self.location}; train one: "
-                    "likely-buyers train"
-                )
-            return known[-1]
-        if which == _CHAMPION:
-            which = self._required_champion()
-        if str(which).isdecimal():
-            found = reader.versions(self.model_name, int(which))
-            if found:
-                return found[0]
-        known_numbers = [stored.version for stored in reader.versions(self.model_name)]
-        raise UnknownVersion(
-            f"No version {which!r} of model {self.model_name!r} in {self.location}; expected "
-            f"'latest' or one of {known_numbers or 'none yet'}. See: likely-buyers models"
+        for stored in model.versions:
+            if str(stored.version) == str(number):
+                return stored
+        raise RegistryError(
+            f"No version {which!r} of model {self.model_name!r} in {self.location}; expected 'latest' or one of"
+            f" {[stored.version for stored in model.versions] or 'none yet'}. See: likely-buyers models"
         )
 
-    def _checked_features(
-        self, mlmodel: bytes, described: ModelVersion, label: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        try:
-            names, types = features_of_mlmodel(mlmodel.decode())
-        except ValueError as error:
-            raise ArtifactUnreadable(
-                f"{MLMODEL_FILE} of {label} cannot be read: {error} (in {described.source}). "
-                "Restore it from a backup, or train a new version."
-            ) from error
-        digest = signature_digest(names, types)
-        if digest != described.feature_signature:
-            raise SignatureMismatch(
-                f"The features named in {MLMODEL_FILE} of {label} are not the ones registered: "
-                f"expected a signature with SHA-256 {described.feature_signature}, found {digest} "
-                f"for {list(names)} (in {described.source}). Restore the file from a backup, or "
-                "train a new version."
-            )
-        return names, types
 
-
-@lru_cache(maxsize=2)
-def _estimator(model_file: bytes, trusted: tuple[str, ...], where: str) -> Any:
-    """`estimator_from_bytes`, once for those who score, explain and compare with the same version."""
-    return estimator_from_bytes(model_file, trusted_types=trusted, where=where)
-
-
-def _check_estimator(estimator: Any, names: Sequence[str], where: str) -> None:
-    """Raises InvalidRegistration unless it is a classifier fitted on exactly these features."""
+def _check_estimator(estimator: Any, names: Sequence[str]) -> None:
+    """Raises RegistryError unless it is a classifier fitted on exactly these features."""
     expected = getattr(estimator, "n_features_in_", None)
     if not hasattr(estimator, "predict_proba") or expected is None:
-        raise InvalidRegistration(
-            f"{where} is a {type(estimator).__name__}; expected a fitted classifier with "
-            "predict_proba and n_features_in_."
+        raise RegistryError(
+            f"The estimator to register is a {type(estimator).__name__}; expected a fitted classifier with"
+            " predict_proba and n_features_in_."
         )
     fitted_names = getattr(estimator, "feature_names_in_", None)
     if expected != len(names) or (fitted_names is not None and list(fitted_names) != list(names)):
         found = f"{expected} features" if fitted_names is None else str(list(fitted_names))
-        raise InvalidRegistration(
-            f"{where} was fitted on {found}, but what is named is {list(names)}. Name exactly the "
-            "columns it was fitted on, in their order."
+        raise RegistryError(
+            f"The estimator to register was fitted on {found}, but what is named is {list(names)}. Name exactly the"
+            " columns it was fitted on, in their order."
         )
 
 
-def _require_aware(at: datetime, refusal: type[RegistryError]) -> None:
+def _require_aware(at: datetime) -> None:
     if at.tzinfo is None:
-        raise refusal(f"Expected a time with a time zone, found {at!r}. Pass datetime.now(UTC).")
+        raise RegistryError(
+            f"Expected a time with a time zone, found {at!r}. Pass datetime.now(UTC)."
+        )

@@ -1,9 +1,8 @@
 """The local registry read without MLflow: its SQLite file, its artifacts folder.
 
-Why: importing MLflow takes 1 to 2 seconds and 2,200 modules, opening a client 0.6 more; the daily
-scoring only wants to know who is champion and to read two files, which takes 2 ms here. Only
-reading, and only layouts of MLflow's tables that were looked at (`KNOWN_LAYOUTS`): any other is
-left to MLflow itself. All writing is MLflow's.
+Why: importing MLflow takes 1 to 2 seconds and 2,200 modules, opening a client 0.6 more; the daily scoring only wants to
+know who is champion and to read two files, which takes 2 ms here. Only reading, and only layouts of MLflow's tables
+that were looked at (`KNOWN_LAYOUTS`): any other is left to MLflow itself. All writing is MLflow's.
 """
 
 from __future__ import annotations
@@ -12,10 +11,11 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import quote, unquote, urlparse
+from typing import Any
+from urllib.parse import quote
 
-from likely_buyers.registry.errors import ArtifactMissing, RegistryLocked, RegistryUnreachable
-from likely_buyers.registry.records import StoredModel, StoredVersion
+from likely_buyers.registry.errors import RegistryUnreachable, UnsafeModel
+from likely_buyers.registry.records import CHAMPION, MODEL_FOLDER, StoredModel, StoredVersion
 
 # Alembic revisions of MLflow's schema that these queries were checked against: 3.17.
 KNOWN_LAYOUTS = frozenset({"dc11669786a5"})
@@ -31,144 +31,88 @@ class SqliteFile:
         self.artifacts = path.parent / "artifacts"
         self._lock_seconds = lock_seconds
 
-    def is_readable_here(self) -> bool:
-        """Whether this module may answer: the file is new, or laid out in a way it knows."""
+    def read(self, name: str) -> StoredModel | None:
+        """The registered model, empty if there is none; None if the tables are laid out in a way unknown here."""
         if not self.path.exists():
-            return True
+            return StoredModel()
         with self._connected() as connection:
-            known = connection.execute(
-                "select count(*) from sqlite_master where name in "
-                "('alembic_version', 'registered_models', 'model_versions')"
-            ).fetchone()
-            if known != (3,):
-                return False
-            revisions = {
-                row[0] for row in connection.execute("select version_num from alembic_version")
-            }
-            return bool(revisions) and revisions <= KNOWN_LAYOUTS
+
+            def of_model(columns: str, table: str) -> list[tuple[Any, ...]]:
+                return connection.execute(
+                    f"select {columns} from {table} where workspace = 'default' and name = ?",  # noqa: S608
+                    (name,),
+                ).fetchall()
+
+            # all of one moment
+            connection.execute("begin")
+            tables = {row[0] for row in connection.execute("select name from sqlite_master")}
+            if "alembic_version" not in tables:
+                return None
+            revisions = connection.execute("select version_num from alembic_version").fetchall()
+            if not revisions or not {revision for (revision,) in revisions} <= KNOWN_LAYOUTS:
+                return None
+            tags: dict[int, dict[str, str]] = {}
+            for version, key, value in of_model("version, key, value", "model_version_tags"):
+                tags.setdefault(version, {})[key] = value
+            return StoredModel(
+                dict(of_model("alias, version", "registered_model_aliases")).get(CHAMPION),
+                dict(of_model("key, value", "registered_model_tags")),
+                [
+                    StoredVersion(version, run_id or "", source or "", tags.get(version, {}))
+                    for version, run_id, source, stage in sorted(
+                        of_model("version, run_id, source, current_stage", "model_versions")
+                    )
+                    if stage != "Deleted_Internal"
+                ],
+            )
 
     def check_writable(self) -> None:
         """Fails now and clearly, where MLflow would retry for an hour or log a traceback.
 
         Raises:
-            RegistryLocked, RegistryUnreachable
+            RegistryUnreachable
         """
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RegistryUnreachable(
-                f"The folder of the model registry, {self.path.parent}, cannot be created: "
-                f"{error}. Point "
-                "LIKELY_BUYERS_STATE at a folder you may write to."
-            ) from error
         with self._connected() as connection:
             connection.execute("begin immediate")
-            connection.execute("rollback")
-
-    def model(self, name: str) -> StoredModel | None:
-        """The registered model, or None."""
-        if not self.path.exists():
-            return None
-        with self._connected() as connection:
-            if not connection.execute(
-                "select 1 from registered_models where workspace = 'default' and name = ?", (name,)
-            ).fetchall():
-                return None
-            return StoredModel(
-                aliases=dict(
-                    connection.execute(
-                        "select alias, version from registered_model_aliases "
-                        "where workspace = 'default' and name = ?",
-                        (name,),
-                    ).fetchall()
-                ),
-                tags=dict(
-                    connection.execute(
-                        "select key, value from registered_model_tags "
-                        "where workspace = 'default' and name = ?",
-                        (name,),
-                    ).fetchall()
-                ),
-            )
-
-    def versions(self, name: str, version: int | None = None) -> list[StoredVersion]:
-        """All versions, oldest first, or the one asked for."""
-        if not self.path.exists():
-            return []
-        with self._connected() as connection:
-            rows = connection.execute(
-                "select version, run_id, source from model_versions "
-                "where workspace = 'default' and name = :name "
-                "and current_stage <> 'Deleted_Internal' "
-                "and (:version is null or version = :version) order by version",
-                {"name": name, "version": version},
-            ).fetchall()
-            tags: dict[int, dict[str, str]] = {}
-            for row_version, key, value in connection.execute(
-                "select version, key, value from model_version_tags "
-                "where workspace = 'default' and name = :name "
-                "and (:version is null or version = :version)",
-                {"name": name, "version": version},
-            ):
-                tags.setdefault(row_version, {})[key] = value
-        return [
-            StoredVersion(number, run_id or "", source or "", tags.get(number, {}))
-            for number, run_id, source in rows
-        ]
 
     def artifact(self, stored: StoredVersion, file_name: str) -> bytes:
-        """A file of the version's model folder.
-
-        The folder beside the registry's file comes first, so that a state folder can be moved or
-        copied whole.
+        """A file of the version's model folder, which lies beside the registry wherever that was moved to.
 
         Raises:
-            ArtifactMissing
+            UnsafeModel: it is missing.
         """
-        source = urlparse(stored.source)
-        folders = [
-            self.artifacts / stored.run_id / "artifacts" / "model",
-            Path(unquote(source.path) if source.scheme == "file" else stored.source),
-        ]
-        for folder in folders:
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-                return (folder / file_name).read_bytes()
-        raise ArtifactMissing(
-            f"{file_name} of version {stored.version} is missing: expected it in {folders[0]}. "
-            "Restore the folder "
-            f"{self.artifacts} from a backup, or promote another version: likely-buyers models."
-        )
+        path = self.artifacts / stored.run_id / "artifacts" / MODEL_FOLDER / file_name
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError) as error:
+            raise UnsafeModel(
+                f"{file_name} of version {stored.version} is missing: expected it in {path.parent}. Restore the folder"
+                f" {self.artifacts} from a backup, or promote another version: likely-buyers models."
+            ) from error
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         # Not mode=ro: after a crash the next reader has to roll back SQLite's journal.
         mode = "rw" if self.path.exists() else "rwc"
         try:
-            connection = sqlite3.connect(
-                f"file:{quote(str(self.path))}?mode={mode}",
-                uri=True,
-                timeout=self._lock_seconds,
-                isolation_level=None,
-            )
-            try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.closing(
+                sqlite3.connect(
+                    f"file:{quote(str(self.path))}?mode={mode}",
+                    uri=True,
+                    timeout=self._lock_seconds,
+                    isolation_level=None,
+                )
+            ) as connection:
                 yield connection
-            finally:
-                connection.close()
-        except sqlite3.OperationalError as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             if "locked" in str(error) or "busy" in str(error):
-                raise RegistryLocked(
-                    f"The model registry {self.path} is held by another process, waited "
-                    f"{self._lock_seconds:g} s. Wait "
-                    "until the training or promotion that runs there is done, then try again."
+                raise RegistryUnreachable(
+                    f"The model registry {self.path} is held by another process, waited {self._lock_seconds:g} s. Wait"
+                    " until the training or promotion that runs there is done, then try again."
                 ) from error
             raise RegistryUnreachable(
-                f"The model registry {self.path} cannot be opened: {error}. Expected a SQLite file "
-                "in a folder you may "
-                "write to; check LIKELY_BUYERS_STATE and the folder's permissions."
-            ) from error
-        except sqlite3.DatabaseError as error:
-            raise RegistryUnreachable(
-                f"The model registry {self.path} is not a SQLite file, or is damaged: {error}. "
-                "Restore it from a "
-                "backup, or move it away and train anew: likely-buyers train --promote."
+                f"The model registry {self.path} cannot be opened, or is not a SQLite file: {error}. Check"
+                " LIKELY_BUYERS_STATE and the permissions of its folder; restore a damaged file from a backup, or move"
+                " it away and train anew: likely-buyers train --promote."
             ) from error

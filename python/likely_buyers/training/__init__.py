@@ -16,12 +16,11 @@ from likely_buyers.training.errors import (
     TooFewBuyersError,
     TrainingError,
 )
-from likely_buyers.training.estimator import TRUSTED_TYPES, PurchaseModel
+from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.fitting import Champion, Comparison, TrainedModel, Windows, fit
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
-    "TRUSTED_TYPES",
     "BacktestRow",
     "Champion",
     "Comparison",

@@ -22,14 +22,6 @@ from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatch
 
 Floats = NDArray[np.float64]
 
-TRUSTED_TYPES = [
-    "likely_buyers.training.estimator.PurchaseModel",
-    "likely_buyers.training.components.HabitComponent",
-    "likely_buyers.training.components.LinearComponent",
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-]
-"""The types, beside what skops trusts by itself, that a stored model may hold."""
-
 # Boosting takes weights as copies of rows, a fraction by lot: given weights, scikit-learn 1.9 bins by a weighted
 # percentile per bin and feature, which takes longer than growing the trees. Small shops get more copies of a row of
 # weight one, for finer weights.

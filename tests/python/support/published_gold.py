@@ -25,7 +25,7 @@ import pyarrow.fs
 import pytest
 from deltalake import DeltaTable
 
-from likely_buyers.publishing import PassedBuild, Places, publish, read_build
+from likely_buyers.publishing import PassedBuild, publish, read_build
 
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted
@@ -102,12 +102,9 @@ class Shop:
         artifacts(self.target, f"build-{run}")
         return read_build(self.target)
 
-    def places(self, **settings: Any) -> Places:
-        return Places.of({**SETTINGS, **settings}, self.published)
-
     def publish(self, build: PassedBuild, **settings: Any) -> list[Any]:
         told: list[Any] = []
-        publish(self.database, build, self.places(**settings), told.append)
+        publish(self.database, build, {**SETTINGS, **settings}, self.published, told.append)
         return told
 
 
@@ -166,9 +163,9 @@ def artifacts(target: Path, invocation_id: str) -> None:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a reader finds: the run of the receipt (None without one), and (run_id, rows) of each set of scores."""
+    """What a reader finds: the run of the manifest (None without one), and (run_id, rows) of each set of scores."""
 
-    receipt: str | None
+    manifest: str | None
     predictions: tuple[tuple[str, int], ...]
     top_buyers: int
 
@@ -177,7 +174,7 @@ def read_duckdb(path: Path) -> Seen:
     # attached to a database of its own: DuckDB shares one of the same path within a process
     with duckdb.connect() as connection:
         connection.execute(f"attach '{path}' as published (read_only)")
-        ((receipt,),) = connection.sql(
+        ((manifest,),) = connection.sql(
             "select distinct run_id from published.publication"
         ).fetchall()
         rows = connection.sql(
@@ -187,11 +184,11 @@ def read_duckdb(path: Path) -> Seen:
             "select count(*) from published.top_buyers join published.predictions"
             " using (user_id, as_of_date, probability)"
         ).fetchall()
-    return Seen(receipt, tuple(rows), top)
+    return Seen(manifest, tuple(rows), top)
 
 
 def read_parquet(folder: str, filesystem: pyarrow.fs.FileSystem | None = None) -> Seen:
-    """The newest day of the log; the receipt is not looked at."""
+    """The newest day of the log; the manifest is not looked at."""
     dataset = ds.dataset(f"{folder}/predictions", partitioning="hive", filesystem=filesystem)
     newest = max(fragment.path for fragment in dataset.get_fragments())
     rows = ds.dataset(newest, filesystem=filesystem).to_table(["run_id"])
@@ -210,7 +207,7 @@ def read_delta(folder: str, options: dict[str, str] | None = None) -> Seen:
 def read_postgres(address: str) -> Seen:
     with psycopg.connect(address) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        receipts = connection.execute("select distinct run_id from gold.publication").fetchall()
+        manifests = connection.execute("select distinct run_id from gold.publication").fetchall()
         rows = connection.execute(
             "select run_id, count(*) from gold.predictions group by 1 order by 1"
         ).fetchall()
@@ -218,9 +215,9 @@ def read_postgres(address: str) -> Seen:
             "select count(*) from gold.top_buyers join gold.predictions"
             " using (user_id, as_of_date, probability)"
         ).fetchone()
-    assert len(receipts) == 1
+    assert len(manifests) == 1
     assert top is not None
-    return Seen(receipts[0][0], tuple(rows), top[0])
+    return Seen(manifests[0][0], tuple(rows), top[0])
 
 
 # --- servers on loopback ------------------------------------------------------------------
@@ -405,7 +402,7 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def poll(published: str, postgres: str, threads: int) -> None:
-    """Read every place again and again, until stdin is closed; print how often, what was seen and what was wrong.
+    """Read every destination again and again, until stdin is closed; print how often, what was seen and what was wrong.
 
     A script of a reading process: 50 of them would need more memory than a machine of CI has.
     """
@@ -431,8 +428,8 @@ def poll(published: str, postgres: str, threads: int) -> None:
             run = seen.predictions[0][0] if seen.predictions else ""
             if (
                 seen.predictions != ((run, 200),)
-                or seen.receipt not in (None, run)
-                or seen.top_buyers not in (0 if seen.receipt is None else 20,)
+                or seen.manifest not in (None, run)
+                or seen.top_buyers not in (0 if seen.manifest is None else 20,)
             ):
                 wrong.append(f"{name}: {seen}")
                 return

@@ -1,4 +1,4 @@
-"""Publishing: what each place's own client reads back, and what is refused."""
+"""Publishing: what each destination's own client reads back, and what is refused."""
 
 import itertools
 import json
@@ -18,11 +18,8 @@ import pytest
 from deltalake import DeltaTable
 
 from likely_buyers.publishing import (
-    MissingCredentials,
-    NotPublishable,
-    PlaceFailed,
+    DestinationFailed,
     PublishingError,
-    PublishingMisconfigured,
     read_build,
 )
 from likely_buyers.publishing.postgres import connection_options
@@ -79,7 +76,7 @@ def warehouse(shop: Shop, query: str) -> list[tuple[object, ...]]:
 # --- the DuckDB file ----------------------------------------------------------------------
 
 
-def test_the_duckdb_file_holds_gold_with_comments_and_a_receipt(shop: Shop) -> None:
+def test_the_duckdb_file_holds_gold_with_comments_and_a_manifest(shop: Shop) -> None:
     shop.publish(shop.build(1))
     file = shop.published / "gold.duckdb"
     with duckdb.connect(str(file), read_only=True) as connection:
@@ -94,12 +91,12 @@ def test_the_duckdb_file_holds_gold_with_comments_and_a_receipt(shop: Shop) -> N
         assert connection.sql(
             "select comment from duckdb_tables() where table_name = 'predictions'"
         ).fetchall() == [("One row per thing in predictions; it's documented.",)]
-        receipt = connection.sql(
+        manifest = connection.sql(
             "select table_name, row_count, run_id, build_id, as_of_date, model_name, model_version"
             " from gold.publication where table_name = 'top_buyers'"
         ).fetchall()
         day = FIRST_DAY + timedelta(days=1)
-        assert receipt == [("top_buyers", 20, "run-1", "build-1", day, MODEL, 3)]
+        assert manifest == [("top_buyers", 20, "run-1", "build-1", day, MODEL, 3)]
     assert not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
 
 
@@ -142,9 +139,9 @@ def test_parquet_is_a_log_by_version_and_day_with_features(shop: Shop) -> None:
     assert set(dataset.to_table()["model_name"].to_pylist()) == {MODEL}
     performance = pq.read_table(folder / "model_performance" / "model_performance.parquet")
     assert performance.num_rows == 2
-    receipt = json.loads((folder / "_published.json").read_text())
-    assert (receipt["run_id"], receipt["as_of_date"]) == ("run-2", days[1])
-    assert receipt["tables"]["predictions"] == {"rows": 200}
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    assert (manifest["run_id"], manifest["as_of_date"]) == ("run-2", days[1])
+    assert manifest["tables"]["predictions"] == {"rows": 200}
 
 
 def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(shop: Shop) -> None:
@@ -158,7 +155,7 @@ def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(sho
     told = shop.publish(shop.build(1, day=5))
     assert path.stat().st_ino == before
     # the DuckDB file is made anew, of Parquet and Delta nothing
-    assert [sum(table.written for table in place.tables) for place in told] == [4, 0, 0]
+    assert [sum(table.written for table in destination.tables) for destination in told] == [4, 0, 0]
 
     build = shop.build(2, day=5)
     with duckdb.connect(str(shop.database)) as connection:
@@ -184,15 +181,15 @@ def test_delta_overwrites_what_is_current_and_appends_the_history(shop: Shop) ->
     assert history.metadata().partition_columns == ["model_name", "model_version", "as_of_date"]
     assert predictions.metadata().description.startswith("One row per thing in predictions")
 
-    # the version before is still there, and the receipt names the versions that belong together
+    # the version before is still there, and the manifest names the versions that belong together
     predictions.load_as_version(0)
     assert set(predictions.to_pyarrow_table()["run_id"].to_pylist()) == {"run-1"}
-    receipt = json.loads((folder / "_published.json").read_text())
-    assert receipt["tables"]["predictions"] == {"rows": 200, "version": 1}
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    assert manifest["tables"]["predictions"] == {"rows": 200, "version": 1}
 
     again = shop.publish(read_build(shop.target))
     assert [table.version for table in again[2].tables] == [
-        table["version"] for table in receipt["tables"].values()
+        table["version"] for table in manifest["tables"].values()
     ]
 
 
@@ -254,7 +251,7 @@ def test_postgres_appends_to_the_history_and_follows_a_changed_table(
     assert empty_postgres.query(untouched) == before
     assert empty_postgres.query("select distinct campaign from gold.top_buyers") == [("x",)]
     seen = read_postgres(empty_postgres.address())
-    assert (seen.receipt, seen.predictions) == ("run-2", (("run-2", 200),))
+    assert (seen.manifest, seen.predictions) == ("run-2", (("run-2", 200),))
 
 
 def test_a_reader_of_postgres_does_not_wait_and_keeps_its_run(
@@ -275,13 +272,13 @@ def test_postgres_without_a_password_names_the_variable(
     shop: Shop, empty_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PGPASSWORD")
-    with pytest.raises(PlaceFailed, match="PGPASSWORD is not set"):
+    with pytest.raises(DestinationFailed, match="PGPASSWORD is not set"):
         shop.publish(shop.build(1), postgres={})
     monkeypatch.delenv("PGUSER")
-    with pytest.raises(MissingCredentials, match="variable PGUSER is not set"):
+    with pytest.raises(PublishingError, match="variable PGUSER is not set"):
         shop.publish(shop.build(2), postgres={})
     # what cannot work is said before anything is written
-    assert read_duckdb(shop.published / "gold.duckdb").receipt == "run-1"
+    assert read_duckdb(shop.published / "gold.duckdb").manifest == "run-1"
 
 
 def test_a_wrong_password_is_not_shown(
@@ -289,13 +286,13 @@ def test_a_wrong_password_is_not_shown(
 ) -> None:
     wrong = PASSWORD + "-wrong"
     monkeypatch.setenv("PGPASSWORD", wrong)
-    with pytest.raises(PlaceFailed, match="password authentication failed") as refused:
+    with pytest.raises(DestinationFailed, match="password authentication failed") as refused:
         shop.publish(shop.build(1), postgres={})
     assert wrong not in str(refused.value)
 
 
 def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: Postgres) -> None:
-    with pytest.raises(PlaceFailed, match="superuser or the user who publishes"):
+    with pytest.raises(DestinationFailed, match="superuser or the user who publishes"):
         shop.publish(shop.build(1), postgres={"reader_role": "owner"})
     assert empty_postgres.query("select to_regclass('gold.predictions')") == [(None,)]
 
@@ -325,13 +322,13 @@ def test_s3_holds_what_a_folder_holds(
 ) -> None:
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
-    places = {
+    destinations = {
         "duckdb": "s3://shop/bi/gold.duckdb",
         "parquet": "s3://shop/parquet",
         "delta": "s3://shop/delta",
     }
-    shop.publish(shop.build(1), **places)
-    told = shop.publish(shop.build(2), **places)
+    shop.publish(shop.build(1), **destinations)
+    told = shop.publish(shop.build(2), **destinations)
     filesystem = s3.filesystem()
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(filesystem.open_input_file("shop/bi/gold.duckdb").read())
@@ -339,10 +336,14 @@ def test_s3_holds_what_a_folder_holds(
     assert read_parquet("shop/parquet", filesystem).predictions == (("run-2", 200),)
     assert read_delta("s3://shop/delta").predictions == (("run-2", 200),)
     assert ds.dataset("shop/parquet/prediction_history", filesystem=filesystem).count_rows() == 400
-    receipt = json.loads(filesystem.open_input_file("shop/parquet/_published.json").read())
-    assert receipt["run_id"] == "run-2"
-    again = shop.publish(read_build(shop.target), **places)
-    assert [sum(table.written for table in place.tables) for place in again] == [4, 0, 0]
+    manifest = json.loads(filesystem.open_input_file("shop/parquet/_manifest.json").read())
+    assert manifest["run_id"] == "run-2"
+    again = shop.publish(read_build(shop.target), **destinations)
+    assert [sum(table.written for table in destination.tables) for destination in again] == [
+        4,
+        0,
+        0,
+    ]
     assert told[1].tables != again[1].tables
     assert list(shop.published.iterdir()) == [shop.published / ".lock"]
 
@@ -353,15 +354,15 @@ def test_s3_without_credentials_names_the_variable(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     build = shop.build(1)
-    with pytest.raises(MissingCredentials, match="variable AWS_ACCESS_KEY_ID is not set"):
+    with pytest.raises(PublishingError, match="variable AWS_ACCESS_KEY_ID is not set"):
         shop.publish(build, parquet="s3://shop/parquet")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
-    with pytest.raises(MissingCredentials, match="variable AWS_SECRET_ACCESS_KEY is not"):
+    with pytest.raises(PublishingError, match="variable AWS_SECRET_ACCESS_KEY is not"):
         shop.publish(build, parquet="s3://shop/parquet")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.shop.example")
     monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
-    with pytest.raises(PublishingMisconfigured, match="without TLS"):
+    with pytest.raises(PublishingError, match="without TLS"):
         shop.publish(build, parquet="s3://shop/parquet")
     assert not (shop.published / "gold.duckdb").exists()
 
@@ -380,7 +381,7 @@ def edited(shop: Shop, result: str, **changes: object) -> None:
 
 
 def refusal(shop: Shop) -> str:
-    with pytest.raises(NotPublishable) as refused:
+    with pytest.raises(PublishingError) as refused:
         shop.publish(read_build(shop.target))
     assert not (shop.published / "gold.duckdb").exists()
     return str(refused.value)
@@ -422,7 +423,7 @@ def test_only_a_whole_build_of_gold_is_published(shop: Shop) -> None:
 def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
     first = shop.build(1)
     shop.build(2)
-    with pytest.raises(NotPublishable, match="last changed by build build-2"):
+    with pytest.raises(PublishingError, match="last changed by build build-2"):
         shop.publish(first)
     with duckdb.connect(str(shop.database)) as connection:
         connection.execute("delete from gold.predictions")
@@ -443,7 +444,7 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     try:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(NotPublishable, match="in use by another process"):
+        with pytest.raises(PublishingError, match="in use by another process"):
             shop.publish(build)
     finally:
         holder.communicate(b"\n", timeout=30)
@@ -456,21 +457,25 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         ({"delta": 3}, "vars.publish.delta must be"),
         ({"delta": "gs://bucket/x"}, "gs://"),
         ({"delta_keep_days": "long"}, "delta_keep_days"),
-        ({"duckdb": "s3://bucket"}, "must name a file"),
+        ({"duckdb": "s3://bucket"}, "or a file, such as"),
+        ({"duckdb": 3}, "or a file, such as"),
         ({"parquet": "s3://key:secret@bucket/x"}, "Credentials do not belong there"),
+        ({"delta": "gs://key:secret@bucket/x"}, "gs://bucket/x"),
         ({"postgres": {"host": "db"}}, "PGHOST"),
+        ({"postgres": {"password": "secret"}}, "PGPASSWORD"),
         ({"postgres": {"reader_role": "public"}}, "reader_role"),
         ({"postgres": {"schema": "x" * 64}}, "63 bytes"),
     ],
 )
-def test_a_place_that_cannot_be_is_refused_before_anything_is_written(
+def test_a_destination_that_cannot_be_is_refused_before_anything_is_written(
     shop: Shop, settings: dict[str, object], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     build = shop.build(1)
-    with pytest.raises(PublishingError, match=said):
+    with pytest.raises(PublishingError, match=said) as refused:
         shop.publish(build, **settings)
+    assert "secret" not in str(refused.value)
     assert not shop.published.exists() or list(shop.published.iterdir()) == [
         shop.published / ".lock"
     ]

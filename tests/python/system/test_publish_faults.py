@@ -1,4 +1,4 @@
-"""Publishing while things fail: every place holds the run before or the new one, and the next publish ends right."""
+"""Publishing while things fail: each destination holds the run before or the new one, and the next ends right."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
-from likely_buyers.publishing import PassedBuild, PlaceFailed, read_build
+from likely_buyers.publishing import DestinationFailed, PassedBuild, read_build
 from support.published_gold import (
     Postgres,
     Seen,
@@ -27,7 +27,7 @@ from support.published_gold import (
 KILLS = 12
 PUBLISHES = 100
 # Delta and PostgreSQL take part in every so many of them: the time of CI is short
-SLOWER_PLACES_EACH = 4
+SLOWER_DESTINATIONS_EACH = 4
 READING_PROCESSES, READERS_EACH = 5, 10
 PUBLISH = """\
 import resource, sys
@@ -49,7 +49,7 @@ except Exception as error:
 """
 
 
-def in_places(shop: Shop, postgres: Postgres | None = None) -> dict[str, Seen]:
+def in_destinations(shop: Shop, postgres: Postgres | None = None) -> dict[str, Seen]:
     found = {
         "duckdb": read_duckdb(shop.published / "gold.duckdb"),
         "parquet": read_parquet(str(shop.published / "parquet")),
@@ -59,13 +59,13 @@ def in_places(shop: Shop, postgres: Postgres | None = None) -> dict[str, Seen]:
 
 
 def runs(shop: Shop, postgres: Postgres | None = None) -> dict[str, str]:
-    """The one run that each place shows, all of it."""
+    """The one run that each destination shows, all of it."""
     shown = {}
-    for place, seen in in_places(shop, postgres).items():
+    for destination, seen in in_destinations(shop, postgres).items():
         ((run, rows),) = seen.predictions
-        assert rows == 200, place
-        assert seen.receipt in (None, run), place
-        shown[place] = run
+        assert rows == 200, destination
+        assert seen.manifest in (None, run), destination
+        shown[destination] = run
     return shown
 
 
@@ -114,7 +114,7 @@ def timed_publish(shop: Shop, build: PassedBuild) -> float:
 
 def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop(tmp_path)
-    places = {
+    destinations = {
         "duckdb": "s3://shop/gold.duckdb",
         "parquet": "s3://shop/parquet",
         "delta": "s3://shop/delta",
@@ -125,7 +125,7 @@ def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.M
         for run in (1, 2):
             build = shop.build(run)
             server.refuse_each = 3
-            shop.publish(build, **places)
+            shop.publish(build, **destinations)
             server.refuse_each = 0
             assert server.refused >= 10 * run
             files = server.filesystem()
@@ -159,17 +159,21 @@ def test_postgres_restarting_in_the_middle(
         shop.publish(shop.build(2), **only)
         assert "PostgreSQL went away" in capsys.readouterr().err
         seen = read_postgres(server.address())
-        assert (seen.receipt, seen.predictions, seen.top_buyers) == ("run-2", (("run-2", 200),), 20)
+        assert (seen.manifest, seen.predictions, seen.top_buyers) == (
+            "run-2",
+            (("run-2", 200),),
+            20,
+        )
         assert server.query("select count(*) from gold.prediction_history") == [(400,)]
 
         # a server that is gone and stays away: said at once, and the run before stands
         server.stop()
-        with pytest.raises(PlaceFailed, match="PostgreSQL"):
+        with pytest.raises(DestinationFailed, match="PostgreSQL"):
             shop.publish(shop.build(3), **only)
         server.start()
-        assert read_postgres(server.address()).receipt == "run-2"
+        assert read_postgres(server.address()).manifest == "run-2"
         shop.publish(read_build(shop.target), **only)
-        assert read_postgres(server.address()).receipt == "run-3"
+        assert read_postgres(server.address()).manifest == "run-3"
 
 
 def test_a_disk_that_takes_no_more_leaves_what_stood_there(tmp_path: Path) -> None:
@@ -178,7 +182,7 @@ def test_a_disk_that_takes_no_more_leaves_what_stood_there(tmp_path: Path) -> No
     build = shop.build(2, day=1)
     child = python(PUBLISH, str(shop.folder), "", "3000")
     said, _ = child.communicate("\n", timeout=60)
-    assert "3 of 3 places were not published; what stood there stands" in said
+    assert "3 of 3 destinations were not published; what stood there stands" in said
     assert "likely-buyers publish again" in said
     assert set(runs(shop).values()) == {"run-1"}
     assert not list(shop.published.rglob("*.publishing*"))
@@ -194,9 +198,7 @@ def test_fifty_readers_through_a_hundred_publishes(
         for name, value in postgres.environment().items():
             monkeypatch.setenv(name, value)
         shop.publish(shop.build(0), postgres={})
-        script = (
-            f"import sys, published_gold as p; p.poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
-        )
+        script = f"import sys; from support.published_gold import poll; poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
         readers = [
             python(script, str(shop.published), postgres.address())
             for _ in range(READING_PROCESSES)
@@ -208,7 +210,7 @@ def test_fifty_readers_through_a_hundred_publishes(
             for run in range(1, PUBLISHES + 1):
                 # a new day every third run; in between a day is published again
                 build = shop.build(run, day=run // 3)
-                if run % SLOWER_PLACES_EACH:
+                if run % SLOWER_DESTINATIONS_EACH:
                     shop.publish(build, delta=None)
                 else:
                     shop.publish(build, postgres={})
@@ -219,11 +221,13 @@ def test_fifty_readers_through_a_hundred_publishes(
     for output in finished:
         counts, found, wrong = json.loads(output)
         assert wrong == []
-        for place, count in counts.items():
-            reads[place] = reads.get(place, 0) + count
-            seen.setdefault(place, set()).update(found[place])
+        for destination, count in counts.items():
+            reads[destination] = reads.get(destination, 0) + count
+            seen.setdefault(destination, set()).update(found[destination])
     assert set(reads) == {"duckdb", "parquet", "delta", "postgres"}
     # they read while it went on: many times, and many of the runs
     assert min(reads.values()) > PUBLISHES, reads
-    assert all(len(found) > PUBLISHES // SLOWER_PLACES_EACH // 2 for found in seen.values()), seen
+    assert all(
+        len(found) > PUBLISHES // SLOWER_DESTINATIONS_EACH // 2 for found in seen.values()
+    ), seen
     assert set(runs(shop).values()) == {f"run-{PUBLISHES}"}

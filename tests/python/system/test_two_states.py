@@ -135,7 +135,7 @@ def test_a_training_of_one_state_leaves_the_other_publishable(built: tuple[State
     scored = a.last_run()
     b.done("likely-buyers", "train")
     assert "Published to" in a.done("likely-buyers", "publish")
-    told = json.loads(a.at("published", "parquet", "_published.json").read_text())
+    told = json.loads(a.at("published", "parquet", "_manifest.json").read_text())
     assert told["build_id"] == scored
 
 

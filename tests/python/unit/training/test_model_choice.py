@@ -12,8 +12,8 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from likely_buyers.evaluation import roc_auc
+from likely_buyers.registry.skops_bytes import TRUSTED_TYPES
 from likely_buyers.training import (
-    TRUSTED_TYPES,
     ConstantFeaturesError,
     ExamplesSchemaError,
     FeatureMismatchError,
@@ -127,7 +127,7 @@ def test_a_stored_model_loads_with_the_trusted_types_and_scores_the_same():
     model = a_model_of_three_components()
     stored = skops.io.dumps(model)
     assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED_TYPES)
-    loaded = skops.io.loads(stored, trusted=TRUSTED_TYPES)
+    loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
