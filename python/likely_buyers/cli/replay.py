@@ -11,7 +11,7 @@ from rich.table import Table
 from likely_buyers.cli.past_days import PastDays
 from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import Replay, ReplayImpossible, ReplaySource, replay_scores
-from likely_buyers.terminal import progress_bar
+from likely_buyers.terminal import Progress
 
 
 def replay_version(project: Project, day: date, version: str) -> bool:
@@ -29,7 +29,7 @@ def replay_version(project: Project, day: date, version: str) -> bool:
         ),
         model,
         day,
-        progress=lambda users: progress_bar("replaying", total=users, unit="users"),
+        progress=lambda users: Progress("replaying", total=users, unit="users"),
     )
     whose = f"as of {day}, version {model.version} of {model.model_name}"
     if found.is_identical:

@@ -49,6 +49,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
     written = 0
     for part in parts:
         if stands is not None and stands.transaction_version(_name(part)) == part.digest:
+            gold.count(part.rows)
             continue
         write_deltalake(
             stands or address,

@@ -53,6 +53,7 @@ def _write_table(
     # a block tells its smallest and largest user; a log grows too long to be sorted daily
     order = "" if table.is_log else f" order by {gold.order(columns)}"
     ((rows,),) = connection.execute(f"create table {relation} as {query}{order}").fetchall()
+    gold.count(rows)
     connection.execute(f"comment on table {relation} is {literal(table.description)}")
     for column, description in table.columns.items():
         if column in columns:

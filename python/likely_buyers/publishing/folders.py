@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any, cast
 
+from likely_buyers.errors import from_extra
 from likely_buyers.publishing.errors import MissingCredentials, PublishingMisconfigured
 
 _UNFINISHED = ".publishing"
@@ -75,7 +76,8 @@ class S3Folder:
             MissingCredentials: the environment says not how to sign requests.
             PublishingMisconfigured: the address is no bucket's, or would be spoken to without TLS unasked.
         """
-        from obstore.store import S3Store
+        with from_extra("publish", url):
+            from obstore.store import S3Store
 
         _check_s3(url, os.environ)
         self._url = url.rstrip("/")

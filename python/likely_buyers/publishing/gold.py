@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -58,6 +58,8 @@ class Gold:
     connection: duckdb.DuckDBPyConnection
     build: PassedBuild
     served: Served
+    count: Callable[[int], None] = lambda _: None
+    """Is told of rows that a destination has, be they written now or found there."""
 
     def columns(self, query: str) -> dict[str, str]:
         """Name and DuckDB type of each column of a query."""
@@ -110,10 +112,25 @@ class Gold:
             where = " where " + " and ".join(f"{name} = ?" for name in PARTITION)
             values = list(part.partition)
         cursor = self.connection.cursor()
-        return cursor.execute(
+        reader = cursor.execute(
             f"select {chosen} from ({query}){where} order by {self.order(columns)}",  # noqa: S608
             values,
         ).to_arrow_reader(BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
+
+    def rows(self) -> int:
+        """Rows of all tables; the engine knows them without reading."""
+        counts = " + ".join(
+            f"(select count(*) from {table.relation})"  # noqa: S608
+            for table in self.build.tables
+        )
+        ((rows,),) = self.connection.execute(f"select {counts or 0}").fetchall()
+        return int(rows)
+
+    def _counted(self, batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield batch
+            self.count(batch.num_rows)
 
     @staticmethod
     def order(columns: dict[str, str]) -> str:

@@ -39,6 +39,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTab
         rows += part.rows
         name = _file_name(table, part)
         if _digest_of(folder, name) == part.digest:
+            gold.count(part.rows)
             continue
         folder.replace(name, partial(_write, gold, query, part))
         written += 1

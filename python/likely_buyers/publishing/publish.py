@@ -5,11 +5,12 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from likely_buyers.errors import from_extra
 from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.errors import (
     PlaceFailed,
@@ -19,12 +20,10 @@ from likely_buyers.publishing.errors import (
 )
 from likely_buyers.publishing.folders import Folder, folder_at
 from likely_buyers.publishing.gold import Gold, opened_gold
-from likely_buyers.publishing.postgres import (
-    PostgresPlace,
-    connection_options,
-    publish_postgres,
-)
 from likely_buyers.publishing.receipts import Published
+
+if TYPE_CHECKING:
+    from likely_buyers.publishing.postgres import PostgresPlace
 
 _SETTINGS = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
 
@@ -93,13 +92,22 @@ def _postgres_place(settings: Any) -> PostgresPlace | None:
                 f"vars.publish.postgres.{name} must be a name of at most 63 bytes that PostgreSQL does not reserve,"
                 f" found: {value!r}"
             )
+    with from_extra("postgres", "vars.publish.postgres"):
+        from likely_buyers.publishing.postgres import PostgresPlace
+
     return PostgresPlace(settings.get("schema") or "gold", settings.get("reader_role"))
 
 
 def publish(
-    database: Path, build: PassedBuild, places: Places, tell: Callable[[Published], None]
+    database: Path,
+    build: PassedBuild,
+    places: Places,
+    tell: Callable[[Published], None],
+    progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> None:
     """Publish the gold of a build to every place; `tell` hears of each that is done.
+
+    progress: given the rows to publish, a function to call with the rows published so far.
 
     What a place needs is checked before anything is written. A place that fails keeps what stood there, and the
     others are published all the same.
@@ -110,10 +118,15 @@ def publish(
     failed = []
     with _one_at_a_time(places.base):
         jobs = list(_jobs(places))
-        with opened_gold(database, build) as gold:
-            for place, job in jobs:
+        with opened_gold(database, build) as opened:
+            rows = opened.rows()
+            advance = progress(rows * len(jobs)) if progress else lambda _: None
+            for number, (place, job) in enumerate(jobs):
+                gold = replace(opened, count=_Counting(advance, rows * number))
                 try:
-                    tell(job(gold))
+                    published = job(gold)
+                    advance(rows * (number + 1))
+                    tell(published)
                 except PublishingError as error:
                     failed.append(f"{place}: {error}")
                 except Exception as error:
@@ -129,6 +142,17 @@ def publish(
         )
 
 
+class _Counting:
+    """Adds up the rows of a job after those of earlier jobs."""
+
+    def __init__(self, advance: Callable[[int], None], before: int) -> None:
+        self._advance, self._done = advance, before
+
+    def __call__(self, rows: int) -> None:
+        self._done += rows
+        self._advance(self._done)
+
+
 _Job = Callable[[Gold], Published]
 
 
@@ -142,12 +166,16 @@ def _jobs(places: Places) -> Iterator[tuple[str, _Job]]:
         parquet = folder_at(places.parquet, places.base)
         yield places.parquet, lambda gold: publish_parquet(gold, parquet, at)
     if places.delta is not None:
-        from likely_buyers.publishing.delta import publish_delta
+        # a shop that wants no Delta tables says so, and needs no package for them
+        with from_extra("publish", "vars.publish.delta"):
+            from likely_buyers.publishing.delta import publish_delta
 
         delta, days = folder_at(places.delta, places.base), places.delta_keep_days
         yield places.delta, lambda gold: publish_delta(gold, delta, days, at)
     if places.postgres is not None:
         import os
+
+        from likely_buyers.publishing.postgres import connection_options, publish_postgres
 
         connection_options(os.environ)
         postgres = places.postgres

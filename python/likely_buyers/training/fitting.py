@@ -21,6 +21,7 @@ from likely_buyers.training.calibration import (
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.selection import (
+    Advance,
     Candidate,
     Fold,
     Progress,
@@ -36,6 +37,11 @@ from likely_buyers.training.settings import TrainingSettings
 # Measured on two cores with 70 features: examples that one second of the budget pays for.
 _COMPARED_ROWS_PER_SECOND = 500
 _FITTED_ROWS_PER_SECOND = 2_500
+
+# Of the time that a training takes, measured on the demo shop: after the comparison of the candidates, and after the
+# fit of the chosen one.
+_SHARE_OF_COMPARING = 0.8
+_SHARE_OF_FITTING = 0.95
 
 # Below this many examples a second thread costs boosting more in waiting than it gives, and on a busy machine ten times
 # as much.
@@ -132,6 +138,7 @@ def fit(
     settings: TrainingSettings,
     progress: Progress | None = None,
     champion: Champion | None = None,
+    advance: Advance | None = None,
 ) -> TrainedModel:
     """Choose, fit, calibrate and evaluate a model.
 
@@ -143,6 +150,7 @@ def fit(
         settings: the settings.
         progress: called with a line of text now and then.
         champion: the model to compare with, if any.
+        advance: called with the share of the work done, about, from 0 to 1.
 
     Returns:
         The model. The same examples, in any order, and settings give the same model to the bit.
@@ -153,11 +161,17 @@ def fit(
     read = read_examples(examples, settings.minimum_per_class)
     threads = None if len(read) >= _THREADS_PAY_FROM else 1
     with threadpool_limits(limits=threads):
-        return _fitted_model(read, settings, progress or (lambda _: None), champion)
+        return _fitted_model(
+            read, settings, progress or (lambda _: None), champion, advance or (lambda _: None)
+        )
 
 
 def _fitted_model(
-    read: Examples, settings: TrainingSettings, say: Progress, champion: Champion | None
+    read: Examples,
+    settings: TrainingSettings,
+    say: Progress,
+    champion: Champion | None,
+    advance: Advance,
 ) -> TrainedModel:
     rows_per_fit = int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds)
     folds = held_out_folds(
@@ -170,6 +184,7 @@ def _fitted_model(
         rows_per_fit=rows_per_fit,
         seed=settings.seed,
         progress=say,
+        advance=lambda share: advance(_SHARE_OF_COMPARING * share),
     )
     chosen = best_of(candidates)
     scored = scored_cutoffs(read, folds, chosen)
@@ -183,12 +198,14 @@ def _fitted_model(
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
     estimator = fitted(read, rows, {**chosen.parameters, "seed": settings.seed})
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
+    advance(_SHARE_OF_FITTING)
 
     by_cutoff = _evaluated(scored, settings.horizon_days)
     comparison = None
     if champion is not None and champion.feature_names == read.feature_names:
         say("comparing with the champion")
         comparison = _compared(champion, read, folds, by_cutoff, rows_per_fit, settings.seed)
+    advance(1.0)
     return TrainedModel(
         estimator=estimator,
         feature_names=read.feature_names,

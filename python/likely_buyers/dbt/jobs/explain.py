@@ -13,7 +13,7 @@ from likely_buyers.scoring.explaining import (
     explain_batches,
 )
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import progress_bar
+from likely_buyers.terminal import Progress
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -49,7 +49,7 @@ def explain_buyers(
         model,
         groups,
         users=users,
-        progress=progress_bar("explaining", total=users, unit="users"),
+        progress=Progress("explaining", total=users, unit="users"),
     )
 
 

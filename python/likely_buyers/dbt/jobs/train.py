@@ -12,7 +12,7 @@ from likely_buyers.errors import without_traceback
 from likely_buyers.promotion import RANKING_METRICS
 from likely_buyers.registry import ModelVersion, Registry, RegistryError
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import say
+from likely_buyers.terminal import Progress, say
 from likely_buyers.training import Champion, PurchaseModel, TrainedModel, TrainingSettings, fit
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def train_version(
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
     registry = Registry.of(Settings.of(), model_name=model_name)
     champion_version, champion = _champion(registry, horizon_days)
-    model = fit(table, settings, progress=say, champion=champion)
+    advance = Progress("training", total=1)
+    model = fit(table, settings, progress=say, champion=champion, advance=advance)
     # the newest cutoff lies one horizon before as_of, so that its outcome is known
     as_of = pc.max(table["cutoff_date"]).as_py() + timedelta(days=horizon_days)
     features = table.select(model.feature_names).schema
