@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import (
     NotPublishable,
@@ -14,6 +12,7 @@ from likely_buyers.publishing import (
     publish,
     read_build,
 )
+from likely_buyers.terminal import Progress
 
 
 def publish_gold(project: Project) -> None:
@@ -30,16 +29,21 @@ def publish_gold(project: Project) -> None:
         raise NotPublishable(
             f"gold is published from DuckDB, and the target is {engine}. Choose another: --target"
         )
-    publish(project.project_dir / Path(database.strip()), build, places, _tell)
+    publish(
+        project.project_dir / Path(database.strip()),
+        build,
+        places,
+        _tell,
+        progress=lambda rows: Progress("publishing", total=rows, unit="rows"),
+    )
 
 
 def _tell(published: Published) -> None:
     served = published.served
     rows = sum(table.rows for table in published.tables)
     changed = [table.name for table in published.tables if table.written]
-    Console(soft_wrap=True, highlight=False).print(
+    print(
         f"Published to {published.place}: {len(published.tables)} tables, {rows:,} rows, scores as of"
         f" {served.as_of_date} by version {served.model_version} of {served.model_name}"
-        f" ({f'{len(changed)} tables changed' if changed else 'nothing changed'})",
-        markup=False,
+        f" ({f'{len(changed)} tables changed' if changed else 'nothing changed'})"
     )

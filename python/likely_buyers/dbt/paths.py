@@ -1,4 +1,6 @@
-"""Where dbt works and writes: in the project folder, artifacts and log in the state folder. And which variables it takes.
+"""What dbt is told before it begins: which variables it takes, and where it works and writes.
+
+It works in the project folder; artifacts and log go to the state folder.
 
 So two states never share a file, and a relative path means the same to dbt as to `likely-buyers`. dbt 1.11 asks a
 plugin once it has read the project and before it writes an artifact; see `dbt_likely_buyers`.
@@ -20,7 +22,10 @@ from likely_buyers.variables import PROJECT, UnknownVariable, check_variables
 
 
 class StatePaths(dbtPlugin):
-    """Refuses misspelt variables, and sets the paths that nobody has set: options, DBT_TARGET_PATH and DBT_LOG_PATH first."""
+    """Refuses misspelt variables, and sets the paths that nobody has set.
+
+    Options, DBT_TARGET_PATH and DBT_LOG_PATH come first.
+    """
 
     def initialize(self) -> None:
         """Called by dbt for each command. Another project in the same environment is left alone."""
