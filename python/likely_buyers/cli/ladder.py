@@ -24,7 +24,10 @@ METHODS = (
 COLUMNS = ("cutoff_date", "population", "method", "metric", "value", "low", "high", "model")
 """What is read of training.backtest."""
 
-QUERY = f"select {', '.join(COLUMNS)} from {{{{ ref('backtest') }}}} order by all"  # noqa: S608
+QUERY = (
+    f"select {', '.join(COLUMNS)} from {{{{ ref('backtest') }}}}"  # noqa: S608
+    " order by cutoff_date, population, method, metric"
+)
 _Values = dict[tuple[date, str, str], tuple[float, float | None, float | None]]
 
 
@@ -92,7 +95,7 @@ def _print_means(values: _Values, cutoffs: list[date], methods: list[str], popul
     print_table(
         [Column("method", "left"), *map(Column, headings)],
         table,
-        f"Means over {len(cutoffs)} cutoffs, {population}",
+        f"Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
     )
 
 
