@@ -74,6 +74,7 @@ def erase_progress() -> None:
 class Progress:
     """Call it with the work done so far: a bar on a terminal, a line now and then elsewhere, with an estimate.
 
+    Verbose, each call is a line.
     Calls may come from any thread, as often as they like.
     """
 
@@ -103,7 +104,9 @@ class Progress:
             return
         now = self._clock()
         with _line.lock:
-            if _is_terminal():
+            if _line.volume is Volume.VERBOSE:
+                self._print(done, now)
+            elif _is_terminal():
                 self._draw(done, now)
             else:
                 self._tell(done, now)
@@ -147,9 +150,12 @@ class Progress:
         is_time = tenth > self._told_tenth and since >= _SECONDS_BETWEEN_LINES
         is_last = done >= self._total and self._told_tenth > 0
         if is_time or is_last or since >= _LONGEST_SILENCE:
-            text = self.words(done, now - self._began)
-            print(f"likely_buyers: {self._label} {text}", file=sys.stderr, flush=True)
+            self._print(done, now)
             self._told_at, self._told_tenth = now, tenth
+
+    def _print(self, done: float, now: float) -> None:
+        text = self.words(done, now - self._began)
+        print(f"likely_buyers: {self._label} {text}", file=sys.stderr, flush=True)
 
 
 def in_words(seconds: float) -> str:

@@ -60,12 +60,14 @@ def main() -> None:
         app()
     except LikelyBuyersError as error:
         _fail(error, str(error))
+    except OSError as error:
+        _fail(error, f"{error.strerror}: {error.filename}" if error.filename else str(error))
     except Exception as error:
         # told by its class's module: who lists the models should not wait for DuckDB
-        todo = remedy(str(error)) if "duckdb" in type(error).__module__ else ""
-        if not todo:
+        if "duckdb" not in type(error).__module__:
             erase_progress()
             raise
+        todo = remedy(str(error)) or "the database refused; --verbose tells where in the program."
         _fail(error, f"{todo} DuckDB says: {error}")
 
 

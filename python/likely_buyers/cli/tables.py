@@ -77,12 +77,36 @@ def table_text(
         if sum(widths) + gap * (len(widths) - 1) > width:
             gap = 1
     lines = [title, ""] if title else []
-    headings = [column.heading for column in columns]
-    lines += _lines(headings, columns, widths, gap, below, width)
+    deepest = max(column.heading.count("\n") for column in columns)
+    headings = [
+        "\n" * (deepest - column.heading.count("\n")) + column.heading for column in columns
+    ]
+    shown = [Column("", "left" if c.align == "words" else c.align) for c in columns]
+    lines += _lines(headings, shown, widths, gap, None, width)
     lines.append((" " * gap).join("-" * one for one in widths))
     for row in rows:
         lines += _lines(row, columns, widths, gap, below, width)
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def paragraph(text: str, margin: str = "") -> str:
+    """Text with words kept whole at the terminal's width, behind a margin; its own line breaks stay."""
+    width = terminal_width()
+    blank = " " * len(margin)
+    lines: list[str] = []
+    for line in text.split("\n"):
+        first = blank if lines else margin
+        if width is None:
+            lines.append(first + line)
+        else:
+            lines += textwrap.wrap(
+                line,
+                max(width - 1, len(margin) + _LEAST_WORDS),
+                initial_indent=first,
+                subsequent_indent=blank,
+                break_on_hyphens=False,
+            ) or [""]
+    return "\n".join(lines)
 
 
 def print_rows(names: Sequence[str], rows: Sequence[Row], form: Literal["csv", "json"]) -> None:
@@ -142,7 +166,7 @@ def _lines(
     if below is not None and row[below] and width is not None:
         margin = " " * _INDENT
         lines += textwrap.wrap(
-            " ".join(row[below].split()),
+            f"{columns[below].heading}: {' '.join(row[below].split())}",
             max(width, _LEAST_WORDS),
             initial_indent=margin,
             subsequent_indent=margin,

@@ -21,11 +21,10 @@ from likely_buyers.publishing.errors import (
 from likely_buyers.publishing.folders import Folder, folder_at
 from likely_buyers.publishing.gold import Gold, opened_gold
 from likely_buyers.publishing.receipts import Published
+from likely_buyers.variables import PUBLISH, did_you_mean
 
 if TYPE_CHECKING:
     from likely_buyers.publishing.postgres import PostgresPlace
-
-_SETTINGS = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
 
 
 @dataclass(frozen=True)
@@ -46,10 +45,10 @@ class Places:
         Raises:
             PublishingMisconfigured: an unknown setting, or a value that is none.
         """
-        unknown = sorted(set(settings) - set(_SETTINGS))
+        unknown = sorted(set(settings) - set(PUBLISH))
         if unknown:
             raise PublishingMisconfigured(
-                f"vars.publish has no setting {', '.join(unknown)}: expected {', '.join(_SETTINGS)}."
+                f"vars.publish has no setting {', '.join(unknown)}. {did_you_mean(unknown[0], PUBLISH)}"
             )
         for name in ("duckdb", "parquet", "delta"):
             value = settings.get(name)
