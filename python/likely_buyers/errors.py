@@ -1,12 +1,7 @@
-"""The base class of every error that says what to do, and how such an error is shown: without a traceback."""
+"""The base class of every error that says what to do, and the errors that belong to no room."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 class LikelyBuyersError(Exception):
@@ -46,16 +41,3 @@ def from_extra(extra: str, what: str) -> Iterator[None]:
             f"{what} needs the package {package.replace('_', '-')}, which is not installed. Install it:"
             f" pip install 'likely_buyers[{extra}]'"
         ) from error
-
-
-def without_traceback(function: Callable[P, R]) -> Callable[P, R]:
-    """Let an expected error through without the frames that led to it: dbt prints every frame it gets."""
-
-    @wraps(function)
-    def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return function(*args, **kwargs)
-        except LikelyBuyersError as error:
-            raise error.with_traceback(None) from None
-
-    return call

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import (
     NotPublishable,
@@ -21,16 +19,10 @@ def publish_gold(project: Project) -> None:
     Raises:
         PublishingError: the build did not pass, a place is misconfigured or could not be written.
     """
-    # the artifacts first: they cost nothing, and what they refuse needs no dbt
     build = read_build(project.target_path())
     places = Places.of(project.publishing_places(), project.settings().state / "published")
-    engine, _, database = project.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
-    if engine != "duckdb":
-        raise NotPublishable(
-            f"gold is published from DuckDB, and the target is {engine}. Choose another: --target"
-        )
     publish(
-        project.project_dir / Path(database.strip()),
+        project.database_file("gold is published", NotPublishable),
         build,
         places,
         _tell,

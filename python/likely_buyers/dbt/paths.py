@@ -17,7 +17,7 @@ from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.settings import ARTIFACTS, LOGS, Settings
+from likely_buyers.settings import ARTIFACTS, LOGS, BadSetting, Settings
 from likely_buyers.variables import PROJECT, UnknownVariable, check_variables
 
 
@@ -33,19 +33,20 @@ class StatePaths(dbtPlugin):
         # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
         if self.project_name != PROJECT or context is None or "project" not in (context.obj or {}):
             return
-        _check_variables(context)
+        _check_names_and_numbers(context)
         _work_in_the_project(context)
         _keep_artifacts(context)
         _keep_log(context)
 
 
-def _check_variables(context: click.Context) -> None:
+def _check_names_and_numbers(context: click.Context) -> None:
     """Here, since a macro sees only the variables that it asks for."""
     try:
+        Settings.of().check()
         check_variables(
             getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
         )
-    except UnknownVariable as error:
+    except (BadSetting, UnknownVariable) as error:
         raise DbtRuntimeError(f"likely_buyers: {error}") from None
 
 

@@ -134,8 +134,27 @@ class Project:
             *("--no-populate-cache", "--inline", text),
         )
         if not finished.success:
-            raise ProjectError(_problem(finished))
+            told = _problem(finished)
+            # of a refusal of ours, without what dbt says before it
+            raise ProjectError(told.partition("likely_buyers: ")[2] or told)
         return str(finished.result.results[0].node.compiled_code)
+
+    def database_file(self, what: str, refusal: type[LikelyBuyersError]) -> Path:
+        """The file of the target's database; `what` is made from it.
+
+        Raises:
+            refusal: the target is no DuckDB.
+            ProjectError: the project or its profile cannot be read.
+        """
+        file = duckdb_file(self.project_dir, self.profiles_dir, self.target)
+        if file is None:
+            engine, _, path = self.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
+            if engine != "duckdb":
+                raise refusal(
+                    f"{what} from DuckDB, and the target is {engine}. Choose another: --target"
+                )
+            file = self.project_dir / path.strip()
+        return file
 
     def build_aside(self, *arguments: str) -> tuple[str | None, list[str]]:
         """`dbt build` without a word, as the arguments say: why it failed, or None; and its warnings.

@@ -38,10 +38,9 @@ from likely_buyers.training.settings import TrainingSettings
 _COMPARED_ROWS_PER_SECOND = 500
 _FITTED_ROWS_PER_SECOND = 2_500
 
-# Of the time that a training takes, measured on the demo shop: after the comparison of the candidates, and after the
-# fit of the chosen one.
-_SHARE_OF_COMPARING = 0.8
-_SHARE_OF_FITTING = 0.95
+# Of the time that a training takes, measured on the demo shop: when the candidates are compared, and when the chosen
+# one is fitted, if a champion is still to be compared with and if none is.
+_SHARES_OF_TIME = {True: (0.68, 0.76), False: (0.9, 1.0)}
 
 # Below this many examples a second thread costs boosting more in waiting than it gives, and on a busy machine ten times
 # as much.
@@ -173,6 +172,9 @@ def _fitted_model(
     champion: Champion | None,
     advance: Advance,
 ) -> TrainedModel:
+    if champion is not None and champion.feature_names != read.feature_names:
+        champion = None
+    compared_at, fitted_at = _SHARES_OF_TIME[champion is not None]
     rows_per_fit = int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds)
     folds = held_out_folds(
         read, settings.horizon_days, settings.evaluation_cutoffs, settings.minimum_per_class
@@ -184,7 +186,7 @@ def _fitted_model(
         rows_per_fit=rows_per_fit,
         seed=settings.seed,
         progress=say,
-        advance=lambda share: advance(_SHARE_OF_COMPARING * share),
+        advance=lambda share: advance(compared_at * share),
     )
     chosen = best_of(candidates)
     scored = scored_cutoffs(read, folds, chosen)
@@ -198,14 +200,21 @@ def _fitted_model(
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
     estimator = fitted(read, rows, {**chosen.parameters, "seed": settings.seed})
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
-    advance(_SHARE_OF_FITTING)
+    advance(fitted_at)
 
     by_cutoff = _evaluated(scored, settings.horizon_days)
     comparison = None
-    if champion is not None and champion.feature_names == read.feature_names:
+    if champion is not None:
         say("comparing with the champion")
-        comparison = _compared(champion, read, folds, by_cutoff, rows_per_fit, settings.seed)
-    advance(1.0)
+        comparison = _compared(
+            champion,
+            read,
+            folds,
+            by_cutoff,
+            rows_per_fit,
+            settings.seed,
+            lambda share: advance(fitted_at + (1 - fitted_at) * share),
+        )
     return TrainedModel(
         estimator=estimator,
         feature_names=read.feature_names,
@@ -258,16 +267,18 @@ def _compared(
     by_cutoff: dict[date, dict[str, float]],
     rows_per_fit: int,
     seed: int,
+    advance: Advance,
 ) -> Comparison:
     unseen = [fold for fold in folds if _as_date(fold.cutoff) >= champion.as_of]
     metrics = []
-    for fold in unseen or folds:
+    for number, fold in enumerate(unseen or folds, start=1):
         model = champion.estimator
         if not unseen:
             rows = sampled(fold.fit_rows, rows_per_fit, seed)
             model = fitted(read, rows, {**model.get_params(), "seed": seed})
         p = model.predict_proba(read.features[fold.evaluation_rows])[:, 1]
         metrics.append(evaluate(read.labels[fold.evaluation_rows], p))
+        advance(number / len(unseen or folds))
     cutoffs = tuple(_as_date(fold.cutoff) for fold in unseen or folds)
     return Comparison(
         kind="scored" if unseen else "refitted",

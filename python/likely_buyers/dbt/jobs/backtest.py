@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import Progress, say
 from likely_buyers.training import TrainingError, TrainingSettings, backtest_cutoff

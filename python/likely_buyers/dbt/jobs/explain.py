@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS
 from likely_buyers.scoring.explaining import (

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from dbt_common.invocation import get_invocation_id
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS, Scoring, score_batches
 from likely_buyers.settings import Settings

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.promotion import RANKING_METRICS
 from likely_buyers.registry import ModelVersion, Registry, RegistryError
 from likely_buyers.settings import Settings
