@@ -17,6 +17,7 @@ STATE_DATABASE = (
     "{{ env_var('LIKELY_BUYERS_STATE', '') or 'warehouse' }}/" + DATABASE_FILE
 )  # fmt: skip
 _PROFILES_DIRS = ("DBT_ENGINE_PROFILES_DIR", "DBT_PROFILES_DIR")
+_PROFILES = ("DBT_ENGINE_PROFILE", "DBT_PROFILE")
 _TARGETS = ("DBT_ENGINE_TARGET", "DBT_TARGET")
 # what parses YAML ten times as fast, where the package was built with it
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -53,9 +54,8 @@ def duckdb_file(
     profiles = project_dir / folder / "profiles.yml"
     if not profiles.is_file():
         return None
-    profile = read_yaml(profiles).get(
-        str(read_yaml(project_dir / "dbt_project.yml").get("profile"))
-    )
+    whose = _first(given, _PROFILES) or read_yaml(project_dir / "dbt_project.yml").get("profile")
+    profile = read_yaml(profiles).get(str(whose))
     if not isinstance(profile, Mapping):
         return None
     name = target or _first(given, _TARGETS) or profile.get("target", "default")

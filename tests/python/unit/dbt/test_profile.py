@@ -48,6 +48,10 @@ def test_what_only_dbt_can_say_is_left_to_it(project: Path, target: str) -> None
     assert duckdb_file(project, None, target, STATE) is None
 
 
+def test_the_profile_may_be_another(project: Path) -> None:
+    assert duckdb_file(project, None, "state", {"DBT_PROFILE": "another"}) is None
+
+
 def test_profiles_may_lie_elsewhere(project: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
