@@ -102,8 +102,9 @@ UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --n
 
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
-	$(UV_COMPILE) pyproject.toml --extra build --output-file requirements.txt
-	$(UV_COMPILE) pyproject.toml --extra dev --constraints requirements.txt --output-file python/requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml --extra build --extra publish --extra report --output-file requirements.txt
+	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --constraints requirements.txt \
+		--output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	$(UV_COMPILE) --group spark --constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt

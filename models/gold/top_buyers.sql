@@ -139,7 +139,11 @@ top_buyers as (
             selected_users.probability
             * coalesce(last_horizon.purchase_days_per_buyer, 1)
             * (user_features.revenue + coalesce(last_horizon.revenue_per_purchase_day, 0))
-            / (user_features.purchase_days + case when last_horizon.revenue_per_purchase_day is null then 0 else 1 end)
+            -- of who never bought nothing is expected where nobody else bought lately
+            / greatest(
+                user_features.purchase_days + case when last_horizon.revenue_per_purchase_day is null then 0 else 1 end,
+                1
+            )
             as decimal(18, 2)
         ) as expected_revenue,
         user_features.days_since_last_purchase,

@@ -91,6 +91,18 @@ class Settings:
         """Where the demo's events lie, which are read where vars.events_path names no others."""
         return self.state / "demo_shop"
 
+    def check(self) -> None:
+        """Refuse numbers that are none before dbt, which takes a word for 0, does so in its own words.
+
+        Raises:
+            BadSetting: with the variable's name.
+        """
+        if not re.fullmatch(r"0*[1-9][0-9]{0,3}", self.threads):
+            raise BadSetting(
+                f"{THREADS} must be a whole number of at least 1: how many models dbt builds at once. Found:"
+                f" {self.threads}."
+            )
+
     def lock_attempts(self, value: object = None) -> int:
         """How often to try to open a database that another process holds, a second apart.
 

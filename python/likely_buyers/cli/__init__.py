@@ -1,5 +1,5 @@
 """The command line, `likely-buyers …`: a command a function in `commands`."""
 
-from likely_buyers.cli.commands import app, main
+from likely_buyers.cli.program import app, main
 
 __all__ = ["app", "main"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import date, timedelta
 
-from rich.console import Console
+import typer
 
 from likely_buyers.cli.past_days import PastDays
 from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import BackfillImpossible, BackfillTarget, backfill_scores
-from likely_buyers.terminal import say
+from likely_buyers.terminal import Progress
 
 
 def backfill(project: Project, first: date, last: date, every: int, version: str) -> None:
@@ -29,27 +27,17 @@ def backfill(project: Project, first: date, last: date, every: int, version: str
     target = BackfillTarget(
         past.database, past.prediction_history, past.user_days, past.features_as_of
     )
-    found = backfill_scores(target, model, days, progress=_time_left())
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(
+    found = backfill_scores(
+        target, model, days, progress=lambda days: Progress("backfill", total=days, unit="days")
+    )
+    typer.echo(
         f"{found.users:,} scores of version {model.version} of {model.model_name} as of {found.scored} days were"
         f" added to the history; {found.known} days were there already."
     )
     taught = [day for day in days if day < model.as_of]
     if taught:
-        console.print(
+        typer.echo(
             f"Version {model.version} was trained on what was known by {model.as_of}: what came true after"
             f" {len(taught)} of these days helped to train it, so gold.model_performance is too good for them."
             " likely-buyers backtest is the honest measure."
         )
-
-
-def _time_left() -> Callable[[int, int], None]:
-    started = time.monotonic()
-
-    def tell(done: int, days: int) -> None:
-        spent = time.monotonic() - started
-        left = f", about {spent / done * (days - done):.0f} s left" if 0 < done < days else ""
-        say(f"backfill: {done} of {days} days{left}")
-
-    return tell

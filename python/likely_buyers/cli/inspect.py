@@ -6,13 +6,13 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
+import typer
 import yaml
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from likely_buyers.cli.tables import Column as TableColumn
+from likely_buyers.cli.tables import paragraph, print_table
 from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting import Inspection, inspect_source
 from likely_buyers.inspecting.profile import Column
@@ -52,20 +52,18 @@ def inspect(project: Project, path: str) -> bool:
             _say(f"\n{note}")
         if found.questions:
             _say("\nQuestions that only you can answer:", style="bold")
-            asked = Table.grid(padding=(0, 1))
             for number, question in enumerate(found.questions, start=1):
-                asked.add_row(f"{number:3}.", Text(question))
-            Console().print(asked)
+                print(paragraph(question, f"{number:3}. "))
         return _say_next(found)
 
 
-def _say(text: str, style: str = "") -> None:
-    Console().print(Text(text, style=style), highlight=False)
+def _say(text: str, style: Literal["plain", "bold"] = "plain") -> None:
+    typer.echo(typer.style(paragraph(text), bold=True) if style == "bold" else paragraph(text))
 
 
 def _exactly(text: str) -> None:
     """What is to be copied: no line is broken."""
-    Console().print(Text(text), soft_wrap=True, highlight=False)
+    print(text)
 
 
 def _say_what(found: Inspection) -> None:
@@ -103,24 +101,24 @@ def _say_what(found: Inspection) -> None:
 
 
 def _print_columns(columns: Sequence[Column]) -> None:
-    table = Table(box=SIMPLE_HEAD, title="Columns and first lines", title_justify="left")
-    table.add_column("column", max_width=24, overflow="fold")
-    table.add_column("holds", no_wrap=True)
-    table.add_column("filled", justify="right", no_wrap=True)
-    table.add_column("values", justify="right", no_wrap=True)
-    table.add_column("first lines", overflow="fold")
-    for column in columns:
-        if column.kind == "empty":
-            continue
-        values = " | ".join(short(value or "", 24) for value in column.first)
-        table.add_row(
-            Text(column.name),
+    rows = [
+        [
+            column.name,
             column.kind,
             _share(column.filled),
             f"{column.distinct:,}",
-            Text(values),
-        )
-    Console().print(table)
+            " | ".join(short(value or "", 24) for value in column.first),
+        ]
+        for column in columns
+        if column.kind != "empty"
+    ]
+    headings = [
+        *(TableColumn("column", "left"), TableColumn("holds", "left")),
+        *(TableColumn("filled"), TableColumn("values"), TableColumn("first lines", "words")),
+    ]
+    print()
+    print_table(headings, rows, "Columns and first lines")
+    print()
     if empty := [column.name for column in columns if column.kind == "empty"]:
         _say(f"Empty: {_some(empty)}")
 
@@ -184,47 +182,49 @@ def _as_yaml(found: Inspection) -> str:
 def _print_trial(found: Inspection, trial: Trial) -> None:
     read = "them" if found.sample.is_whole else f"the first {trial.lines:,} lines"
     whose = "the draft" if found.is_draft else found.mapping_name
-    table = Table(
-        box=SIMPLE_HEAD,
-        title=f"What {whose} makes of {read}",
-        title_justify="left",
-        show_header=False,
-    )
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    table.add_row("events", f"{trial.events:,}")
+    told = [("events", f"{trial.events:,}")]
     for kind, events, users in trial.event_types:
-        table.add_row(f"  {kind}", f"{events:,} of {users:,} users")
-    table.add_row(
-        "users",
-        f"{trial.users:,}, of whom {trial.buyers:,} bought, {trial.buyers_of_two_days:,} on two days or more",
+        told.append((f"  {kind}", f"{events:,} of {users:,} users"))
+    told.append(
+        (
+            "users",
+            f"{trial.users:,}, of whom {trial.buyers:,} bought, {trial.buyers_of_two_days:,} on two days or more",
+        )
     )
     if trial.events:
-        table.add_row("from", trial.first_event_time)
-        table.add_row("to", trial.last_event_time)
+        told += [("from", trial.first_event_time), ("to", trial.last_event_time)]
     for currency, revenue in trial.revenue.items():
-        table.add_row("revenue", f"{float(revenue):,.2f} {currency or '(no currency told)'}")
+        told.append(("revenue", f"{float(revenue):,.2f} {currency or '(no currency told)'}"))
     if trial.duplicates:
-        table.add_row("told again", f"{trial.duplicates:,} lines of the same events")
+        told.append(("told again", f"{trial.duplicates:,} lines of the same events"))
     for name, lines in trial.left_out.items():
-        table.add_row("left out", f"{lines:,} as {name}")
-    table.add_row(
-        "no events",
-        f"{trial.lost:,} of the lines, told below"
-        if trial.lost
-        else "none: each line is an event, or left out by a name",
+        told.append(("left out", f"{lines:,} as {name}"))
+    told.append(
+        (
+            "no events",
+            f"{trial.lost:,} of the lines, told below"
+            if trial.lost
+            else "none: each line is an event, or left out by a name",
+        )
     )
-    Console().print(table)
+    _say(f"\nWhat {whose} makes of {read}", style="bold")
+    widest = max(len(name) for name, _ in told)
+    for name, words in told:
+        print(paragraph(words, f"  {name.ljust(widest)}  "))
+    print()
     if trial.faults:
-        faults = Table(box=SIMPLE_HEAD, title="Faults", title_justify="left")
-        faults.add_column("name", overflow="fold", max_width=24)
-        faults.add_column("lines", justify="right", no_wrap=True)
-        faults.add_column("such as", overflow="fold")
+        rows = []
         for fault in trial.faults:
             why = _REASONS.get(fault.name, "the line cannot be read")
             shown = " | ".join(short(one, 60) for one in fault.samples)
-            faults.add_row(fault.name, f"{fault.lines:,}", Text(f"{why}: {short(shown, 130)}"))
-        Console().print(faults)
+            rows.append([fault.name, f"{fault.lines:,}", f"{why}: {short(shown, 130)}"])
+        headings = [
+            TableColumn("name", "left"),
+            TableColumn("lines"),
+            TableColumn("such as", "words"),
+        ]
+        print_table(headings, rows, "Faults")
+        print()
     for warning in trial.warnings:
         # its numbers stand above
         if "are no events, and nothing in the event mapping says why" not in warning:
@@ -232,16 +232,14 @@ def _print_trial(found: Inspection, trial: Trial) -> None:
 
 
 def _say_next(found: Inspection) -> bool:
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
     if found.lacks:
-        console.print(Text(f"\nError: {' '.join(found.lacks)}"))
+        typer.echo(f"\nError: {' '.join(found.lacks)}", err=True)
         return False
     if not (found.trial and found.trial.events):
-        console.print(
-            Text(
-                "\nError: no line became an event. The faults above say why; mend the mapping, or name another"
-                " one: --vars '{event_mapping: NAME}'"
-            )
+        typer.echo(
+            "\nError: no line became an event. The faults above say why; mend the mapping, or name another one:"
+            " --vars '{event_mapping: NAME}'",
+            err=True,
         )
         return False
     variables = f"{{event_mapping: {found.mapping_name}, events_path: {_as_variable(found.path)}}}"

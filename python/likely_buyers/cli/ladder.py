@@ -7,8 +7,7 @@ from datetime import date
 from statistics import fmean
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from likely_buyers.cli.tables import Column, print_table
 
 METHODS = (
     "recency",
@@ -22,9 +21,12 @@ METHODS = (
 )
 """From the simplest rule to the truth, as rungs of the ladder."""
 
+COLUMNS = ("cutoff_date", "population", "method", "metric", "value", "low", "high", "model")
+"""What is read of training.backtest."""
+
 QUERY = (
-    "select cutoff_date, population, method, metric, value, low, high, model"
-    " from {{ ref('backtest') }}"
+    f"select {', '.join(COLUMNS)} from {{{{ ref('backtest') }}}}"  # noqa: S608
+    " order by cutoff_date, population, method, metric"
 )
 _Values = dict[tuple[date, str, str], tuple[float, float | None, float | None]]
 
@@ -42,24 +44,30 @@ def print_ladder(rows: Sequence[tuple[Any, ...]], population: str) -> None:
     models = {row[0]: row[7] for row in rows if row[2] == "champion"}
     cutoffs = sorted({cutoff for cutoff, _, _ in values})
     methods = [m for m in METHODS if any(method == m for _, method, _ in values)]
-    console = Console()
-    console.print(_means(values, cutoffs, methods, population))
-    console.print(_by_cutoff(values, cutoffs, models, population))
+    _print_means(values, cutoffs, methods, population)
+    print()
+    _print_by_cutoff(values, cutoffs, models, population)
+    print()
     share = _share_of_the_way(values, cutoffs)
     if share is not None:
-        console.print(
+        print(
             f"The champion goes {share:.0%} of the way in AUC from frequency to the oracle, the bound of what"
-            " can be known.",
-            highlight=False,
+            " can be known.\n"
         )
 
 
-def _means(values: _Values, cutoffs: list[date], methods: list[str], population: str) -> Table:
-    table = Table(title=f"Means over {len(cutoffs)} cutoffs, {population}")
-    table.add_column("method")
-    headings = ("AUC", "avg prec", "lift 10%", "Brier", "log loss", "ECE", "p/actual", "range")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+def _print_means(values: _Values, cutoffs: list[date], methods: list[str], population: str) -> None:
+    headings = (
+        "AUC",
+        "avg\nprec",
+        "lift\n10%",
+        "Brier",
+        "log\nloss",
+        "ECE",
+        "p /\nactual",
+        "range",
+    )
+    table = []
     for method in methods:
 
         def mean(metric: str, digits: int, method: str = method) -> str:
@@ -71,28 +79,34 @@ def _means(values: _Values, cutoffs: list[date], methods: list[str], population:
             for c in cutoffs
             if (c, method, "predicted_over_realized") in values
         ]
-        table.add_row(
-            method.replace("_", " "),
-            mean("roc_auc", 4),
-            mean("average_precision", 4),
-            mean("lift_10pct", 3),
-            mean("brier", 4),
-            mean("log_loss", 4),
-            mean("ece", 4),
-            mean("predicted_over_realized", 3),
-            f"{min(ratios):.2f}-{max(ratios):.2f}" if ratios else "",
+        table.append(
+            [
+                method.replace("_", " "),
+                mean("roc_auc", 4),
+                mean("average_precision", 4),
+                mean("lift_10pct", 3),
+                mean("brier", 4),
+                mean("log_loss", 4),
+                mean("ece", 4),
+                mean("predicted_over_realized", 3),
+                f"{min(ratios):.2f}-{max(ratios):.2f}" if ratios else "",
+            ]
         )
-    return table
+    print_table(
+        [Column("method", "left"), *map(Column, headings)],
+        table,
+        f"Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
+    )
 
 
-def _by_cutoff(
+def _print_by_cutoff(
     values: _Values, cutoffs: list[date], models: dict[date, str | None], population: str
-) -> Table:
-    table = Table(title=f"The champion at each cutoff, {population}, 95 % intervals")
-    headings = ("cutoff", population, "base", "AUC", "avg prec", "lift 10%", "ECE", "p/actual")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("model", overflow="fold")
+) -> None:
+    headings = (
+        *("cutoff", population, "base\nrate", "AUC", "average\nprecision", "lift 10%", "ECE"),
+        "p /\nactual",
+    )
+    table = []
     for cutoff in cutoffs:
 
         def of(metric: str, cutoff: date = cutoff) -> tuple[float, float | None, float | None]:
@@ -102,20 +116,26 @@ def _by_cutoff(
             value, low, high = values.get((cutoff, "champion", metric), (float("nan"), None, None))
             if low is None or high is None:
                 return f"{value:.{digits}f}"
-            return f"{value:.{digits}f} ({low:.{digits - 1}f}-{high:.{digits - 1}f})"
+            return f"{value:.{digits}f}\n({low:.{digits - 1}f}-{high:.{digits - 1}f})"
 
-        table.add_row(
-            cutoff.isoformat(),
-            f"{of('users')[0]:.0f}",
-            f"{of('base_rate')[0]:.3f}",
-            ranged("roc_auc", 4),
-            ranged("average_precision", 4),
-            ranged("lift_10pct", 3),
-            f"{of('ece')[0]:.3f}",
-            f"{of('predicted_over_realized')[0]:.2f}",
-            models.get(cutoff) or "",
+        table.append(
+            [
+                cutoff.isoformat(),
+                f"{of('users')[0]:.0f}",
+                f"{of('base_rate')[0]:.3f}",
+                ranged("roc_auc", 4),
+                ranged("average_precision", 4),
+                ranged("lift_10pct", 3),
+                f"{of('ece')[0]:.3f}",
+                f"{of('predicted_over_realized')[0]:.2f}",
+                models.get(cutoff) or "",
+            ]
         )
-    return table
+    print_table(
+        [*map(Column, headings), Column("model", "words")],
+        table,
+        f"The champion at each cutoff, {population}, 95 % intervals",
+    )
 
 
 def _share_of_the_way(values: _Values, cutoffs: list[date]) -> float | None:

@@ -1,4 +1,4 @@
-"""Promoting: the gate, the report of what changes, the ledger."""
+"""Promoting: the gate, the report of what changes, the promotion log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import duckdb
-from rich.console import Console
+import typer
 
 from likely_buyers.database import DatabaseInUse
 from likely_buyers.dbt.project import Project
@@ -36,8 +36,8 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
         if not verdict.passed and not force:
             raise NotEarned(
                 f"version {version.version} has not earned its place, so nothing was changed (the reasons stand"
-                " above). Train on more history, or promote it all the same, with the reason that the ledger is to"
-                f" keep: likely-buyers promote {version.version} --force --reason 'WHY'"
+                " above). Train on more history, or promote it all the same, with the reason for the promotion"
+                f" log: likely-buyers promote {version.version} --force --reason 'WHY'"
             )
         if champion is not None:
             _print_difference(project, champion, version)
@@ -48,7 +48,7 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
 
 
 def current_user() -> str:
-    """Who acts, for the ledger: LIKELY_BUYERS_USER, as a scheduler may set it, or who is logged in."""
+    """Who acts, for the promotion log: LIKELY_BUYERS_USER, as a scheduler may set it, or who is logged in."""
     try:
         return Settings.of().user or getpass.getuser()
     except (OSError, KeyError):
@@ -67,12 +67,10 @@ def announce(promotion: Promotion, project: Project) -> None:
     )
     problem = project.refresh("promotions")
     if problem:
-        Console(stderr=True).print(
+        typer.echo(
             "Warning: training.promotions does not show it yet, the next dbt build will:"
             f" {problem}",
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
+            err=True,
         )
 
 
@@ -121,4 +119,4 @@ def _some(direction: str, users: list[str], count: int) -> str:
 
 
 def _print(text: str) -> None:
-    Console().print(text, soft_wrap=True, highlight=False, markup=False)
+    typer.echo(text)

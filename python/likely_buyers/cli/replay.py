@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
 from likely_buyers.cli.past_days import PastDays
+from likely_buyers.cli.tables import Column, print_table
 from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import Replay, ReplayImpossible, ReplaySource, replay_scores
-from likely_buyers.terminal import progress_bar
+from likely_buyers.terminal import Progress
 
 
 def replay_version(project: Project, day: date, version: str) -> bool:
@@ -29,43 +26,44 @@ def replay_version(project: Project, day: date, version: str) -> bool:
         ),
         model,
         day,
-        progress=lambda users: progress_bar("replaying", total=users, unit="users"),
+        progress=lambda users: Progress("replaying", total=users, unit="users"),
     )
     whose = f"as of {day}, version {model.version} of {model.model_name}"
     if found.is_identical:
-        Console().print(f"identical: {found.users:,} users, {whose}", highlight=False)
+        print(f"identical: {found.users:,} users, {whose}")
         return True
     _print_changes(found, whose)
     return False
 
 
 def _print_changes(found: Replay, whose: str) -> None:
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(
+    print(
         f"not identical, {whose}: of {found.users:,} users in the history {found.differing:,} have another"
         f" score now, {found.missing:,} have none, and {found.new:,} users are new; the largest difference is"
         f" {found.largest_difference:.3g}"
     )
-    table = Table(title="the first of them")
-    for heading in ("user", "then", "now"):
-        table.add_column(heading, justify="left" if heading == "user" else "right")
-    for change in found.examples:
-        table.add_row(
-            escape(change.user_id),
-            *(
-                "" if probability is None else repr(probability)
-                for probability in (change.probability_then, change.probability_now)
-            ),
-        )
-    Console().print(table)
+    print_table(
+        [Column("user", "left"), Column("then"), Column("now")],
+        [
+            [
+                change.user_id,
+                *(
+                    "" if probability is None else repr(probability)
+                    for probability in (change.probability_then, change.probability_now)
+                ),
+            ]
+            for change in found.examples
+        ],
+        "the first of them",
+    )
     if found.files_loaded_since:
-        console.print(
+        print(
             f"{found.files_loaded_since} event files were loaded after these scores were given"
             f" ({found.scored_at:%Y-%m-%d %H:%M} UTC). Events in them from before as_of came late: then the"
             " differences are legitimate. So they are after a change of the event mapping."
         )
     else:
-        console.print(
+        print(
             f"No event file was loaded after these scores were given ({found.scored_at:%Y-%m-%d %H:%M} UTC), so"
             " no event came late. What else changes scores: another event mapping, the SQL of the features,"
             " other versions of the libraries."

@@ -9,8 +9,6 @@ from rich.console import Console
 from likely_buyers.dbt.project import Project
 from likely_buyers.report import ReportImpossible, read_figures, write_report
 
-_TARGET = "{{ target.type }}\n{{ target.path }}"
-
 
 def report(project: Project, out: Path | None, rows: int) -> None:
     """Write the page and say where it is; the warehouse is only read.
@@ -18,12 +16,8 @@ def report(project: Project, out: Path | None, rows: int) -> None:
     Raises:
         ReportImpossible: the warehouse cannot be read, holds no scores, or the page cannot be written.
     """
-    engine, database = project.rendered(_TARGET).split("\n", 1)
-    if engine != "duckdb":
-        raise ReportImpossible(
-            f"the report is made from DuckDB, and the target is {engine}. Choose another: --target"
-        )
-    figures = read_figures(Path(database), rows, project.var("currency"))
+    database = project.database_file("the report is made", ReportImpossible)
+    figures = read_figures(database, rows, project.var("currency"))
     page = out or project.settings().state / "report.html"
     try:
         write_report(figures, page)

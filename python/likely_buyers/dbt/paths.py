@@ -1,4 +1,6 @@
-"""Where dbt works and writes: in the project folder, artifacts and log in the state folder.
+"""What dbt is told before it begins: which variables it takes, and where it works and writes.
+
+It works in the project folder; artifacts and log go to the state folder.
 
 So two states never share a file, and a relative path means the same to dbt as to `likely-buyers`. dbt 1.11 asks a
 plugin once it has read the project and before it writes an artifact; see `dbt_likely_buyers`.
@@ -13,24 +15,39 @@ import click
 from click.core import ParameterSource
 from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
+from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, Settings
-
-_PROJECT = "likely_buyers"
+from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, BadSetting, Settings
+from likely_buyers.variables import PROJECT, UnknownVariable, check_variables
 
 
 class StatePaths(dbtPlugin):
-    """Sets the paths that nobody has set: options, DBT_TARGET_PATH and DBT_LOG_PATH come first."""
+    """Refuses misspelt variables, and sets the paths that nobody has set.
+
+    Options, DBT_TARGET_PATH and DBT_LOG_PATH come first.
+    """
 
     def initialize(self) -> None:
         """Called by dbt for each command. Another project in the same environment is left alone."""
         context = click.get_current_context(silent=True)
         # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
-        if self.project_name != _PROJECT or context is None or "project" not in (context.obj or {}):
+        if self.project_name != PROJECT or context is None or "project" not in (context.obj or {}):
             return
+        _check_names_and_numbers(context)
         _work_in_the_project(context)
         _keep_artifacts(context)
         _keep_log(context)
+
+
+def _check_names_and_numbers(context: click.Context) -> None:
+    """Here, since a macro sees only the variables that it asks for."""
+    try:
+        Settings.of().check()
+        check_variables(
+            getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
+        )
+    except (BadSetting, UnknownVariable) as error:
+        raise DbtRuntimeError(f"likely_buyers: {error}") from None
 
 
 def _work_in_the_project(context: click.Context) -> None:

@@ -2,21 +2,29 @@
 
 import io
 import os
+import re
+import sys
 from collections.abc import Callable, Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import typer
 import yaml
 
-from likely_buyers.errors import ProjectError
+from likely_buyers.dbt.profile import duckdb_file, read_yaml
+from likely_buyers.errors import LikelyBuyersError, ProjectError
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Settings
+from likely_buyers.terminal import Volume, volume
+from likely_buyers.variables import check_variables
 
 # The artifacts of dbt keep telling of the last build: `likely-buyers publish` asks them.
 _ASIDE = ("--quiet", "--no-write-json")
+_FLAGS = {Volume.QUIET: ("--quiet",), Volume.USUAL: (), Volume.VERBOSE: ("--log-level", "debug")}
+_REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +48,7 @@ class Project:
 
         Raises:
             typer.BadParameter: no project there, or `--vars` is no YAML dictionary.
+            UnknownVariable: a variable's name is misspelt.
         """
         folder = (project_dir or Path(os.environ.get("DBT_PROJECT_DIR", "."))).resolve()
         if not (folder / "dbt_project.yml").is_file():
@@ -58,20 +67,25 @@ class Project:
         if profiles_dir:
             profiles_dir = profiles_dir.resolve()
         os.chdir(folder)
-        return cls(folder, profiles_dir, target, vars_text)
+        project = cls(folder, profiles_dir, target, vars_text)
+        check_variables(parsed or {}, project._variables)
+        return project
+
+    @cached_property
+    def _variables(self) -> dict[str, Any]:
+        """`vars` of dbt_project.yml."""
+        return dict(read_yaml(self.project_dir / "dbt_project.yml").get("vars") or {})
 
     def var(self, name: str) -> Any:
         """The value of a dbt variable: from `--vars`, else from dbt_project.yml."""
         given = yaml.safe_load(self.vars_text) or {}
         if name in given:
             return given[name]
-        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
-        return project["vars"][name]
+        return self._variables[name]
 
-    def publishing_places(self) -> Any:
+    def publishing_destinations(self) -> Any:
         """`vars.publish`: the settings of `--vars` before those of dbt_project.yml."""
-        project = yaml.safe_load((self.project_dir / "dbt_project.yml").read_text("utf-8"))
-        return {**(project["vars"].get("publish") or {}), **(self.var("publish") or {})}
+        return {**(self._variables.get("publish") or {}), **(self.var("publish") or {})}
 
     def settings(self) -> Settings:
         """What the environment says of this project's installation."""
@@ -90,9 +104,13 @@ class Project:
         """The model registry of the project."""
         return Registry.of(self.settings(), model_name=str(self.var("model_name")))
 
-    def dbt(self, *arguments: str) -> bool:
-        """Run dbt on the project; whether it succeeded."""
-        return bool(self._invoke(*arguments).success)
+    def dbt(self, *arguments: str, aside: bool = False) -> bool:
+        """Run dbt on the project; whether it succeeded.
+
+        aside: dbt tells what it does on stderr, since stdout is for a result.
+        """
+        with redirect_stdout(sys.stderr) if aside else nullcontext():
+            return bool(self._invoke(*_FLAGS[volume()], *arguments).success)
 
     def refresh(self, *models: str) -> str | None:
         """Build models anew without a word; why that failed, or None if it did not.
@@ -116,8 +134,27 @@ class Project:
             *("--no-populate-cache", "--inline", text),
         )
         if not finished.success:
-            raise ProjectError(_problem(finished))
+            told = _problem(finished)
+            # of a refusal of ours, without what dbt says before it
+            raise ProjectError(told.partition("likely_buyers: ")[2] or told)
         return str(finished.result.results[0].node.compiled_code)
+
+    def database_file(self, what: str, refusal: type[LikelyBuyersError]) -> Path:
+        """The file of the target's database; `what` is made from it.
+
+        Raises:
+            refusal: the target is no DuckDB.
+            ProjectError: the project or its profile cannot be read.
+        """
+        file = duckdb_file(self.project_dir, self.profiles_dir, self.target)
+        if file is None:
+            engine, _, path = self.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
+            if engine != "duckdb":
+                raise refusal(
+                    f"{what} from DuckDB, and the target is {engine}. Choose another: --target"
+                )
+            file = self.project_dir / path.strip()
+        return file
 
     def build_aside(self, *arguments: str) -> tuple[str | None, list[str]]:
         """`dbt build` without a word, as the arguments say: why it failed, or None; and its warnings.
@@ -145,6 +182,35 @@ class Project:
             print(output.getvalue(), end="")
             return None
         return [tuple(row) for row in shown.result.results[0].agate_table.rows]
+
+    def ask(
+        self, query: str, limit: int | None, refusal: type[LikelyBuyersError]
+    ) -> list[tuple[Any, ...]]:
+        """Rows of a query over models of gold, named by `ref`: from the database itself, else through dbt.
+
+        Raises:
+            refusal: there is no database, another process holds it, or it has no such table.
+            ProjectError: a file of the project is no YAML.
+        """
+        file = duckdb_file(self.project_dir, self.profiles_dir, self.target)
+        if file is None:
+            shown = self.show(query, -1 if limit is None else limit)
+            if shown is None:
+                raise refusal("dbt could not read it: see what it says above.")
+            return shown
+        import duckdb
+
+        from likely_buyers.database import opened
+
+        direct = _REF.sub(r"gold.\1", query) + (f" limit {limit:d}" if limit is not None else "")
+        with opened(file, refusal, read_only=True) as connection:
+            try:
+                return connection.execute(direct).fetchall()
+            except duckdb.CatalogException as error:
+                raise refusal(
+                    f"the database {file} does not have what a build makes: {str(error).splitlines()[0]} Run dbt"
+                    " build first."
+                ) from error
 
     def _invoke(self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()) -> Any:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager

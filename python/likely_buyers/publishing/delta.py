@@ -40,6 +40,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
     written = 0
     for part in parts:
         if stands is not None and stands.transaction_version(part.name) == part.digest:
+            gold.count(part.rows)
             continue
         # columns of a log are added, those of a current table are what they are
         schema_mode: Any = "merge" if part.partition else "overwrite"

@@ -51,6 +51,7 @@ def _write_table(
     # a block tells its smallest and largest user; a log grows too long to be sorted daily
     order = "" if table.is_log else f" order by {found.order}"
     ((rows,),) = connection.execute(f"create table {relation} as {found.query}{order}").fetchall()
+    gold.count(rows)
     connection.execute(f"comment on table {relation} is {literal(table.description)}")
     for column, description in table.columns.items():
         if column in found.columns:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from likely_buyers.errors import from_extra
 from likely_buyers.publishing.errors import PublishingError, unfit
 
 _UNFINISHED = ".publishing"
@@ -79,7 +80,8 @@ class S3Folder(Folder):
             PublishingError: the address is no bucket's, would be spoken to without TLS unasked, or the environment
             says not how to sign requests.
         """
-        from obstore.store import S3Store
+        with from_extra("publish", url):
+            from obstore.store import S3Store
 
         _check_s3(url)
         super().__init__(scratch)

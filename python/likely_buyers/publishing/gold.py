@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -78,6 +78,8 @@ class Gold:
     connection: duckdb.DuckDBPyConnection
     build: PassedBuild
     served: Served
+    count: Callable[[int], None] = lambda _: None
+    """Is told of rows that a destination has, be they written now or found there."""
 
     def rows(self, table: GoldTable, *, with_features: bool = False) -> Rows:
         """A table's rows; or, of a table of one row per user, beside the features of that user as of the same day."""
@@ -115,7 +117,7 @@ class Gold:
         """
         chosen = ", ".join(quoted(name) for name in rows.columns if name not in without)
         where = " and ".join(f"{name} = ?" for name in PARTITION) if part.partition else "true"
-        return (
+        reader = (
             self.connection.cursor()
             .execute(
                 f"select {chosen} from ({rows.query}) where {where} order by {rows.order}",  # noqa: S608
@@ -123,6 +125,21 @@ class Gold:
             )
             .to_arrow_reader(BATCH_ROWS)
         )
+        return pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
+
+    def total_rows(self) -> int:
+        """Rows of all tables; the engine knows them without reading."""
+        counts = " + ".join(
+            f"(select count(*) from {table.relation})"  # noqa: S608
+            for table in self.build.tables
+        )
+        ((rows,),) = self.connection.execute(f"select {counts or 0}").fetchall()
+        return int(rows)
+
+    def _counted(self, batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield batch
+            self.count(batch.num_rows)
 
 
 @contextmanager

@@ -41,6 +41,8 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTab
         if _digest_of(folder, name) != str(part.digest):
             folder.replace(name, partial(_write, gold, rows, part))
             written += 1
+        else:
+            gold.count(part.rows)
     return PublishedTable(table.name, sum(part.rows for part in parts), written)
 
 

@@ -191,6 +191,7 @@ class _Transaction:
             )
         )
         changed = [part for part in parts if known.get(part.name) != part.digest]
+        self._gold.count(sum(part.rows for part in parts if part not in changed))
         for part in changed:
             self._replace(table, rows, part)
         return PublishedTable(table.name, sum(part.rows for part in parts), len(changed))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from likely_buyers.errors import from_extra
 from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.errors import (
     DestinationFailed,
@@ -19,13 +21,8 @@ from likely_buyers.publishing.errors import (
 from likely_buyers.publishing.folders import file_at, folder_at
 from likely_buyers.publishing.gold import Gold, opened_gold
 from likely_buyers.publishing.manifests import Published
-from likely_buyers.publishing.postgres import (
-    PostgresSchema,
-    connection_options,
-    publish_postgres,
-)
+from likely_buyers.variables import PUBLISH, did_you_mean
 
-_SETTINGS = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
 _Job = Callable[[Gold], Published]
 
 
@@ -35,10 +32,12 @@ def publish(
     settings: Mapping[str, Any],
     base: Path,
     tell: Callable[[Published], None],
+    progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> None:
     """Publish the gold of a build to every destination; `tell` hears of each that is done.
 
     `settings` are `vars.publish`: null leaves a destination out, and relative paths are relative to `base`.
+    `progress` is given the rows to publish, and gives a function to call with the rows published so far.
     What a destination needs is checked before anything is written. One that fails keeps what stood there, and the
     others are published all the same.
 
@@ -48,10 +47,15 @@ def publish(
     failed = []
     with _one_at_a_time(base):
         jobs = list(_jobs(settings, base))
-        with opened_gold(database, build) as gold:
-            for name, job in jobs:
+        with opened_gold(database, build) as opened:
+            rows = opened.total_rows()
+            advance = progress(rows * len(jobs)) if progress else lambda _: None
+            for number, (name, job) in enumerate(jobs):
+                gold = replace(opened, count=_Counting(advance, rows * number))
                 try:
-                    tell(job(gold))
+                    published = job(gold)
+                    advance(rows * (number + 1))
+                    tell(published)
                 except PublishingError as error:
                     failed.append(f"{name}: {error}")
                 except Exception as error:
@@ -68,14 +72,25 @@ def publish(
         )
 
 
+class _Counting:
+    """Adds up the rows of a job after those of earlier jobs."""
+
+    def __init__(self, advance: Callable[[int], None], before: int) -> None:
+        self._advance, self._done = advance, before
+
+    def __call__(self, rows: int) -> None:
+        self._done += rows
+        self._advance(self._done)
+
+
 def _jobs(settings: Mapping[str, Any], base: Path) -> Iterator[tuple[str, _Job]]:
     """The name of each destination and what publishes there; PublishingError where it cannot be or lacks something."""
-    unknown = sorted(set(settings) - set(_SETTINGS))
+    unknown = sorted(set(settings) - set(PUBLISH))
     if unknown:
         raise PublishingError(
-            f"vars.publish has no setting {', '.join(unknown)}: expected {', '.join(_SETTINGS)}."
+            f"vars.publish has no setting {', '.join(unknown)}. {did_you_mean(unknown[0], PUBLISH)}"
         )
-    duckdb, parquet, delta, keep_days, postgres = (settings.get(name) for name in _SETTINGS)
+    duckdb, parquet, delta, keep_days, postgres = (settings.get(name) for name in PUBLISH)
     if duckdb is not None:
         from likely_buyers.publishing.duckdb_file import publish_duckdb
 
@@ -85,12 +100,21 @@ def _jobs(settings: Mapping[str, Any], base: Path) -> Iterator[tuple[str, _Job]]
 
         yield parquet, partial(publish_parquet, folder_at("parquet", parquet, base))
     if delta is not None:
-        from likely_buyers.publishing.delta import publish_delta
+        # a shop that wants no Delta tables says so, and needs no package for them
+        with from_extra("publish", "vars.publish.delta"):
+            from likely_buyers.publishing.delta import publish_delta
 
         if not isinstance(keep_days, int) or keep_days < 0:
             raise unfit("delta_keep_days", keep_days, "a whole number of days")
         yield delta, partial(publish_delta, folder_at("delta", delta, base), keep_days)
     if postgres is not None:
+        with from_extra("postgres", "vars.publish.postgres"):
+            from likely_buyers.publishing.postgres import (
+                PostgresSchema,
+                connection_options,
+                publish_postgres,
+            )
+
         schema = PostgresSchema.of(postgres)
         yield "PostgreSQL", partial(publish_postgres, schema, connection_options())
 

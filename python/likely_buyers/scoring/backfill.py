@@ -42,7 +42,7 @@ def backfill_scores(
     target: BackfillTarget,
     model: LoadedModel,
     days: Sequence[date],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> Backfilled:
     """Score every user known by each of `days` with `model`, and append to the history.
 
@@ -53,7 +53,7 @@ def backfill_scores(
         target: the warehouse.
         model: the version that scores.
         days: the days the scores are to speak from.
-        progress: called with the days done and the days to do.
+        progress: given the days to do, a function to call with the days done.
 
     Raises:
         BackfillImpossible: no database or no history in it, or it is in use; a day outside of the events.
@@ -64,12 +64,10 @@ def backfill_scores(
         _check_days(connection, target, days)
         missing = [day for day in days if day not in known]
         users = 0
-        for done, day in enumerate(missing):
-            if progress:
-                progress(done, len(missing))
+        advance = progress(len(missing)) if progress else lambda _: None
+        for done, day in enumerate(missing, start=1):
             users += _score_day(connection, target, model, day)
-        if progress:
-            progress(len(missing), len(missing))
+            advance(done)
     return Backfilled(scored=len(missing), known=len(days) - len(missing), users=users)
 
 

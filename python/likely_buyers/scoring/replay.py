@@ -78,7 +78,7 @@ def replay_scores(
     source: ReplaySource,
     model: LoadedModel,
     as_of: date,
-    progress: Callable[[int], Callable[[int], None] | None] | None = None,
+    progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> Replay:
     """Score every user known by `as_of` with `model` again, and compare with the history.
 

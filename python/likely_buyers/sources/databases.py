@@ -111,7 +111,7 @@ def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
     except ModuleNotFoundError as error:
         raise SourceProblem(
             f"vars.events_relation needs DuckDB's extension {extension}, and the package {package} is not installed."
-            f" Nothing was loaded. Run: {install}"
+            f" Nothing was loaded. Install it: pip install 'likely_buyers[{extension.removesuffix('_scanner')}]'"
         ) from error
     if not path.is_file():
         raise SourceProblem(

@@ -18,7 +18,7 @@ from likely_buyers.evaluation import (
 from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
 from likely_buyers.training.examples import Examples, Floats, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
-from likely_buyers.training.selection import Progress, fitted
+from likely_buyers.training.selection import Advance, Progress, fitted
 from likely_buyers.training.settings import TrainingSettings
 
 _ONLY_RANK = ("recency", "frequency")
@@ -51,6 +51,7 @@ def backtest_cutoff(
     *,
     progress: Progress | None = None,
     further: Mapping[str, Floats] | None = None,
+    advance: Advance | None = None,
 ) -> list[BacktestRow]:
     """Train on what was known at a cutoff, and hold every method against what came after it.
 
@@ -61,12 +62,13 @@ def backtest_cutoff(
         settings: those of training.
         progress: called with a line of text now and then.
         further: probabilities (n,) by name of further methods, in the order of `later` sorted by user.
+        advance: called with the share of the training done, from 0 to 1.
 
     Raises:
         TrainingError: nothing could be learned by then.
     """
     say = progress or (lambda _: None)
-    trained = fit(known, settings, progress=progress)
+    trained = fit(known, settings, progress=progress, advance=advance)
     present = read_examples(later, minimum_per_class=1)
     scores: dict[str, Floats] = {
         **simple_rules(present.table(np.arange(len(present))), settings.horizon_days),

@@ -19,6 +19,7 @@ from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Days, Examples, Floats
 
 Progress = Callable[[str], None]
+Advance = Callable[[float], None]
 Rows = NDArray[np.int64]
 
 LINEAR_CANDIDATES: dict[str, dict[str, float]] = {
@@ -144,8 +145,9 @@ def compare_candidates(
     rows_per_fit: int,
     seed: int,
     progress: Progress,
+    advance: Advance,
 ) -> list[Candidate]:
-    """Every candidate at every held-out cutoff, best first."""
+    """Every candidate at every held-out cutoff, best first; `advance` hears of the share of the examples fitted."""
     alone: dict[str, dict[str, Any]] = {
         **{name: {"linear_weight": 1.0, **own} for name, own in LINEAR_CANDIDATES.items()},
         **{name: {"linear_weight": 0.0, **own} for name, own in BOOSTING_CANDIDATES.items()},
@@ -160,6 +162,7 @@ def compare_candidates(
         }
     labels = [examples.labels[fold.evaluation_rows] for fold in folds]
     raw: dict[str, list[Floats]] = {name: [] for name in alone}
+    done, total = 0.0, float(sum(min(fold.fit_rows.size, rows_per_fit) for fold in folds))
     with a_thread_a_core() as pool:
         for number, fold in enumerate(folds, start=1):
             rows = sampled(fold.fit_rows, rows_per_fit, seed)
@@ -178,6 +181,8 @@ def compare_candidates(
                 except BgNbdFitError as error:
                     progress(f"leaving out the {name}: {error}")
                     del raw[name]
+                done += rows.size / len(fits)
+                advance(done / total)
             for name in _hopeless(raw, labels[:number]) if number < len(folds) else []:
                 progress(f"leaving out {name}: behind its kind at {number} cutoffs")
                 del raw[name]

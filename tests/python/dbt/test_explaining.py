@@ -327,7 +327,7 @@ def test_a_later_champion_does_not_explain_what_it_did_not_score(job: Installati
 
 
 def test_top_prints_the_first_reason(job: Installation) -> None:
-    shown = job.run("likely-buyers", "top", "--limit", "1")
+    shown = job.run("likely-buyers", "top", "--rows", "1")
     assert shown.succeeded, shown.output
     [(reason,)] = job.query(
         "select reason from gold.top_buyer_reasons join gold.top_buyers using (user_id)"

@@ -65,11 +65,12 @@ def test_a_backfill_that_was_killed_goes_on_where_it_was(
     before = history(installation)
     environment = installation.environment()
     command = [str(Path(sys.executable).with_name("likely-buyers")), "backfill"]
-    command += ["--from", "2019-11-01", "--to", "2019-11-20"]
+    # it tells of each day
+    command += ["--from", "2019-11-01", "--to", "2019-11-20", "--verbose"]
     with subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE) as killed:
         assert killed.stderr is not None
         for line in killed.stderr:
-            if b"backfill: 3 of 20 days" in line:
+            if b"backfill 15 % (3 of 20 days)" in line:
                 time.sleep(0.05)
                 killed.send_signal(signal.SIGKILL)
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date, timedelta
 from importlib.metadata import entry_points
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import say
+from likely_buyers.terminal import Progress, say
 from likely_buyers.training import TrainingError, TrainingSettings, backtest_cutoff
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ BACKTEST_SCHEMA = pa.schema(
         ("model", pa.string()),
     ]
 )
+
+
+# of the time that a cutoff takes
+_SHARE_OF_TRAINING = 0.8
 
 
 @without_traceback
@@ -72,7 +77,9 @@ def run_backtest(
     events = Path(events_path) if events_path else Settings.of().demo_shop
     table: list[dict[str, object]] = []
     refusals: list[str] = []
-    for cutoff in _evaluated(evaluate_at, present, horizon_days):
+    evaluated = _evaluated(evaluate_at, present, horizon_days)
+    progress = Progress("backtest", total=len(evaluated), unit="cutoffs")
+    for number, cutoff in enumerate(evaluated):
         newest = cutoff - timedelta(days=horizon_days)
         steps = {newest - timedelta(days=step_days * number) for number in range(most_cutoffs)}
         before = sorted(steps.intersection(present))
@@ -86,11 +93,14 @@ def run_backtest(
                 later,
                 settings,
                 further=_true_probabilities(events, later, cutoff, horizon_days),
+                advance=_within(progress, number),
             )
         except TrainingError as error:
             refusals.append(f"{cutoff}: {error}")
             say(f"left out {refusals[-1]}")
+            progress(number + 1)
             continue
+        progress(number + 1)
         table += [asdict(row) | {"horizon_days": horizon_days} for row in found]
     if not table:
         raise TrainingError(
@@ -116,6 +126,11 @@ def _evaluated(evaluate_at: str, present: list[date], horizon_days: int) -> list
             f" lie before it. Evaluable are {min(present)} to {max(present)}."
         )
     return sorted(named)
+
+
+def _within(progress: Progress, number: int) -> Callable[[float], None]:
+    """What a cutoff tells of itself, as a part of all; measuring it follows."""
+    return lambda share: progress(number + _SHARE_OF_TRAINING * share)
 
 
 def _at(examples: DuckDBPyRelation, cutoffs: list[date]) -> pa.Table:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS
 from likely_buyers.scoring.explaining import (
@@ -13,7 +13,7 @@ from likely_buyers.scoring.explaining import (
     explain_batches,
 )
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import progress_bar
+from likely_buyers.terminal import Progress
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -56,7 +56,7 @@ def explain_buyers(
         groups,
         users=users,
         sample=sample,
-        progress=progress_bar("explaining", total=users, unit="users"),
+        progress=Progress("explaining", total=users, unit="users"),
     )
 
 

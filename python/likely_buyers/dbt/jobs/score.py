@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 from dbt_common.invocation import get_invocation_id
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS, Scoring, score_batches
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import progress_bar
+from likely_buyers.terminal import Progress
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -37,5 +37,5 @@ def score_users(
     return score_batches(
         user_features.to_arrow_reader(BATCH_ROWS),
         scoring,
-        progress=progress_bar("scoring", total=users, unit="users"),
+        progress=Progress("scoring", total=users, unit="users"),
     )

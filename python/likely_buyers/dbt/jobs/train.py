@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from likely_buyers.errors import without_traceback
+from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.promotion import RANKING_METRICS
 from likely_buyers.registry import ModelVersion, Registry, RegistryError
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import say
+from likely_buyers.terminal import Progress, say
 from likely_buyers.training import Champion, PurchaseModel, TrainedModel, TrainingSettings, fit
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def train_version(
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
     registry = Registry.of(Settings.of(), model_name=model_name)
     champion_version, champion = _champion(registry, horizon_days)
-    model = fit(table, settings, progress=say, champion=champion)
+    advance = Progress("training", total=1)
+    model = fit(table, settings, progress=say, champion=champion, advance=advance)
     features = table.select(model.feature_names).schema
     version = registry.register(
         model.estimator,

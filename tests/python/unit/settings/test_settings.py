@@ -78,3 +78,11 @@ def test_a_number_of_attempts_that_is_none_is_named(attempts: str) -> None:
         BadSetting, match=r"LIKELY_BUYERS_LOCK_ATTEMPTS .*whole number of at least 1"
     ):
         settings.lock_attempts()
+
+
+@pytest.mark.parametrize("threads", ["0", "many", "-1", "1.5", ""])
+def test_a_number_of_threads_that_is_none_is_refused(threads: str) -> None:
+    with pytest.raises(BadSetting, match=f"LIKELY_BUYERS_THREADS .*Found: {threads}"):
+        Settings.of(environment={"LIKELY_BUYERS_THREADS": threads}).check()
+    Settings.of(environment={"LIKELY_BUYERS_THREADS": "8"}).check()
+    Settings.of(environment={}).check()

@@ -50,6 +50,15 @@ def test_the_same_examples_in_any_order_give_the_same_model() -> None:
     assert model_bytes(first.estimator) == model_bytes(second.estimator)
 
 
+def test_the_share_of_the_work_done_grows_to_all_of_it() -> None:
+    told: list[float] = []
+    fit(examples(), SETTINGS, advance=told.append)
+    assert len(told) > 10
+    assert told == sorted(told)
+    assert told[0] > 0
+    assert told[-1] == 1
+
+
 def test_the_evaluation_lies_after_the_examples_it_was_fitted_on() -> None:
     model = fit(examples(), SETTINGS)
     assert model.windows.evaluate

@@ -1,0 +1,75 @@
+"""The trained versions, printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from likely_buyers.cli.tables import Column, print_json, print_rows, print_table
+from likely_buyers.registry import ModelVersion
+
+_COLUMNS = (
+    Column("version"),
+    Column("as of", "left"),
+    Column("horizon"),
+    Column("AUC"),
+    Column("avg\nprecision"),
+    Column("digest", "left"),
+    Column("", "left"),
+    Column("model", "words"),
+)
+
+
+def print_versions(versions: Sequence[ModelVersion], form: Literal["table", "csv", "json"]) -> None:
+    """Print versions, oldest first; csv has a column for each metric."""
+    if form == "json":
+        print_json([_as_dict(version) for version in versions])
+    elif form == "csv":
+        metrics = sorted({name for version in versions for name in version.metrics})
+        names = ["version", "as_of", "horizon_days", "created_at", "model_digest", "is_champion"]
+        print_rows(
+            [*names, *metrics],
+            [
+                [_as_dict(one)[name] for name in names] + [one.metrics.get(m) for m in metrics]
+                for one in versions
+            ],
+            "csv",
+        )
+    elif versions:
+        print_table(
+            _COLUMNS,
+            [_cells(version) for version in versions],
+            "Trained versions, metrics out of time",
+        )
+    else:
+        print("No version yet; train one: likely-buyers train --promote")
+
+
+def _cells(version: ModelVersion) -> list[str]:
+    return [
+        str(version.version),
+        version.as_of.isoformat(),
+        f"{version.horizon_days} days",
+        _number(version.metrics.get("roc_auc")),
+        _number(version.metrics.get("average_precision")),
+        version.model_digest[:12],
+        "champion" if version.is_champion else "",
+        str(version.parameters.get("chosen", "")),
+    ]
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _as_dict(version: ModelVersion) -> dict[str, object]:
+    return {
+        "version": version.version,
+        "as_of": version.as_of.isoformat(),
+        "horizon_days": version.horizon_days,
+        "created_at": version.created_at.isoformat(),
+        "metrics": dict(version.metrics),
+        "windows": dict(version.windows),
+        "model_digest": version.model_digest,
+        "is_champion": version.is_champion,
+    }

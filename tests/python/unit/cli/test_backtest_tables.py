@@ -1,0 +1,49 @@
+"""What `likely-buyers backtest` prints, whole at 80 columns."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from likely_buyers.cli.ladder import METHODS, print_ladder
+
+CUTOFFS = [date(2019, 11, 30), date(2019, 12, 30)]
+VALUES = {
+    "roc_auc": 0.8764,
+    "average_precision": 0.3087,
+    "lift_10pct": 5.552,
+    "brier": 0.0329,
+    "log_loss": 0.1318,
+    "ece": 0.0241,
+    "predicted_over_realized": 1.614,
+    "users": 123_456.0,
+    "base_rate": 0.039,
+}
+MODEL = "0.75 logistic regression, strong penalty + 0.25 boosting, 24 leaves"
+ROWS: list[tuple[Any, ...]] = [
+    (cutoff, "users", method, metric, value, value - 0.02, value + 0.02, MODEL)
+    for cutoff in CUTOFFS
+    for method in METHODS
+    for metric, value in VALUES.items()
+]
+
+
+@pytest.mark.parametrize("width", [80, 120, None])
+def test_the_tables_are_whole(
+    width: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("likely_buyers.cli.tables.terminal_width", lambda: width)
+    print_ladder(ROWS, "users")
+    shown = capsys.readouterr().out
+    tables = [line for line in shown.splitlines() if "The champion goes" not in line]
+    assert width is None or max(map(len, tables)) <= width
+    together = " ".join(shown.split())
+    for method in METHODS:
+        assert method.replace("_", " ") in together
+    for cell in ("0.8764", "(0.856-0.896)", "5.552", "(5.53-5.57)", "123456", "1.61-1.61"):
+        assert cell in together
+    # its words may stand on several lines
+    assert shown.count("24 leaves") == len(CUTOFFS)
+    assert shown.count("0.75 logistic") == len(CUTOFFS)
+    if width is None:
+        assert sum(MODEL in line for line in tables) == len(CUTOFFS)

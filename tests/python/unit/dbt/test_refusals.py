@@ -1,0 +1,47 @@
+"""What dbt-duckdb prints of an expected error of a Python model: the message alone."""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from likely_buyers.dbt.refusals import without_traceback
+from likely_buyers.registry import NoChampion
+from likely_buyers.terminal import Volume, set_volume
+
+
+@contextmanager
+def somewhere() -> Iterator[None]:
+    yield
+
+
+@without_traceback
+def job(problem: str) -> int:
+    with somewhere():
+        if problem == "expected":
+            raise NoChampion("no champion yet; train one: likely-buyers train --promote")
+        return 1 // 0
+
+
+def test_an_expected_error_is_its_message() -> None:
+    with pytest.raises(NoChampion) as raised, somewhere():
+        job("expected")
+    shown = "".join(traceback.format_exception(raised.value))
+    assert shown == ("likely_buyers: no champion yet; train one: likely-buyers train --promote\n")
+
+
+def test_verbose_it_has_its_traceback() -> None:
+    set_volume(Volume.VERBOSE)
+    try:
+        with pytest.raises(NoChampion) as raised:
+            job("expected")
+    finally:
+        set_volume(Volume.USUAL)
+    assert "Traceback" in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_error_of_the_program_has_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError) as raised:
+        job("a mistake")
+    assert "Traceback" in "".join(traceback.format_exception(raised.value))
