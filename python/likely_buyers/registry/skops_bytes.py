@@ -27,7 +27,7 @@ TRUSTED_TYPES = (
     "numpy.dtype",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "likely_buyers.training.estimator.PurchaseModel",
-    "likely_buyers.training.components.HabitComponent",
+    "likely_buyers.training.components.BgNbdComponent",
     "likely_buyers.training.components.LinearComponent",
 )
 _SCHEMA = "schema.json"

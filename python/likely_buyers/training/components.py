@@ -1,4 +1,4 @@
-"""The additive components of the model besides boosting: logistic regression and the buying habit.
+"""The additive components of the model besides boosting: logistic regression and BG/NBD.
 
 Each gives log-odds, and contributions of the features that add up to them exactly.
 """
@@ -19,15 +19,15 @@ from likely_buyers.training.bgnbd import BgNbd, BgNbdInputs
 Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int8]
 
-HABIT_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
-"""The features that the habit component reads, in the order in which it wants them."""
+BGNBD_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
+"""The features that the BG/NBD component reads, in the order in which it wants them."""
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
 # So many rows of a column stay in a core's cache from one step to the next.
 _ROWS_AT_ONCE = 16_384
 _ALL = slice(None)
-_HABIT_ROWS = 20_000
+_BGNBD_ROWS = 20_000
 _SMALLEST_PROBABILITY = 1e-4
 
 
@@ -95,7 +95,7 @@ def _signed_log(X: Floats) -> Floats:
     return np.copysign(logs, X, out=logs)
 
 
-class HabitComponent(BaseEstimator):
+class BgNbdComponent(BaseEstimator):
     """BG/NBD (see `evaluation.baselines`) as log-odds, on a line fitted to the outcomes.
 
     Where people buy by a steady habit and then stop, these four parameters know more than trees can learn from a
@@ -108,8 +108,8 @@ class HabitComponent(BaseEstimator):
     def __init__(self, horizon_days: int = 30) -> None:
         self.horizon_days = horizon_days
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> HabitComponent:
-        """Fit on the HABIT_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> BgNbdComponent:
+        """Fit on the BGNBD_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
 
         Raises:
             BgNbdFitError: too few customers, or none who came back.
@@ -117,8 +117,8 @@ class HabitComponent(BaseEstimator):
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         bought = np.flatnonzero(X[:, 0] > 0)
         # Evenly spaced rows are enough for four parameters, and are the same ones every time.
-        some = bought[:: max(1, bought.size // _HABIT_ROWS)]
-        model = BgNbd.fit(_habit_inputs(X[some]))
+        some = bought[:: max(1, bought.size // _BGNBD_ROWS)]
+        model = BgNbd.fit(_bgnbd_inputs(X[some]))
         self.r_, self.alpha_, self.a_, self.b_ = model.r, model.alpha, model.a, model.b
 
         others = np.setdiff1d(np.arange(len(y)), bought)
@@ -126,7 +126,7 @@ class HabitComponent(BaseEstimator):
         self.never_bought_ = float(logit(np.clip(share, _SMALLEST_PROBABILITY, 0.5)))
         self.slope_, self.offset_ = 1.0, 0.0
         if bought.size:
-            raw = self._habit(X[bought])[:, None]
+            raw = self._bgnbd(X[bought])[:, None]
             line = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(
                 raw, y[bought], weights[bought]
             )
@@ -135,9 +135,9 @@ class HabitComponent(BaseEstimator):
         self.typical_ = np.median(X[bought], axis=0)
         return self
 
-    def _habit(self, X: Floats) -> Floats:
+    def _bgnbd(self, X: Floats) -> Floats:
         model = BgNbd(self.r_, self.alpha_, self.a_, self.b_)
-        p = model.probability_of_purchase(_habit_inputs(X), self.horizon_days)
+        p = model.probability_of_purchase(_bgnbd_inputs(X), self.horizon_days)
         log_odds: Floats = logit(np.clip(p, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY))
         return log_odds
 
@@ -149,7 +149,7 @@ class HabitComponent(BaseEstimator):
     def decision_function(self, X: Floats) -> Floats:
         """Log-odds (n,)."""
         return np.where(
-            X[:, 0] > 0, self.offset_ + self.slope_ * self._habit(X), self.never_bought_
+            X[:, 0] > 0, self.offset_ + self.slope_ * self._bgnbd(X), self.never_bought_
         )
 
     def contributions(self, X: Floats) -> Floats:
@@ -177,7 +177,7 @@ class HabitComponent(BaseEstimator):
         return shares
 
 
-def _habit_inputs(X: Floats) -> BgNbdInputs:
+def _bgnbd_inputs(X: Floats) -> BgNbdInputs:
     days, first, last = np.nan_to_num(X).T
     # A mixed example of an explanation may hold a last purchase before the first.
     span = np.maximum(first - last, 0.0)

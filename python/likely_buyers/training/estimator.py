@@ -1,6 +1,6 @@
 """The model: a weighted mean, in log-odds, of three components, then a calibration line.
 
-The components are gradient boosting, logistic regression and the buying habit. Each is additive in log-odds, so the
+The components are gradient boosting, logistic regression and BG/NBD. Each is additive in log-odds, so the
 contributions of features to the components, weighted alike, add up to the raw score exactly; the calibration is a
 straight rising line on top of it and changes no ranking.
 """
@@ -17,7 +17,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted
 
 from likely_buyers.training.boosted_scores import boosted_log_odds
-from likely_buyers.training.components import HabitComponent, LinearComponent
+from likely_buyers.training.components import BgNbdComponent, LinearComponent
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
 
 Floats = NDArray[np.float64]
@@ -34,9 +34,9 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
     Args:
         linear_weight: share of logistic regression in the raw score.
-        habit_weight: share of the buying habit; boosting has the rest.
-        habit_columns: positions of `components.HABIT_FEATURES` in X; may be None when `habit_weight` is 0.
-        horizon_days: days ahead, for the buying habit.
+        bgnbd_weight: share of BG/NBD; boosting has the rest.
+        bgnbd_columns: positions of `components.BGNBD_FEATURES` in X; may be None when `bgnbd_weight` is 0.
+        horizon_days: days ahead, for BG/NBD.
         penalty: ridge penalty of the logistic regression.
         trees: number of trees.
         leaves: most leaves of a tree.
@@ -50,15 +50,15 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         columns_: positions (c,) of the features that vary, which boosting and regression use.
         boosting_: the fitted HistGradientBoostingClassifier on `columns_`, or None.
         linear_: the fitted LinearComponent on `columns_`, or None.
-        habit_: the fitted HabitComponent on `habit_columns`, or None.
+        bgnbd_: the fitted BgNbdComponent on `bgnbd_columns`, or None.
         slope_, offset_: calibration line, probability = sigmoid(offset_ + slope_ * raw score).
     """
 
     def __init__(
         self,
         linear_weight: float = 0.5,
-        habit_weight: float = 0.0,
-        habit_columns: tuple[int, int, int] | None = None,
+        bgnbd_weight: float = 0.0,
+        bgnbd_columns: tuple[int, int, int] | None = None,
         horizon_days: int = 30,
         penalty: float = 20.0,
         trees: int = 100,
@@ -70,8 +70,8 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         seed: int = 0,
     ) -> None:
         self.linear_weight = linear_weight
-        self.habit_weight = habit_weight
-        self.habit_columns = habit_columns
+        self.bgnbd_weight = bgnbd_weight
+        self.bgnbd_columns = bgnbd_columns
         self.horizon_days = horizon_days
         self.penalty = penalty
         self.trees = trees
@@ -86,9 +86,9 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     def component_weights(self) -> dict[str, float]:
         """Share of each part with a share, by name."""
         weights = {
-            "boosting": 1.0 - self.linear_weight - self.habit_weight,
+            "boosting": 1.0 - self.linear_weight - self.bgnbd_weight,
             "linear": self.linear_weight,
-            "habit": self.habit_weight,
+            "bgnbd": self.bgnbd_weight,
         }
         return {name: weight for name, weight in weights.items() if weight > 1e-9}
 
@@ -104,7 +104,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
         Raises:
             ConstantFeaturesError: no column varies.
-            BgNbdFitError: the buying habit has a share and cannot be fitted.
+            BgNbdFitError: BG/NBD has a share and cannot be fitted.
         """
         features = np.asarray(X, dtype=np.float64)
         outcomes = np.asarray(y, dtype=np.int8)
@@ -119,7 +119,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             )
         used = features[:, self.columns_]
         shares = self.component_weights
-        self.linear_ = self.boosting_ = self.habit_ = None
+        self.linear_ = self.boosting_ = self.bgnbd_ = None
         if "linear" in shares:
             self.linear_ = LinearComponent(self.penalty).fit(used, outcomes, weights)
         if "boosting" in shares:
@@ -129,9 +129,9 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
                 np.arange(len(outcomes)), np.floor(copies * weights + lots).astype(np.int64)
             )
             self.boosting_ = self._boosting(copies).fit(used[copied], outcomes[copied])
-        if "habit" in shares:
-            self.habit_ = HabitComponent(self.horizon_days).fit(
-                features[:, self._habit_positions()], outcomes, weights
+        if "bgnbd" in shares:
+            self.bgnbd_ = BgNbdComponent(self.horizon_days).fit(
+                features[:, self._bgnbd_positions()], outcomes, weights
             )
         self.slope_ = 1.0
         self.offset_ = 0.0
@@ -157,12 +157,12 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.offset_ = float(offset)
         return self
 
-    def _habit_positions(self) -> NDArray[np.int64]:
-        if self.habit_columns is None:
+    def _bgnbd_positions(self) -> NDArray[np.int64]:
+        if self.bgnbd_columns is None:
             raise FeatureMismatchError(
-                "habit_weight is above 0 but habit_columns does not say where its features are"
+                "bgnbd_weight is above 0 but bgnbd_columns does not say where its features are"
             )
-        return np.array(self.habit_columns, dtype=np.int64)
+        return np.array(self.bgnbd_columns, dtype=np.int64)
 
     def _checked(self, X: ArrayLike) -> Floats:
         check_is_fitted(self, "columns_")
@@ -185,13 +185,13 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             components["boosting"] = shares["boosting"] * boosted_log_odds(self.boosting_, used)
         if self.linear_ is not None:
             components["linear"] = shares["linear"] * self.linear_.decision_function(used)
-        if self.habit_ is not None:
-            habit = features[:, self._habit_positions()]
-            components["habit"] = shares["habit"] * self.habit_.decision_function(habit)
+        if self.bgnbd_ is not None:
+            bgnbd = features[:, self._bgnbd_positions()]
+            components["bgnbd"] = shares["bgnbd"] * self.bgnbd_.decision_function(bgnbd)
         return components
 
     def additive_contributions(self, X: ArrayLike) -> tuple[Floats, float]:
-        """What each feature adds to the raw score through regression and habit, boosting left out.
+        """What each feature adds to the raw score through regression and BG/NBD, boosting left out.
 
         Args:
             X: features (n, n_features).
@@ -209,11 +209,11 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             own = self.linear_.contributions(features[:, self.columns_])
             contributions[:, self.columns_] += shares["linear"] * own
             base += shares["linear"] * self.linear_.base
-        if self.habit_ is not None:
-            positions = self._habit_positions()
-            own = self.habit_.contributions(features[:, positions])
-            contributions[:, positions] += shares["habit"] * own
-            base += shares["habit"] * self.habit_.base
+        if self.bgnbd_ is not None:
+            positions = self._bgnbd_positions()
+            own = self.bgnbd_.contributions(features[:, positions])
+            contributions[:, positions] += shares["bgnbd"] * own
+            base += shares["bgnbd"] * self.bgnbd_.base
         return contributions, base
 
     def decision_function(self, X: ArrayLike) -> Floats:

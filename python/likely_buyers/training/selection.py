@@ -13,7 +13,7 @@ from likely_buyers.evaluation import average_precision, roc_auc
 from likely_buyers.parallel import a_thread_a_core
 from likely_buyers.training.bgnbd import BgNbdFitError
 from likely_buyers.training.calibration import ScoredCutoff, matching_offset, mean_log_loss
-from likely_buyers.training.components import HABIT_FEATURES
+from likely_buyers.training.components import BGNBD_FEATURES
 from likely_buyers.training.errors import NoCutoffsError
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Days, Examples, Floats
@@ -31,8 +31,8 @@ BOOSTING_CANDIDATES: dict[str, dict[str, float]] = {
     "boosting, 8 leaves": {"trees": 100, "leaves": 8, "learning_rate": 0.05},
     "boosting, 24 leaves": {"trees": 120, "leaves": 24, "learning_rate": 0.06},
 }
-HABIT = "buying habit"
-# (logistic regression, buying habit); boosting has the rest.
+BGNBD = "BG/NBD"
+# (logistic regression, BG/NBD); boosting has the rest.
 MIXTURES = ((0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (0.3, 0.1), (0.25, 0.5), (0.5, 0.5))
 
 HALF_LIFE_DAYS = 60.0
@@ -122,11 +122,11 @@ def recency_weights(cutoffs: Days) -> Floats:
     return weights
 
 
-def habit_columns(names: Sequence[str]) -> tuple[int, int, int] | None:
-    """Positions of the features that the buying habit reads; None if one is missing."""
-    if not set(HABIT_FEATURES) <= set(names):
+def bgnbd_columns(names: Sequence[str]) -> tuple[int, int, int] | None:
+    """Positions of the features that BG/NBD reads; None if one is missing."""
+    if not set(BGNBD_FEATURES) <= set(names):
         return None
-    days, first, last = (names.index(name) for name in HABIT_FEATURES)
+    days, first, last = (names.index(name) for name in BGNBD_FEATURES)
     return days, first, last
 
 
@@ -152,12 +152,12 @@ def compare_candidates(
         **{name: {"linear_weight": 1.0, **own} for name, own in LINEAR_CANDIDATES.items()},
         **{name: {"linear_weight": 0.0, **own} for name, own in BOOSTING_CANDIDATES.items()},
     }
-    columns = habit_columns(examples.feature_names)
+    columns = bgnbd_columns(examples.feature_names)
     if columns is not None:
-        alone[HABIT] = {
+        alone[BGNBD] = {
             "linear_weight": 0.0,
-            "habit_weight": 1.0,
-            "habit_columns": columns,
+            "bgnbd_weight": 1.0,
+            "bgnbd_columns": columns,
             "horizon_days": horizon_days,
         }
     labels = [examples.labels[fold.evaluation_rows] for fold in folds]
@@ -194,18 +194,18 @@ def compare_candidates(
     boosting = min(
         (scored[name] for name in BOOSTING_CANDIDATES if name in scored), key=lambda c: c.log_loss
     )
-    for linear_weight, habit_weight in MIXTURES:
-        members = [(linear, linear_weight), (boosting, 1.0 - linear_weight - habit_weight)]
-        if habit_weight > 0:
-            if HABIT not in scored:
+    for linear_weight, bgnbd_weight in MIXTURES:
+        members = [(linear, linear_weight), (boosting, 1.0 - linear_weight - bgnbd_weight)]
+        if bgnbd_weight > 0:
+            if BGNBD not in scored:
                 continue
-            members.append((scored[HABIT], habit_weight))
+            members.append((scored[BGNBD], bgnbd_weight))
         members = [(member, weight) for member, weight in members if weight > 0]
         name = " + ".join(f"{weight:.3g} {member.name}" for member, weight in members)
         parameters: dict[str, Any] = {}
         for member, _ in members:
             parameters |= member.parameters
-        parameters |= {"linear_weight": linear_weight, "habit_weight": habit_weight}
+        parameters |= {"linear_weight": linear_weight, "bgnbd_weight": bgnbd_weight}
         mixed = [
             np.sum([weight * member.raw[i] for member, weight in members], axis=0)
             for i in range(len(folds))

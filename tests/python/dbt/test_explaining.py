@@ -25,15 +25,15 @@ from likely_buyers.scoring.explaining import (
     raising_features,
 )
 from likely_buyers.training import PurchaseModel
-from likely_buyers.training.components import HABIT_FEATURES
+from likely_buyers.training.components import BGNBD_FEATURES
 from support.installation import Installation
 
 SHARES = {
-    "all components": {"linear_weight": 0.3, "habit_weight": 0.2},
+    "all components": {"linear_weight": 0.3, "bgnbd_weight": 0.2},
     "boosting": {"linear_weight": 0.0},
     "boosting, trees of many leaves": {"linear_weight": 0.0, "leaves": 120, "examples_per_leaf": 2},
     "regression": {"linear_weight": 1.0},
-    "habit and regression": {"linear_weight": 0.4, "habit_weight": 0.6},
+    "habit and regression": {"linear_weight": 0.4, "bgnbd_weight": 0.6},
 }
 
 
@@ -53,7 +53,7 @@ def shop(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fitted(**settings: Any) -> PurchaseModel:
-    return PurchaseModel(**({"habit_columns": (0, 1, 2), "trees": 40} | settings)).fit(*shop(3_000))
+    return PurchaseModel(**({"bgnbd_columns": (0, 1, 2), "trees": 40} | settings)).fit(*shop(3_000))
 
 
 @pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
@@ -164,7 +164,7 @@ def test_reasons_are_those_of_a_walk_from_the_farthest_above_the_mean_down(
 
 # --- the stream -----------------------------------------------------------------------------------
 
-NAMES = (*HABIT_FEATURES, "views", "carts", "revenue", "refunded", "constant")
+NAMES = (*BGNBD_FEATURES, "views", "carts", "revenue", "refunded", "constant")
 GROUPS = {name: group(name) for name in NAMES}
 
 
@@ -182,7 +182,7 @@ def feature_table(users: np.ndarray) -> pa.Table:
 
 
 def test_neither_batches_nor_the_order_of_users_matter() -> None:
-    model, users = loaded(fitted(linear_weight=0.3, habit_weight=0.2)), shop(400, seed=1)[0]
+    model, users = loaded(fitted(linear_weight=0.3, bgnbd_weight=0.2)), shop(400, seed=1)[0]
     table = feature_table(users)
     done: list[int] = []
     whole = explain_batches(
@@ -231,7 +231,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     simulate_shop(SimulationSettings(users=1_500, days=90, seed=5), shop_folder, "csv")
     installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
-    registered(installation, names, users, linear_weight=0.3, habit_weight=0.2)
+    registered(installation, names, users, linear_weight=0.3, bgnbd_weight=0.2)
     installation.built("--select", "predictions+", "feature_labels", "campaigns")
     return installation
 
@@ -252,8 +252,8 @@ def registered(
     installation: Installation, names: list[str], users: np.ndarray, **shares: float
 ) -> None:
     """A champion that tells buyers of the last 30 days from others; one need not wait for training."""
-    habit = tuple(names.index(name) for name in HABIT_FEATURES)
-    model = PurchaseModel(habit_columns=habit, trees=30, **shares).fit(
+    habit = tuple(names.index(name) for name in BGNBD_FEATURES)
+    model = PurchaseModel(bgnbd_columns=habit, trees=30, **shares).fit(
         users, users[:, names.index("purchase_days_30d")] > 0
     )
     registry = Registry(installation.state)

@@ -47,7 +47,7 @@ def backtest(
     form: Format = "table",
 ) -> None:
     """What training would have been worth at past cutoffs, beside simple rules: training.backtest."""
-    from likely_buyers.cli.ladder import COLUMNS, QUERY, print_ladder
+    from likely_buyers.cli.backtest_table import COLUMNS, QUERY, print_backtest
     from likely_buyers.cli.tables import print_rows
 
     if cutoffs is not None:
@@ -66,7 +66,7 @@ def backtest(
         print_rows(COLUMNS, of_wanted, form)
         return
     for whose in wanted:
-        print_ladder(rows, whose)
+        print_backtest(rows, whose)
 
 
 def promote(

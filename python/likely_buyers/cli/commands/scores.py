@@ -40,7 +40,7 @@ def report(
             resolve_path=True,
         ),
     ] = None,
-    rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 1_000,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 5_000,
 ) -> None:
     """Write one HTML page on the list, the scores, how good they are, the data and the campaigns."""
     with from_extra("report", "the report"):

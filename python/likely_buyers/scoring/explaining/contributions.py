@@ -16,7 +16,7 @@ _TOLERANCE = 1e-6
 class Explainer:
     """Contributions of the features to a model's raw score, in log-odds.
 
-    Boosting's are exact Shapley values (see `BoostedTrees`), regression and habit give their own. The components are
+    Boosting's are exact Shapley values (see `BoostedTrees`), regression and BG/NBD give their own. The components are
     added in log-odds, so their contributions are too.
 
     Args:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from likely_buyers.cli.ladder import METHODS, print_ladder
+from likely_buyers.cli.backtest_table import METHODS, print_backtest
 
 CUTOFFS = [date(2019, 11, 30), date(2019, 12, 30)]
 VALUES = {
@@ -15,7 +15,7 @@ VALUES = {
     "brier": 0.0329,
     "log_loss": 0.1318,
     "ece": 0.0241,
-    "predicted_over_realized": 1.614,
+    "expected_over_observed": 1.614,
     "users": 123_456.0,
     "base_rate": 0.039,
 }
@@ -33,7 +33,7 @@ def test_the_tables_are_whole(
     width: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("likely_buyers.cli.tables.terminal_width", lambda: width)
-    print_ladder(ROWS, "users")
+    print_backtest(ROWS, "users")
     shown = capsys.readouterr().out
     tables = [line for line in shown.splitlines() if "The champion goes" not in line]
     assert width is None or max(map(len, tables)) <= width

@@ -10,7 +10,7 @@ import pytest
 from likely_buyers.cli.versions import print_versions
 from likely_buyers.registry import ModelVersion
 
-MODEL = "0.25 logistic regression, strong penalty + 0.5 buying habit + 0.25 boosting, 24 leaves"
+MODEL = "0.25 logistic regression, strong penalty + 0.5 BG/NBD + 0.25 boosting, 24 leaves"
 
 
 def version(number: int, is_champion: bool) -> ModelVersion:

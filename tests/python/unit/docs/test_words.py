@@ -34,7 +34,10 @@ def searched_files() -> list[str]:
     return [
         path.relative_to(PROJECT).as_posix()
         for path in found
-        if path.is_file() and path.suffix in TEXT and "__pycache__" not in path.parts
+        if path.is_file()
+        and path.suffix in TEXT
+        and "__pycache__" not in path.parts
+        and path.name != "words.toml"
     ]
 
 

@@ -22,7 +22,7 @@ from likely_buyers.features.generate import (
     main,
     write_files,
 )
-from likely_buyers.training.components import HABIT_FEATURES
+from likely_buyers.training.components import BGNBD_FEATURES
 from support.installation import PROJECT
 
 GENERATED = (COLUMNS_FILE, CONTRACT_FILE, LABELS_FILE)
@@ -84,8 +84,8 @@ def test_columns_contract_and_labels_are_those_of_the_catalogue_in_its_order() -
     assert re.findall(r"\) as (\w+),?$", (PROJECT / COLUMNS_FILE).read_text(), re.M) == names
 
 
-def test_the_habit_part_finds_its_features() -> None:
-    assert {feature.name for feature in read_catalogue(PROJECT / CATALOGUE)} >= set(HABIT_FEATURES)
+def test_the_bgnbd_component_finds_its_features() -> None:
+    assert {feature.name for feature in read_catalogue(PROJECT / CATALOGUE)} >= set(BGNBD_FEATURES)
 
 
 @pytest.mark.parametrize("path", GENERATED)

@@ -45,7 +45,7 @@ def trained() -> TrainedModel:
 
 def a_model_of_three_components() -> PurchaseModel:
     examples = a_shop(seed=4)
-    model = PurchaseModel(linear_weight=0.4, habit_weight=0.3, habit_columns=(0, 1, 2), trees=20)
+    model = PurchaseModel(linear_weight=0.4, bgnbd_weight=0.3, bgnbd_columns=(0, 1, 2), trees=20)
     return model.fit(matrix(trained(), examples), examples["label"].to_numpy())
 
 
@@ -79,7 +79,7 @@ def test_every_evaluation_cutoff_is_later_than_a_whole_horizon_of_examples():
 
 def test_the_evidence_names_every_candidate_and_the_chosen_is_among_the_best():
     scores = {row["candidate"]: row["log_loss"] for row in trained().candidates}
-    assert "buying habit" in scores
+    assert "BG/NBD" in scores
     for family in (LINEAR_CANDIDATES, BOOSTING_CANDIDATES):
         assert set(family) & set(scores)
     assert scores[trained().chosen] <= min(scores.values()) + 0.0003
@@ -103,7 +103,7 @@ def test_labels_without_meaning_give_no_ranking():
 def test_without_the_features_of_a_habit_the_other_models_are_compared():
     model = fit(a_shop().drop_columns(["days_since_first_purchase"]), SETTINGS)
     names = {row["candidate"] for row in model.candidates}
-    assert "buying habit" not in names
+    assert "BG/NBD" not in names
     assert "logistic regression" in names
 
 
@@ -112,12 +112,12 @@ def test_parts_and_contributions_add_up_to_the_raw_score():
     model = a_model_of_three_components().calibrate(slope=0.9, offset=-0.1)
     raw = model.decision_function(X)
     components = model.components(X)
-    assert set(components) == {"boosting", "linear", "habit"}
+    assert set(components) == {"boosting", "linear", "bgnbd"}
     assert sum(components.values()) == pytest.approx(raw)
     contributions, base = model.additive_contributions(X)
     assert contributions.shape == X.shape
     assert base + contributions.sum(axis=1) == pytest.approx(
-        components["linear"] + components["habit"]
+        components["linear"] + components["bgnbd"]
     )
     assert model.predict_proba(X)[:, 1] == pytest.approx(1 / (1 + np.exp(-(0.9 * raw - 0.1))))
 
@@ -134,7 +134,7 @@ def test_a_stored_model_loads_with_the_trusted_types_and_scores_the_same():
 def test_the_score_of_a_user_does_not_depend_on_who_else_is_scored():
     rng = np.random.default_rng(1)
     X = rng.gamma(1.0, 30.0, (2001, 73))
-    model = PurchaseModel(linear_weight=0.4, habit_weight=0.3, habit_columns=(0, 1, 2), trees=20)
+    model = PurchaseModel(linear_weight=0.4, bgnbd_weight=0.3, bgnbd_columns=(0, 1, 2), trees=20)
     model.fit(X, rng.random(2001) < 0.4)
     together = model.predict_proba(X)
     assert np.array_equal(model.predict_proba(X[::-1]), together[::-1])

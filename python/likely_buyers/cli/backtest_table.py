@@ -19,7 +19,7 @@ METHODS = (
     "champion",
     "oracle",
 )
-"""From the simplest rule to the truth, as rungs of the ladder."""
+"""Methods, from the simplest rule to the truth."""
 
 COLUMNS = ("cutoff_date", "population", "method", "metric", "value", "low", "high", "model")
 """What is read of training.backtest."""
@@ -31,7 +31,7 @@ QUERY = (
 _Values = dict[tuple[date, str, str], tuple[float, float | None, float | None]]
 
 
-def print_ladder(rows: Sequence[tuple[Any, ...]], population: str) -> None:
+def print_backtest(rows: Sequence[tuple[Any, ...]], population: str) -> None:
     """Print the means by method, and the champion cutoff by cutoff, for one population.
 
     rows: those of QUERY.
@@ -75,9 +75,9 @@ def _print_means(values: _Values, cutoffs: list[date], methods: list[str], popul
             return f"{fmean(found):.{digits}f}" if found else ""
 
         ratios = [
-            values[c, method, "predicted_over_realized"][0]
+            values[c, method, "expected_over_observed"][0]
             for c in cutoffs
-            if (c, method, "predicted_over_realized") in values
+            if (c, method, "expected_over_observed") in values
         ]
         table.append(
             [
@@ -88,7 +88,7 @@ def _print_means(values: _Values, cutoffs: list[date], methods: list[str], popul
                 mean("brier", 4),
                 mean("log_loss", 4),
                 mean("ece", 4),
-                mean("predicted_over_realized", 3),
+                mean("expected_over_observed", 3),
                 f"{min(ratios):.2f}-{max(ratios):.2f}" if ratios else "",
             ]
         )
@@ -127,7 +127,7 @@ def _print_by_cutoff(
                 ranged("average_precision", 4),
                 ranged("lift_10pct", 3),
                 f"{of('ece')[0]:.3f}",
-                f"{of('predicted_over_realized')[0]:.2f}",
+                f"{of('expected_over_observed')[0]:.2f}",
                 models.get(cutoff) or "",
             ]
         )
