@@ -47,3 +47,17 @@ def test_the_tables_are_whole(
     assert shown.count("0.75 logistic") == len(CUTOFFS)
     if width is None:
         assert sum(MODEL in line for line in tables) == len(CUTOFFS)
+
+
+def test_how_far_the_champion_goes_towards_what_can_be_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    auc = {"frequency": 0.7, "champion": 0.85, "oracle": 0.9}
+    rows = [
+        (CUTOFFS[0], "users", method, "roc_auc", value, None, None, MODEL)
+        for method, value in auc.items()
+    ]
+    print_ladder(rows, "users")
+    assert "The champion goes 75% of the way in AUC" in capsys.readouterr().out
+    print_ladder(rows[:2], "users")
+    assert "of the way" not in capsys.readouterr().out
