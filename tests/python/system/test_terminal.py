@@ -18,7 +18,7 @@ import pytest
 
 from support.builder import Builder
 from support.installation import PROJECT, Finished, Installation
-from support.published_gold import Shop
+from support.published_gold import SETTINGS, Shop
 
 USERS = ["4d1f1f8e-6f0c-4a7e-9a30-2d1c7b0f7c55", "918681774", "7"]
 REASON = "spent 1,234.50 on the last purchase day"
@@ -226,7 +226,7 @@ def test_publishing_tells_of_every_row_written_or_not(tmp_path: Path) -> None:
             totals.append(rows)
             return told.append
 
-        publish(shop.database, build, shop.places(), lambda _: None, progress)
+        publish(shop.database, build, SETTINGS, shop.published, lambda _: None, progress)
         assert totals == [3 * (200 + 200 + 20 + 1)]
         assert told == sorted(told)
         assert told[-1] == totals[0]

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from likely_buyers.errors import MissingPackage
-from likely_buyers.publishing import Places
 from likely_buyers.publishing.folders import folder_at
 from likely_buyers.publishing.publish import _jobs
 
@@ -33,16 +32,15 @@ class Hide:
 
 def test_delta(without: Hide, tmp_path: Path) -> None:
     without("deltalake", "likely_buyers.publishing.delta")
-    places = Places.of({**NONE, "delta": "delta"}, tmp_path)
     with pytest.raises(MissingPackage, match=r"pip install 'likely_buyers\[publish\]'"):
-        list(_jobs(places))
+        list(_jobs({**NONE, "delta": "delta"}, tmp_path))
 
 
 def test_no_delta_wanted(without: Hide, tmp_path: Path) -> None:
     without("deltalake", "likely_buyers.publishing.delta")
     without("psycopg", "likely_buyers.publishing.postgres")
-    places = Places.of({**NONE, "duckdb": "gold.duckdb", "parquet": "parquet"}, tmp_path)
-    assert [name for name, _ in _jobs(places)] == ["gold.duckdb", "parquet"]
+    settings = {**NONE, "duckdb": "gold.duckdb", "parquet": "parquet"}
+    assert [name for name, _ in _jobs(settings, tmp_path)] == ["gold.duckdb", "parquet"]
 
 
 def test_s3(without: Hide, tmp_path: Path) -> None:
@@ -50,13 +48,13 @@ def test_s3(without: Hide, tmp_path: Path) -> None:
     with pytest.raises(
         MissingPackage, match=r"s3://shop/gold needs the package obstore.*\[publish\]"
     ):
-        folder_at("s3://shop/gold", tmp_path)
+        folder_at("parquet", "s3://shop/gold", tmp_path)
 
 
 def test_postgres(without: Hide, tmp_path: Path) -> None:
     without("psycopg", "likely_buyers.publishing.postgres")
     with pytest.raises(MissingPackage, match=r"psycopg.*pip install 'likely_buyers\[postgres\]'"):
-        Places.of({**NONE, "postgres": {"schema": "gold"}}, tmp_path)
+        list(_jobs({**NONE, "postgres": {"schema": "gold"}}, tmp_path))
 
 
 @pytest.mark.parametrize("package", ["altair", "vl_convert"])

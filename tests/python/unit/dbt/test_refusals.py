@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from likely_buyers.dbt.refusals import without_traceback
-from likely_buyers.registry import NoChampion
+from likely_buyers.registry import RegistryError
 from likely_buyers.terminal import Volume, set_volume
 
 
@@ -20,12 +20,12 @@ def somewhere() -> Iterator[None]:
 def job(problem: str) -> int:
     with somewhere():
         if problem == "expected":
-            raise NoChampion("no champion yet; train one: likely-buyers train --promote")
+            raise RegistryError("no champion yet; train one: likely-buyers train --promote")
         return 1 // 0
 
 
 def test_an_expected_error_is_its_message() -> None:
-    with pytest.raises(NoChampion) as raised, somewhere():
+    with pytest.raises(RegistryError) as raised, somewhere():
         job("expected")
     shown = "".join(traceback.format_exception(raised.value))
     assert shown == ("likely_buyers: no champion yet; train one: likely-buyers train --promote\n")
@@ -34,7 +34,7 @@ def test_an_expected_error_is_its_message() -> None:
 def test_verbose_it_has_its_traceback() -> None:
     set_volume(Volume.VERBOSE)
     try:
-        with pytest.raises(NoChampion) as raised:
+        with pytest.raises(RegistryError) as raised:
             job("expected")
     finally:
         set_volume(Volume.USUAL)
