@@ -51,7 +51,7 @@ def publish(
             rows = opened.total_rows()
             advance = progress(rows * len(jobs)) if progress else lambda _: None
             for number, (name, job) in enumerate(jobs):
-                gold = replace(opened, count=_Counting(advance, rows * number))
+                gold = replace(opened, count=_Counting(advance, rows * number, rows))
                 try:
                     published = job(gold)
                     advance(rows * (number + 1))
@@ -75,12 +75,13 @@ def publish(
 class _Counting:
     """Adds up the rows of a job after those of earlier jobs."""
 
-    def __init__(self, advance: Callable[[int], None], before: int) -> None:
-        self._advance, self._done = advance, before
+    def __init__(self, advance: Callable[[int], None], before: int, rows: int) -> None:
+        self._advance, self._before, self._rows, self._done = advance, before, rows, 0
 
     def __call__(self, rows: int) -> None:
-        self._done += rows
-        self._advance(self._done)
+        # the manifest is written as a table, too, and is none of the rows to publish
+        self._done = min(self._done + rows, self._rows)
+        self._advance(self._before + self._done)
 
 
 def _jobs(settings: Mapping[str, Any], base: Path) -> Iterator[tuple[str, _Job]]:

@@ -57,7 +57,7 @@ def test_how_far_the_champion_goes_towards_what_can_be_known(
         (CUTOFFS[0], "users", method, "roc_auc", value, None, None, MODEL)
         for method, value in auc.items()
     ]
-    print_ladder(rows, "users")
+    print_backtest(rows, "users")
     assert "The champion goes 75% of the way in AUC" in capsys.readouterr().out
-    print_ladder(rows[:2], "users")
+    print_backtest(rows[:2], "users")
     assert "of the way" not in capsys.readouterr().out
