@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from likely_buyers import terminal
-from likely_buyers.terminal import Progress, Volume, in_words, say, set_volume
+from likely_buyers.terminal import Progress, Volume, erase_progress, in_words, say, set_volume
 
 
 class Watch:
@@ -27,6 +27,9 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def usual_volume() -> Iterator[None]:
+    # a bar that another test of this process left belongs to no terminal of ours
+    erase_progress()
+    set_volume(Volume.USUAL)
     yield
     set_volume(Volume.USUAL)
 
