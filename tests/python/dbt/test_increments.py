@@ -8,7 +8,7 @@ import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from support.builder import Builder
+from support.installation import Installation
 
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -54,7 +54,7 @@ deliveries = st.lists(
 )
 @given(delivered=deliveries, turn=st.randoms(use_true_random=False))
 def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
-    builder: Builder, delivered: list[list[list[str]]], turn: Any
+    delivered: list[list[list[str]]], turn: Any
 ) -> None:
     valid = (
         "2020-01-01 09:00:00 UTC,view,1,1,,,1,7,s1"  # a shop without a valid event has no features
@@ -64,7 +64,9 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
     def build(state: Path, events: Path, *flags: str, **variables: Any) -> None:
         # half of the lines may be broken here
         variables |= {"events_path": str(events), "as_of": "2020-01-20", "stop_left_over": 1}
-        built = builder.build(state, variables, "--select", "+user_features", *flags)
+        built = Installation(state).build_models(
+            "--select", "+user_features", *flags, variables=variables
+        )
         assert built.succeeded, built.output
 
     with tempfile.TemporaryDirectory() as temporary:
