@@ -17,7 +17,7 @@ import select
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,7 +36,8 @@ IMPORTS = (
     *("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"),
     *("skops.io", "shap", "scipy.optimize", "scipy.stats", "pandas", "pyarrow.dataset"),
 )
-_VAR = re.compile(r"\bvar\('(\w+)'")
+_VAR = re.compile(r"\bvar\(['\"](\w+)")
+_ANOTHER = "read with other variables"
 
 
 class CommandServer:
@@ -110,17 +111,24 @@ class Parsed:
         if not parsed.success:
             raise RuntimeError("the project cannot be parsed") from parsed.exception
         self._manifest: Any = parsed.result
-        self._readers = _readers_of_variables()
+        self._readers = list(_readers_of_variables(self._manifest))
 
     def use(self) -> None:
         """Give it to dbt in place of the file that an earlier command would have left."""
         from dbt.parser.manifest import ManifestLoader
 
         read = ManifestLoader.read_manifest_for_partial_parse
-        ManifestLoader.read_manifest_for_partial_parse = lambda loader: (
-            self._brought_up(loader) or read(loader)
-        )
-        # the next command has this one
+        write = ManifestLoader.write_manifest_for_partial_parse
+
+        def brought_up_or_read(loader: Any) -> Any:
+            manifest = self._brought_up(loader)
+            if manifest is None:
+                ManifestLoader.write_manifest_for_partial_parse = write
+                return read(loader)
+            return manifest
+
+        ManifestLoader.read_manifest_for_partial_parse = brought_up_or_read
+        # the next command is given this one again
         ManifestLoader.write_manifest_for_partial_parse = lambda loader: None
 
     def _brought_up(self, loader: Any) -> Any:
@@ -139,27 +147,32 @@ class Parsed:
         )
         if not own:
             return None
-        for file_id, names in self._readers.items():
+        for file_id, names, entry in self._readers:
             if names & config.cli_vars.keys():
-                manifest.files[file_id].checksum.checksum = "read with other variables"
+                manifest.files[file_id].checksum.checksum = _ANOTHER
+                # else dbt does not look into it
+                manifest.files[file_id].path.modification_time = 0.0
+                # of a YAML file, dbt reads the entries anew that differ
+                entry["description"] = _ANOTHER
         manifest.state_check = loader.manifest.state_check
         manifest.metadata.generated_at = datetime.now(UTC).replace(tzinfo=None)
         manifest.metadata.invocation_id = get_invocation_id()
         return manifest
 
 
-def _readers_of_variables() -> dict[str, set[str]]:
-    """{file: variables} of the files of which dbt takes something else, while it parses, when a variable changes.
+def _readers_of_variables(manifest: Any) -> Iterator[tuple[str, set[str], dict[str, Any]]]:
+    """What dbt takes otherwise, while it parses, when a variable changes: (file, variables, entry of a YAML file).
 
-    A model's SQL is not among them: it is rendered anew by each command.
+    A model's SQL is not among it: it is rendered anew by each command.
     """
-    readers = {
-        f"likely_buyers://{file.relative_to(PROJECT)}": set(_VAR.findall(file.read_text("utf-8")))
-        for file in sorted((PROJECT / "models").rglob("*.yml"))
-    }
+    for file_id, file in manifest.files.items():
+        for entries in (getattr(file, "dict_from_yaml", None) or {}).values():
+            for entry in entries if isinstance(entries, list) else ():
+                names = set(_VAR.findall(str(entry)))
+                if names:
+                    yield file_id, names, entry
     # but for the model that this names, which it then depends on
-    readers["likely_buyers://models/bronze/raw_events.sql"] = {"events_relation"}
-    return {file: names for file, names in readers.items() if names}
+    yield "likely_buyers://models/bronze/raw_events.sql", {"events_relation"}, {}
 
 
 def _called(command: Iterable[str]) -> int:
