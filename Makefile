@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 STARTED := $(shell date +%s)
 TOOK = @echo "make $@: $$(( $$(date +%s) - $(STARTED) )) s"
 
-.PHONY: help demo generate check test lint quick-lint lint-but-sql quick-tests bench lock clean
+.PHONY: help demo generate check test lint quick-lint lint-but-sql quick-tests registry-tests bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
@@ -72,14 +72,17 @@ generate: $(VENV)/.installed
 # two workers share two cores: more threads of one only wait for the other
 check test: export OMP_NUM_THREADS := 1
 
-# side by side, for each of the two leaves a core idle now and then
+# On two cores. The registry's tests import MLflow, which takes seconds, and so have a process of their own.
 check: $(VENV)/.installed-dev
-	@$(MAKE) --no-print-directory -j 2 quick-lint quick-tests
+	@$(MAKE) --no-print-directory -j 2 quick-tests quick-lint registry-tests
 	$(TOOK)
 
-quick-tests: export LIKELY_BUYERS_TRIES := few
+quick-tests registry-tests: export LIKELY_BUYERS_TRIES := few
 quick-tests: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow" tests/python/unit
+	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/python/unit/registry tests/python/unit
+
+registry-tests: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -m "not slow" tests/python/unit/registry
 
 test: lint $(AIRFLOW_VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10

@@ -17,7 +17,7 @@ import select
 import socket
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,6 +116,7 @@ class Parsed:
         self._rehearse()
         self.manifest = self._parse()
         self._readers = list(_readers_of_variables(self.manifest))
+        self._brought = False
 
     def _parse(self, *options: str) -> Any:
         from dbt.cli.main import dbtRunner
@@ -131,6 +132,7 @@ class Parsed:
 
         before = {name: vars(ManifestLoader)[name] for name in _PATCHED}
         self._readers = list(_readers_of_variables(self.manifest))
+        self._brought = False
         self.use()
         self._parse("--vars", "{horizon_days: 1, events_relation: ref('event_types')}")
         for name, function in before.items():
@@ -170,17 +172,30 @@ class Parsed:
         )
         if not own:
             return None
-        for file_id, names, entry in self._readers:
-            if names & config.cli_vars.keys():
-                manifest.files[file_id].checksum.checksum = _ANOTHER
-                # else dbt does not look into it
-                manifest.files[file_id].path.modification_time = 0.0
-                # of a YAML file, dbt reads the entries anew that differ
-                entry["description"] = _ANOTHER
+        same = loader.manifest.state_check.vars_hash == manifest.state_check.vars_hash
+        if self._brought and not same:
+            # a command may ask dbt more than once; it can be brought up to other variables but once
+            return None
+        if not self._brought:
+            self._brought = self._forget_what_reads(config.cli_vars.keys())
         manifest.state_check = loader.manifest.state_check
         manifest.metadata.generated_at = datetime.now(UTC).replace(tzinfo=None)
         manifest.metadata.invocation_id = get_invocation_id()
         return manifest
+
+    def _forget_what_reads(self, variables: Set[str]) -> bool:
+        """Whether there is anything that reads one of the variables."""
+        found = False
+        for file_id, names, entry in self._readers:
+            if names & variables:
+                found = True
+                file = self.manifest.files[file_id]
+                file.checksum.checksum = _ANOTHER
+                # else dbt does not look into it
+                file.path.modification_time = 0.0
+                # of a YAML file, dbt reads the entries anew that differ
+                entry["description"] = _ANOTHER
+        return found
 
 
 def _readers_of_variables(manifest: Any) -> Iterator[tuple[str, set[str], dict[str, Any]]]:

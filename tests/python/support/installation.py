@@ -43,6 +43,8 @@ class Installation:
             COLUMNS="200",
             NO_COLOR="1",
             OMP_NUM_THREADS="1",
+            # a quarter of a small build is its log of every step, which nobody reads here
+            DBT_LOG_LEVEL_FILE="warn",
             # a test that meets a lock says itself how long it is willing to wait
             LIKELY_BUYERS_LOCK_ATTEMPTS="1",
         )

@@ -28,6 +28,12 @@ class State(Installation):
 
     variables: dict[str, Any] | None = None
 
+    def environment(self) -> dict[str, str]:
+        """With the log as users have it."""
+        environment = super().environment()
+        del environment["DBT_LOG_LEVEL_FILE"]
+        return environment
+
     def at(self, *parts: str) -> Path:
         assert self.folder
         return self.folder.joinpath(self.state, *parts)
