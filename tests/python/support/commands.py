@@ -4,18 +4,21 @@ import atexit
 import fcntl
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from support.command_server import PROJECT
 
 # beside pytest's own, and as little kept: what dbt parses of one run of the tests serves the next
 CACHE = PROJECT / ".pytest_cache" / "dbt"
-_server: "Server | None" = None
+_starting = threading.Lock()
 
 
 class Server:
@@ -52,6 +55,17 @@ class Server:
         self._folder.cleanup()
 
 
+@cache
+def _server() -> Server:
+    return Server()
+
+
+def _started_server() -> Server:
+    # tests may start two commands at once
+    with _starting:
+        return _server()
+
+
 class Running:
     """A command that runs, once it has run some Python of the test's; its output so far is in a file."""
 
@@ -62,12 +76,11 @@ class Running:
         folder: Path,
         first: str = "",
     ) -> None:
-        global _server  # noqa: PLW0603
-        _server = _server or Server()
+        server = _started_server()
         with tempfile.NamedTemporaryFile(prefix="output-", delete=False) as file:
             self.output_file = Path(file.name)
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(_server.path)
+        self._socket.connect(server.path)
         self._answers = self._socket.makefile()
         wanted = {
             "command": list(command),
@@ -83,10 +96,14 @@ class Running:
         """The exit code, or None if the command was killed.
 
         Raises:
-            TimeoutError: it did not end.
+            TimeoutError: it did not end, and was killed.
         """
         self._socket.settimeout(seconds)
-        answer = self._answers.readline()
+        try:
+            answer = self._answers.readline()
+        except TimeoutError:
+            os.kill(self.pid, signal.SIGKILL)
+            raise
         self._answers.close()
         self._socket.close()
         return int(answer) if answer else None
