@@ -10,12 +10,17 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: help demo generate test lint docs bench lock clean
+# for what a target took, which it says at its end
+STARTED := $(shell date +%s)
+TOOK = @echo "make $@: $$(( $$(date +%s) - $(STARTED) )) s"
+
+.PHONY: help demo generate check test lint quick-lint lint-but-sql quick-tests registry-tests docs bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
 	@echo "make generate  write what dbt reads of the feature catalogue, python/likely_buyers/features/catalogue.yml"
-	@echo "make test    set up, lint, run every test"
+	@echo "make check   set up, lint what changed, run the tests that need no build: seconds"
+	@echo "make test    set up, lint everything, run every test: minutes"
 	@echo "make docs    build the docs into site/, strictly; no page of them loads anything from elsewhere"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
@@ -35,7 +40,8 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements/dev.txt
-	@touch $@
+	@# what is checked out passed: `make check` begins with what is changed from here on
+	@touch $@ $(VENV)/.sql-linted
 
 # PySpark wants other versions than the rest, and only the benchmark wants PySpark
 $(SPARK_VENV)/.installed: python/requirements/spark.txt | $(BIN)/python
@@ -70,20 +76,45 @@ generate: $(VENV)/.installed
 	$(BIN)/python -m likely_buyers.features.generate
 
 # two workers share two cores: more threads of one only wait for the other
-test: export OMP_NUM_THREADS := 1
+check test: export OMP_NUM_THREADS := 1
+
+# On two cores. The registry's tests import MLflow, which takes seconds, and so have a process of their own.
+check: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory -j 2 quick-tests quick-lint registry-tests
+	$(TOOK)
+
+quick-tests registry-tests: export LIKELY_BUYERS_TRIES := few
+quick-tests: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/python/unit/registry tests/python/unit
+
+registry-tests: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -m "not slow" tests/python/unit/registry
+
 test: lint $(AIRFLOW_VENV)/.installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
+	$(TOOK)
 
 # sqlfluff and dbt-bouncer cannot be told of another state folder: pyproject.toml names the artifacts they read
-lint: export LIKELY_BUYERS_STATE := warehouse
-lint: $(VENV)/.installed-dev
+lint quick-lint: export LIKELY_BUYERS_STATE := warehouse
+lint: lint-but-sql
+	sqlfluff lint --processes 2 models tests
+	@touch $(VENV)/.sql-linted
+
+quick-lint: lint-but-sql $(VENV)/.sql-linted
+
+lint-but-sql: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	$(BIN)/python -m likely_buyers.features.generate --check
 	dbt --quiet --warn-error parse
-	sqlfluff lint --processes 2 models tests
 	dbt-bouncer run --config-file pyproject.toml
+
+# sqlfluff takes a second for each file: here those that changed since they last passed
+$(VENV)/.sql-linted: $(shell find models tests -name '*.sql') | $(VENV)/.installed-dev
+	sqlfluff lint --processes 2 $?
+	@touch $@
 
 # material's notice about a successor is no warning about these pages
 docs: export NO_MKDOCS_2_WARNING := 1

@@ -1,12 +1,16 @@
-"""Fixtures that every folder of tests may use."""
+"""Fixtures that every folder of tests may use; `support` says what is for what."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.builder import Builder
+# two processes of tests share two cores: more threads of one only wait for the other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from support.installation import Installation
+from support.trained_shop import TrainedShop, trained_shop
 
 
 @pytest.fixture
@@ -15,5 +19,9 @@ def installation(tmp_path: Path) -> Iterator[Installation]:
 
 
 @pytest.fixture(scope="session")
-def builder(tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    return Builder(tmp_path_factory.mktemp("builder"))
+def shop_with_champion(tmp_path_factory: pytest.TempPathFactory) -> TrainedShop:
+    """To be read only: `copied` gives a state that may be changed."""
+    base = tmp_path_factory.getbasetemp()
+    # each process of xdist has a folder of its own in that of the run
+    run = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    return trained_shop(run / "trained_shop")

@@ -462,7 +462,7 @@ def test_results_are_computed_anew_only_when_a_purchase_changes(copied: Installa
 
 
 def test_a_campaign_that_cannot_be_listed_stops_the_build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     project = tmp_path / "project"
     project.mkdir()
@@ -470,8 +470,7 @@ def test_a_campaign_that_cannot_be_listed_stops_the_build(
         (project / name).symlink_to(PROJECT / name)
     (project / "tests").symlink_to(PROJECT / "tests")
     shutil.copytree(PROJECT / "seeds", project / "seeds")
-    monkeypatch.setattr("conftest.PROJECT", project)
-    installation = Installation(tmp_path / "state")
+    installation = Installation(tmp_path / "state", folder=project)
 
     def seeded(*lines: str) -> Any:
         text = "\n".join([",".join(TERMS), *lines, ""])

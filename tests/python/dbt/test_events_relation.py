@@ -15,7 +15,6 @@ from likely_buyers.libpq import tls_options
 from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.databases import literal, without_secrets
 from likely_buyers.sources.relation import Known, Relation, plan_relation
-from support.builder import Builder
 from support.installation import Finished, Installation
 from support.published_gold import PASSWORD, Postgres, postgres_server
 
@@ -49,8 +48,8 @@ def clicks(*rows: tuple[int, str, str]) -> str:
 class Shop:
     """A database with a table of clicks, and the warehouse that reads it."""
 
-    def __init__(self, builder: Builder, folder: Path, relation: dict[str, Any] | str) -> None:
-        self.builder, self.relation = builder, relation
+    def __init__(self, folder: Path, relation: dict[str, Any] | str) -> None:
+        self.relation = relation
         self.warehouse = Installation(folder / "state")
         self.changes: dict[str, Any] = {}
 
@@ -64,7 +63,7 @@ class Shop:
             **self.changes,
         }
         chosen = ("--select", *select.split(), *flags)
-        return self.builder.build((into or self.warehouse).state, variables, *chosen)
+        return (into or self.warehouse).build_models(*chosen, variables=variables)
 
     def built(self, *flags: str) -> str:
         finished = self.build(*flags)
@@ -181,9 +180,9 @@ def insert(connection: Any, *rows: tuple[int, str, str]) -> None:
 
 
 def test_a_table_of_postgres_is_read_from_where_the_last_load_ended(
-    postgres: psycopg.Connection[Any], builder: Builder, tmp_path: Path
+    postgres: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    shop = Shop(builder, tmp_path, KEYED)
+    shop = Shop(tmp_path, KEYED)
     insert(postgres, (1, "a", "01"), (2, "b", "02"), (3, "c", "02"))
     assert "load 1: 3 lines of 1 file: 3 new events of 3 users" in shop.built()
     # nothing new is no load, and builds nothing anew
@@ -221,10 +220,10 @@ def test_a_table_of_postgres_is_read_from_where_the_last_load_ended(
 
 
 def test_appended_rows_are_taken_in_by_themselves(
-    postgres: psycopg.Connection[Any], builder: Builder, tmp_path: Path
+    postgres: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
     """Rows equal in all columns are as many as in the table; appends do not start silver over."""
-    shop = Shop(builder, tmp_path, NOT_KEYED)
+    shop = Shop(tmp_path, NOT_KEYED)
     insert(postgres, (1, "a", "01"), (2, "b", "02"), (2, "b", "02"))
     shop.built()
     insert(postgres, (2, "b", "02"), (3, "c", "02"), (4, "d", ""), (4, "d", ""))
@@ -313,9 +312,9 @@ def test_columns_come_and_go(postgres: psycopg.Connection[Any], bronze: Bronze) 
 
 
 def test_a_column_that_the_mapping_needs_is_told_when_it_goes(
-    postgres: psycopg.Connection[Any], builder: Builder, tmp_path: Path
+    postgres: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    shop = Shop(builder, tmp_path, KEYED)
+    shop = Shop(tmp_path, KEYED)
     insert(postgres, (1, "a", "01"))
     assert shop.build(select="event_types raw_events").succeeded
     postgres.execute("alter table shop.clicks drop column customer")
@@ -408,19 +407,19 @@ def test_an_extension_that_is_not_installed_is_told_with_what_to_type(
     assert "pip install 'likely_buyers[postgres]'" in bronze.refuses(KEYED)
 
 
-def test_a_setting_that_names_no_relation_is_told(builder: Builder, tmp_path: Path) -> None:
-    shop = Shop(builder, tmp_path, KEYED)
+def test_a_setting_that_names_no_relation_is_told(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, KEYED)
     shop.changes = {"events_path": "/data/events"}
     told = shop.refused(select="raw_events")
     assert "both vars.events_path (/data/events) and vars.events_relation (shop.clicks)" in told
-    shop = Shop(builder, tmp_path, "stg_events")
+    shop = Shop(tmp_path, "stg_events")
     assert "ref('model') or source('name', 'table')" in shop.refused(select="raw_events")
 
 
 def test_without_a_cursor_a_changed_relation_is_read_whole(
-    postgres: psycopg.Connection[Any], builder: Builder, tmp_path: Path
+    postgres: psycopg.Connection[Any], tmp_path: Path
 ) -> None:
-    shop = Shop(builder, tmp_path, {"database": "postgres", "table": "shop.clicks"})
+    shop = Shop(tmp_path, {"database": "postgres", "table": "shop.clicks"})
     assert "holds no row" in shop.refused()
     insert(postgres, (1, "a", "01"), (2, "b", "02"))
     shop.built()

@@ -3,7 +3,6 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import yaml
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.database import connect
-from likely_buyers.dbt import delivery
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.plugin import Plugin
-from support.builder import Builder, DeliveredShop
+from support.delivered_shop import DeliveredShop
 from support.installation import PROJECT, Installation
 
 HEADER = (
@@ -75,8 +73,8 @@ class Shop(DeliveredShop):
 
 
 @pytest.fixture
-def shop(builder: Builder, tmp_path: Path) -> Shop:
-    shop = Shop(builder, tmp_path)
+def shop(tmp_path: Path) -> Shop:
+    shop = Shop(tmp_path)
     deliver(shop.events / "1.csv", *lines(1, 200))
     shop.built()
     return shop
@@ -210,26 +208,30 @@ def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     assert shop.contents() == shop.undisturbed()
 
 
-def once_planned(monkeypatch: pytest.MonkeyPatch, then: Callable[[], object]) -> None:
-    """Have something happen to the files of a load after they were looked into and before they are read."""
-    plan = delivery.plan_delivery
+# has something happen to the files of a load after they were looked into and before they are read
+ONCE_PLANNED = """
+from pathlib import Path
+from likely_buyers.dbt import delivery
 
-    def planned(*arguments: Any) -> dict[str, Any]:
-        made = plan(*arguments)
-        then()
-        return made
+plan = delivery.plan_delivery
 
-    monkeypatch.setattr(delivery, "plan_delivery", planned)
+def planned(*arguments):
+    made = plan(*arguments)
+    {then}
+    return made
+
+delivery.plan_delivery = planned
+"""
 
 
-def test_a_file_that_vanishes_between_being_found_and_being_read(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_vanishes_between_being_found_and_being_read(shop: Shop) -> None:
     before = shop.contents()
     late = deliver(shop.events / "2.csv", *lines(2, 50))
-    with monkeypatch.context() as patched:
-        once_planned(patched, lambda: late.rename(late.with_suffix(".away")))
-        finished = shop.build(select=("raw_events+",))
+    shop.first = ONCE_PLANNED.format(
+        then=f"Path({str(late)!r}).rename({str(late)!r}[:-4] + '.away')"
+    )
+    finished = shop.build(select=("raw_events+",))
+    shop.first = ""
     assert not finished.succeeded
     message = " ".join(finished.output.split())
     assert "raw_events failed: a file was there and then was not" in message
@@ -243,18 +245,15 @@ def test_a_file_that_vanishes_between_being_found_and_being_read(
 
 
 @pytest.mark.parametrize("grown_before", ["it is read", "the next build"])
-def test_a_file_that_grows(shop: Shop, grown_before: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_grows(shop: Shop, grown_before: str) -> None:
     before = shop.contents()
     growing = deliver(shop.events / "2.csv", *lines(2, 50))
-
-    def grow() -> None:
-        with growing.open("a") as file:
-            file.write("\n".join([*lines(3, 50), ""]))
+    more = "\n".join([*lines(3, 50), ""])
 
     if grown_before == "it is read":
-        with monkeypatch.context() as patched:
-            once_planned(patched, grow)
-            finished = shop.build(select=("raw_events",))
+        shop.first = ONCE_PLANNED.format(then=f"Path({str(growing)!r}).open('a').write({more!r})")
+        finished = shop.build(select=("raw_events",))
+        shop.first = ""
         assert not finished.succeeded
         message = " ".join(finished.output.split())
         assert f"the file '{growing}' seems to have changed while it was read" in message
@@ -262,7 +261,8 @@ def test_a_file_that_grows(shop: Shop, grown_before: str, monkeypatch: pytest.Mo
         assert shop.contents() == before
     else:
         shop.built()
-        grow()
+        with growing.open("a") as file:
+            file.write(more)
     shop.built()
     assert shop.contents() == shop.undisturbed()
 

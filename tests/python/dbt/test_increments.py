@@ -8,7 +8,7 @@ import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from support.builder import Builder
+from support.installation import Installation
 
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -38,14 +38,14 @@ event_lines = st.builds(
 )
 # days of delivery, each of files, each of lines, out of few enough that some come twice
 deliveries = st.lists(
-    st.lists(st.lists(event_lines, min_size=1, max_size=8), min_size=1, max_size=2),
+    st.lists(st.lists(event_lines, min_size=1, max_size=12), min_size=1, max_size=2),
     min_size=2,
     max_size=4,
 )
 
 
 @settings(
-    max_examples=8,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     # a smaller example would cost many builds: the time of a red run is bounded, too
@@ -54,7 +54,7 @@ deliveries = st.lists(
 )
 @given(delivered=deliveries, turn=st.randoms(use_true_random=False))
 def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
-    builder: Builder, delivered: list[list[list[str]]], turn: Any
+    delivered: list[list[list[str]]], turn: Any
 ) -> None:
     valid = (
         "2020-01-01 09:00:00 UTC,view,1,1,,,1,7,s1"  # a shop without a valid event has no features
@@ -64,7 +64,9 @@ def test_any_sequence_of_increments_gives_what_a_full_refresh_gives(
     def build(state: Path, events: Path, *flags: str, **variables: Any) -> None:
         # half of the lines may be broken here
         variables |= {"events_path": str(events), "as_of": "2020-01-20", "stop_left_over": 1}
-        built = builder.build(state, variables, "--select", "+user_features", *flags)
+        built = Installation(state).build_models(
+            "--select", "+user_features", *flags, variables=variables
+        )
         assert built.succeeded, built.output
 
     with tempfile.TemporaryDirectory() as temporary:

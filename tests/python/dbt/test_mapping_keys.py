@@ -8,7 +8,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from support.builder import Builder
 from support.installation import Finished, Installation
 
 COLUMNS = "user_id, cast(event_time as varchar), event_type, cast(price as varchar), line_count"
@@ -24,8 +23,7 @@ MAPPING = {
 class Source:
     """Files, a mapping and a warehouse."""
 
-    def __init__(self, builder: Builder, folder: Path) -> None:
-        self.builder = builder
+    def __init__(self, folder: Path) -> None:
         self.events = folder / "events"
         self.events.mkdir()
         self.warehouse = Installation(folder / "state")
@@ -44,8 +42,8 @@ class Source:
             "event_mappings": {"mine": self.mapping},
             **self.variables,
         }
-        return self.builder.build(
-            (into or self.warehouse).state, variables, "--select", "+loads", "+user_days", *flags
+        return (into or self.warehouse).build_models(
+            "--select", "+loads", "+user_days", *flags, variables=variables
         )
 
     def built(self, *flags: str) -> str:
@@ -77,8 +75,8 @@ class Source:
 
 
 @pytest.fixture
-def source(builder: Builder, tmp_path: Path) -> Source:
-    return Source(builder, tmp_path)
+def source(tmp_path: Path) -> Source:
+    return Source(tmp_path)
 
 
 def test_a_load_says_what_became_of_its_lines(source: Source) -> None:

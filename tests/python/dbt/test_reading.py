@@ -18,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from support.builder import Builder
 from support.installation import Finished, Installation
 from support.load_harness import MAPPING, LoadHarness, Refused
 
@@ -511,8 +510,7 @@ def test_what_cannot_be_read_is_named_with_its_remedy(
 class Shop:
     """A folder of files, and the warehouse that takes them in as far as bronze."""
 
-    def __init__(self, builder: Builder, folder: Path) -> None:
-        self._builder = builder
+    def __init__(self, folder: Path) -> None:
         self.files = folder / "in"
         self.files.mkdir()
         self.warehouse = Installation(folder / "state")
@@ -524,7 +522,7 @@ class Shop:
             "event_mappings": {"mine": MAPPING | mapping},
         }
         select = ("event_types", "raw_events", "loaded_files", "rejected_lines")
-        return self._builder.build(self.warehouse.state, variables, "--select", *select)
+        return self.warehouse.build_models("--select", *select, variables=variables)
 
     def built(self, **mapping: Any) -> str:
         finished = self.build(**mapping)
@@ -536,8 +534,8 @@ class Shop:
 
 
 @pytest.fixture
-def shop(builder: Builder, tmp_path: Path) -> Shop:
-    return Shop(builder, tmp_path)
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
 
 
 def test_a_build_reads_every_form(shop: Shop, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from support.builder import Builder, DeliveredShop
+from support.delivered_shop import DeliveredShop
 from support.installation import Installation
 
 COLUMNS = [
@@ -70,8 +70,8 @@ class Shop(DeliveredShop):
 
 
 @pytest.fixture
-def shop(builder: Builder, tmp_path: Path) -> Shop:
-    return Shop(builder, tmp_path)
+def shop(tmp_path: Path) -> Shop:
+    return Shop(tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])

@@ -12,7 +12,6 @@ import duckdb
 import pytest
 import yaml
 
-from support.builder import Builder
 from support.installation import PROJECT, Installation
 
 # user, UTC time, type, product, price of a piece, quantity, currency
@@ -699,48 +698,44 @@ def left_out_of(installation: Installation) -> dict[str, int]:
     )  # type: ignore[arg-type]
 
 
-def built(builder: Builder, folder: Path, mapping: str, state: Path) -> Installation:
+def built(folder: Path, mapping: str, state: Path) -> Installation:
     variables = {"event_mapping": mapping, "events_path": str(folder)}
-    finished = builder.build(state, variables, "--select", "+user_days")
+    finished = Installation(state).build_models("--select", "+user_days", variables=variables)
     assert finished.succeeded, finished.output
     return Installation(state)
 
 
 @pytest.mark.parametrize("export", EXPORTS)
-def test_every_event_of_an_export_comes_out(builder: Builder, tmp_path: Path, export: str) -> None:
+def test_every_event_of_an_export_comes_out(tmp_path: Path, export: str) -> None:
     expected = EXPORTS[export]
     expected.write(tmp_path / "export")
-    warehouse = built(
-        builder, tmp_path / "export", export.split("-", maxsplit=1)[0], tmp_path / "state"
-    )
+    warehouse = built(tmp_path / "export", export.split("-", maxsplit=1)[0], tmp_path / "state")
     assert events_of(warehouse) == expected.events
     assert left_out_of(warehouse) == expected.left_out
     reasons = warehouse.query("select reasons from silver.quarantined_events order by 1")
     assert [reason for (reason,) in reasons] == expected.quarantined
 
 
-def test_an_order_that_was_cancelled_since_is_taken_back(builder: Builder, tmp_path: Path) -> None:
+def test_an_order_that_was_cancelled_since_is_taken_back(tmp_path: Path) -> None:
     """Orders exported again a day later stand in for what was known of them before."""
     orders = [row for row in SHOPIFY_ORDERS if row["Name"] == "#1"]
     write_csv(tmp_path / "export" / "orders_export_monday.csv", orders)
-    warehouse = built(builder, tmp_path / "export", "shopify", tmp_path / "state")
+    warehouse = built(tmp_path / "export", "shopify", tmp_path / "state")
     assert len(events_of(warehouse)) == 3
     cancelled = [row | ({"Cancelled at": "2026-07-02 09:00:00 -0700"} if number == 0 else {})
                  for number, row in enumerate(orders)]  # fmt: skip
     write_csv(tmp_path / "export" / "orders_export_tuesday.csv", cancelled)
-    built(builder, tmp_path / "export", "shopify", tmp_path / "state")
+    built(tmp_path / "export", "shopify", tmp_path / "state")
     assert events_of(warehouse) == []
 
 
-def test_a_charge_refunded_since_gets_its_refund_and_stays_one_purchase(
-    builder: Builder, tmp_path: Path
-) -> None:
+def test_a_charge_refunded_since_gets_its_refund_and_stays_one_purchase(tmp_path: Path) -> None:
     write_csv(tmp_path / "export" / "february.csv", [charge("ch_a", "Paid", "30.00")])
-    built(builder, tmp_path / "export", "stripe", tmp_path / "state")
+    built(tmp_path / "export", "stripe", tmp_path / "state")
     refunded = charge("ch_a", "Refunded", "30.00", Converted_Amount_Refunded="30.00")
     refunded["Refunded date (UTC)"] = "2026-03-02 10:00:00"
     write_csv(tmp_path / "export" / "march.csv", [refunded])
-    warehouse = built(builder, tmp_path / "export", "stripe", tmp_path / "state")
+    warehouse = built(tmp_path / "export", "stripe", tmp_path / "state")
     assert events_of(warehouse) == [
         ("pay@example.org", "2026-02-01 23:59:59", "purchase", None, 30, 1, "GBP"),
         ("pay@example.org", "2026-03-02 10:00:00", "refund", None, 30, 1, "GBP"),

@@ -10,7 +10,9 @@ from typing import Any
 import duckdb
 import yaml
 
-PROJECT = Path(__file__).resolve().parents[3]
+from support.command_server import PROJECT
+from support.commands import Running
+
 ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
 
 
@@ -41,6 +43,8 @@ class Installation:
             COLUMNS="200",
             NO_COLOR="1",
             OMP_NUM_THREADS="1",
+            # a quarter of a small build is its log of every step, which nobody reads here
+            DBT_LOG_LEVEL_FILE="warn",
             # a test that meets a lock says itself how long it is willing to wait
             LIKELY_BUYERS_LOCK_ATTEMPTS="1",
         )
@@ -49,7 +53,26 @@ class Installation:
             environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{self.registry_of.state}/registry.db"
         return environment | self.settings
 
-    def run(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
+    def run(
+        self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
+    ) -> Finished:
+        """`dbt` or `likely-buyers` with arguments, in a process that need not import and parse first.
+
+        first: Python that the process runs before the command, for what is to happen while it is under way.
+        """
+        running = self.started(*command, variables=variables, first=first)
+        return Finished(running.wait() == 0, running.output())
+
+    def started(
+        self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
+    ) -> Running:
+        """As `run`, without waiting for the end."""
+        given = ["--vars", yaml.safe_dump(variables)] if variables else []
+        folder = self.folder or PROJECT
+        return Running([*command, *given], self.environment(), folder, first)
+
+    def typed(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
+        """As `run`, with the console script itself, which takes five to ten seconds of a processor to start."""
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
         process = subprocess.run(
             [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
@@ -71,6 +94,13 @@ class Installation:
         finished = self.dbt("build", *arguments, variables=variables)
         assert finished.succeeded, finished.output
         return finished
+
+    def build_models(
+        self, *arguments: str, variables: dict[str, Any] | None = None, first: str = ""
+    ) -> Finished:
+        """`dbt build` of seeds and models without the tests of their data, where these are not what is tested."""
+        kinds = ("--resource-type", "seed", "--resource-type", "model")
+        return self.run("dbt", "build", *kinds, *arguments, variables=variables, first=first)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.state / "likely_buyers.duckdb"), read_only=True) as connection:

@@ -1,30 +1,38 @@
 """Past days are scored as a build of that day would have scored them, once, whatever stops the backfill."""
 
-import signal
-import subprocess
-import sys
-import time
-from datetime import date
-from pathlib import Path
+from datetime import date, timedelta
 
 import pytest
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
-from support.installation import PROJECT, Installation
+from support.installation import Installation
+from support.trained_shop import AS_OF, TrainedShop
 
 SCORES = "user_id, horizon_days, probability, model_name, model_version, model_digest"
 
 
+# kills the process while the fourth of the days is scored
+KILLED = """
+import os, signal, threading
+from likely_buyers.scoring import backfill
+
+score, scored = backfill.score_batches, []
+
+def counted(*arguments):
+    scored.append(1)
+    if len(scored) == 4:
+        threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    return score(*arguments)
+
+backfill.score_batches = counted
+"""
+
+
 @pytest.fixture(scope="module")
-def scored(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, dict[str, str]]:
-    folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SimulationSettings(users=2_000, days=120, seed=5), folder, "parquet")
-    variables = {"events_path": str(folder)}
-    installation = Installation(tmp_path_factory.mktemp("backfill"))
-    trained = installation.run("likely-buyers", "train", "--promote", variables=variables)
-    assert trained.succeeded, trained.output
-    installation.built(variables=variables | {"as_of": "2020-01-10"})
-    return installation, variables
+def scored(
+    shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Installation, dict[str, str]]:
+    state = tmp_path_factory.mktemp("backfill") / "state"
+    return shop_with_champion.copied(state), shop_with_champion.variables
 
 
 def history(installation: Installation) -> dict[date, int]:
@@ -39,19 +47,21 @@ def test_a_backfill_scores_as_the_builds_of_those_days_would_have(
     scored: tuple[Installation, dict[str, str]],
 ) -> None:
     installation, variables = scored
-    command = ("likely-buyers", "backfill", "--from", "2020-01-08", "--to", "2020-01-12")
+    days = [AS_OF + timedelta(days=day) for day in (-2, 0, 2)]
+    command = ("likely-buyers", "backfill", "--from", str(days[0]), "--to", str(days[-1]))
     finished = installation.run(*command, "--every", "2", variables=variables)
     assert finished.succeeded, finished.output
     assert "as of 2 days were added to the history; 1 days were there already" in finished.output
     assert "gold.model_performance is too good for them" in finished.output
-    assert list(history(installation)) == [date(2020, 1, day) for day in (8, 10, 12)]
+    assert list(history(installation)) == days
 
     again = installation.run(*command, "--every", "2", variables=variables)
     assert "0 scores of version 1 of likely_buyers as of 0 days" in again.output
 
     before = history(installation)
-    of_day = f"select {SCORES} from gold.prediction_history where as_of_date = '2020-01-12'"
-    installation.built(variables=variables | {"as_of": "2020-01-12"})
+    of_day = f"select {SCORES} from gold.prediction_history where as_of_date = '{days[-1]}'"
+    built = installation.build_models(variables=variables | {"as_of": str(days[-1])})
+    assert built.succeeded, built.output
     assert history(installation) == before
     assert installation.query(f"{of_day} order by user_id") == installation.query(
         f"select {SCORES} from gold.predictions order by user_id"
@@ -63,21 +73,12 @@ def test_a_backfill_that_was_killed_goes_on_where_it_was(
 ) -> None:
     installation, _ = scored
     before = history(installation)
-    environment = installation.environment()
-    command = [str(Path(sys.executable).with_name("likely-buyers")), "backfill"]
-    # it tells of each day
-    command += ["--from", "2019-11-01", "--to", "2019-11-20", "--verbose"]
-    with subprocess.Popen(command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE) as killed:
-        assert killed.stderr is not None
-        for line in killed.stderr:
-            if b"backfill 15 % (3 of 20 days)" in line:
-                time.sleep(0.05)
-                killed.send_signal(signal.SIGKILL)
-                break
+    command = ("likely-buyers", "backfill", "--from", "2019-11-01", "--to", "2019-11-20")
+    assert installation.started(*command, first=KILLED).wait() is None
     reached = {day: users for day, users in history(installation).items() if day not in before}
     assert 3 <= len(reached) < 20
 
-    finished = installation.run(*command[0:0], "likely-buyers", *command[1:])
+    finished = installation.run(*command)
     assert finished.succeeded, finished.output
     assert f"{len(reached)} days were there already" in finished.output
     whole = history(installation)

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 from likely_buyers.dbt.jobs import run_backtest
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.evaluation import evaluate
 from likely_buyers.training import BacktestRow, backtest_cutoff, fit
 from support.examples import CUTOFFS, SETTINGS, a_shop
 from support.installation import Installation
+from support.trained_shop import TrainedShop
 
 CUTOFF = date(2024, 9, 15)
 METHODS = {"recency", "frequency", "bg_nbd", "logistic_regression", "gradient_boosting"}
@@ -73,10 +73,10 @@ def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> tuple[Installation, Path]:
-    folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SimulationSettings(users=2_500, days=150, seed=3), folder, "parquet")
-    return Installation(tmp_path_factory.mktemp("backtest")), folder
+def shop(
+    shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Installation, Path]:
+    return Installation(tmp_path_factory.mktemp("backtest")), shop_with_champion.events
 
 
 def test_the_command_prints_the_backtest_of_a_simulated_shop_up_to_its_oracle(

@@ -129,11 +129,11 @@ def test_another_result_fails_the_benchmark(tmp_path: Path) -> None:
 def test_a_process_that_takes_too_much_memory_is_stopped_with_its_children(tmp_path: Path) -> None:
     from measure import run
 
-    hungry = "data = b'x' * 400_000_000; import time; time.sleep(60)"
+    hungry = "data = b'x' * 400_000_000; import time; time.sleep(3600)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {hungry!r}])"
     stopped = run([sys.executable, "-c", parent], {}, folder=tmp_path, most_gb=0.2)
     assert stopped.stopped
-    assert stopped.seconds < 50
+    assert stopped.seconds < 600
     little = "data = b'x' * 100_000_000; import time; time.sleep(1)"
     modest = run([sys.executable, "-c", little], {}, folder=tmp_path, most_gb=0.5)
     assert not modest.stopped

@@ -1,12 +1,7 @@
 """`likely-buyers inspect`: what it recognises, drafts, tells and asks."""
 
-import functools
 import gzip
 import json
-import multiprocessing
-import os
-import sys
-import traceback
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,58 +11,36 @@ import duckdb
 import pytest
 import yaml
 
-from support.builder import Builder
-from support.installation import PROJECT, Finished, Installation
+from support.installation import Finished, Installation
+
+# A mapping is tried on a copy of the project with what it needs, which dbt would parse for three seconds each time:
+# here it is given the whole project.
+PARSED = """
+import functools
+import dbt.cli.main
+
+dbt.cli.main.dbtRunner = functools.partial(dbt.cli.main.dbtRunner, manifest=parsed_project)
+"""
 
 
 @dataclass
 class Inspector:
-    """Inspects in a process forked off with the project parsed: what a user types costs dbt's parse each time."""
+    """Inspects on a terminal of 80 columns, with a state folder that nothing is to be written to."""
 
-    builder: Builder
     folder: Path
 
-    def __call__(self, path: Path, variables: dict[str, Any] | None = None) -> Finished:
-        child = multiprocessing.get_context("fork").Process(
-            target=self._inspect, args=(path, yaml.safe_dump(variables or {}))
+    def __call__(
+        self, path: Path, variables: dict[str, Any] | None = None, first: str = PARSED
+    ) -> Finished:
+        untouched = Installation(self.folder / "untouched", settings={"COLUMNS": "80"})
+        return untouched.run(
+            "likely-buyers", "inspect", str(path), variables=variables, first=first
         )
-        child.start()
-        child.join(120)
-        return Finished(child.exitcode == 0, (self.folder / "inspect.log").read_text())
-
-    def _inspect(self, path: Path, variables: str) -> None:
-        import dbt.cli.main
-
-        runner = functools.partial(dbt.cli.main.dbtRunner, manifest=self.builder._manifest)
-        dbt.cli.main.dbtRunner = runner  # type: ignore[misc,assignment]
-        with (self.folder / "inspect.log").open("w") as log:
-            sys.stdout = sys.stderr = log
-            os.environ.update(Installation(self.folder / "untouched").environment(), COLUMNS="80")
-            sys.argv = [
-                "likely-buyers",
-                "inspect",
-                str(path),
-                "--project-dir",
-                str(PROJECT),
-                "--vars",
-                variables,
-            ]
-            code: object = 1
-            try:
-                from likely_buyers.cli import main
-
-                main()
-            except SystemExit as ended:
-                code = ended.code
-            except BaseException:
-                traceback.print_exc()
-            log.flush()
-        os._exit(0 if code in (0, None) else 1)
 
 
 @pytest.fixture
-def inspect(builder: Builder, tmp_path: Path) -> Inspector:
-    return Inspector(builder, tmp_path)
+def inspect(tmp_path: Path) -> Inspector:
+    return Inspector(tmp_path)
 
 
 def one_line(text: str) -> str:
@@ -92,7 +65,7 @@ SALES = """Order No;Order Date;Customer No;E-Mail;Article No;Title;Qty;Unit Pric
 """
 
 
-def test_a_draft_builds(inspect: Inspector, builder: Builder, tmp_path: Path) -> None:
+def test_a_draft_builds(inspect: Inspector, tmp_path: Path) -> None:
     """What was drafted for an unknown file is pasted and built, and gives the events that were foretold."""
     (tmp_path / "sales.csv").write_text(SALES)
     found = inspect(tmp_path / "sales.csv")
@@ -113,14 +86,13 @@ def test_a_draft_builds(inspect: Inspector, builder: Builder, tmp_path: Path) ->
     assert "left out 1 as cancelled" in told
     assert "purchase 4 of 2 users" in told
 
-    finished = builder.build(
-        tmp_path / "state",
-        {
+    finished = Installation(tmp_path / "state").build_models(
+        *("--select", "+events"),
+        variables={
             "event_mappings": mapping,
             "event_mapping": "my_shop",
             "events_path": str(tmp_path / "sales.csv"),
         },
-        *("--select", "+events"),
     )
     assert finished.succeeded, finished.output
     events = Installation(tmp_path / "state").query(
@@ -144,7 +116,7 @@ noon,Owl,Bo (bo1),1,4.00,USD,43,92,33,,
 def test_a_known_export_and_its_faults(inspect: Inspector, tmp_path: Path) -> None:
     (tmp_path / "export").mkdir()
     (tmp_path / "export" / "sold.csv").write_text(ETSY)
-    found = inspect(tmp_path / "export")
+    found = inspect(tmp_path / "export", first="")
     told = one_line(found.output)
     assert found.succeeded, found.output
     assert "The mapping etsy fits: 10 of the 10 columns" in told

@@ -11,30 +11,20 @@ import pytest
 from likely_buyers.demo_shop import SimulationSettings, purchase_probability, simulate_shop
 from likely_buyers.evaluation import roc_auc
 from support.installation import Installation
+from support.trained_shop import AS_OF, TrainedShop
 
-SHOP = SimulationSettings(users=2_500, days=150, seed=3)
 SCORES = "user_id, as_of_date, horizon_days, probability, model_name, model_version, model_digest"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SHOP, folder, "csv")
-    return folder
+def shop(shop_with_champion: TrainedShop) -> Path:
+    return shop_with_champion.events
 
 
 @pytest.fixture(scope="module")
-def job(shop: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+def job(shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Trained as of 30 days before the end, and scored as of then."""
-    installation = Installation(tmp_path_factory.mktemp("job"))
-    variables = {"events_path": str(shop), "as_of": str(AS_OF)}
-    trained = installation.run("likely-buyers", "train", "--promote", variables=variables)
-    assert trained.succeeded, trained.output
-    installation.built(variables=variables)
-    return installation
-
-
-AS_OF = SHOP.end - timedelta(days=30)
+    return shop_with_champion.copied(tmp_path_factory.mktemp("job") / "state")
 
 
 def test_every_planted_line_is_accounted_for(job: Installation, shop: Path) -> None:
@@ -139,7 +129,8 @@ def test_only_what_changed_is_built_again(job: Installation, shop: Path) -> None
         assert finished.succeeded, finished.output
         return finished.output
 
-    job.built(variables=variables)
+    finished = job.build_models(variables=variables)
+    assert finished.succeeded, finished.output
     scored_by, buyers = job.query(runs), job.query(listed)
     assert "users in gold.top_buyers" in run("--select", *tables)
     assert (job.query(runs), job.query(listed)) == (scored_by, buyers)
@@ -185,7 +176,8 @@ def test_later_events_change_no_feature_and_no_score(
     (known / "late.csv").write_text("\n".join([header, *late, ""]))
 
     fresh = Installation(tmp_path / "state", registry_of=job)
-    fresh.built(variables={"events_path": str(known), "as_of": str(AS_OF)})
+    finished = fresh.build_models(variables={"events_path": str(known), "as_of": str(AS_OF)})
+    assert finished.succeeded, finished.output
     assert fresh.query("select max(event_date) from silver.events")[0][0] < AS_OF
     assert job.query("select max(event_date) from silver.events")[0][0] > AS_OF
     for columns, table in (("*", "silver.user_features"), (SCORES, "gold.predictions")):
@@ -326,12 +318,12 @@ def test_a_rollback_restores_the_earlier_scores_to_the_bit(job: Installation, sh
     promoted = job.run("likely-buyers", "promote", "2", "--force", "--reason", "a drill")
     assert promoted.succeeded, promoted.output
     assert "what changes for" in promoted.output
-    job.built(variables=variables)
+    assert job.build_models(variables=variables).succeeded
     assert job.query("select distinct model_version from gold.predictions") == [(2,)]
     assert job.query(scores) != before
 
     assert job.run("likely-buyers", "rollback").succeeded
-    job.built(variables=variables)
+    assert job.build_models(variables=variables).succeeded
     assert job.query(scores) == before
     by_version = "select model_version, count(*) from gold.prediction_history group by 1 order by 1"
     assert job.query(by_version) == [(1, len(before)), (2, len(before))]

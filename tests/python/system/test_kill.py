@@ -2,20 +2,36 @@
 
 import itertools
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
-import pytest
-import yaml
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
-from support.installation import PROJECT, Installation
+from support.installation import Installation
+from support.trained_shop import TrainedShop
 
-KILLS = 30
+KILLS = 20
+# Numbers the statements that a build sends to the database. At one of them the process dies: before it, or so many
+# seconds into it and what follows. A build that ends leaves the number of its statements behind.
+COUNTED = """
+import itertools, os, signal, threading
+from pathlib import Path
+from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+
+# dbt has two threads: each takes a number of its own
+execute, numbers = DuckDBCursorWrapper.execute, itertools.count(1)
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def counted(cursor, *arguments, **named):
+    number = next(numbers)
+    Path({count!r}).write_text(str(number))
+    if number == {last}:
+        threading.Timer({seconds}, die).start() if {seconds} else die()
+    return execute(cursor, *arguments, **named)
+
+DuckDBCursorWrapper.execute = counted
+"""
 # What a build makes of the events; of the scores, all but when and by which run they were given.
 TABLES = {
     "bronze.raw_events": "* exclude (load_id, loaded_at)",
@@ -37,6 +53,8 @@ SEEN = {
     "days in predictions": "select count(distinct as_of_date) from gold.predictions",
     "days in top_buyers": "select count(distinct as_of_date) from gold.top_buyers",
 }
+# what only reads is left out: so the kills fall on what writes
+BUILD = ("dbt", "build", "--exclude-resource-type", "test", "unit_test")
 LINES_BY_FILE = """
     select line_count - rejected_count as raw, coalesce(quarantined, 0) as quarantined
     from bronze.loaded_files
@@ -50,41 +68,45 @@ def seen(installation: Installation) -> dict[str, int]:
     return {what: installation.query(query)[0][0] for what, query in SEEN.items()}
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("shop")
-    simulate_shop(SimulationSettings(users=1_500, days=130, seed=11), folder, "csv")
-    return sorted(folder.glob("events-*.csv"))
-
-
 def test_a_build_killed_at_any_moment_is_finished_by_the_next(
-    shop: list[Path], tmp_path: Path
+    shop_with_champion: TrainedShop, tmp_path: Path
 ) -> None:
     events = tmp_path / "events"
     events.mkdir()
     variables = {"events_path": str(events)}
-    known, coming = shop[:-KILLS], shop[-KILLS:]
+    shop = sorted(shop_with_champion.events.glob("events-*.csv"))
+    known, first, coming = shop[: -KILLS - 1], shop[-KILLS - 1], shop[-KILLS:]
+    killed = shop_with_champion.with_its_champion(tmp_path / "killed")
+
+    def build(last: int, seconds: float) -> int | None:
+        """The exit code of a build that dies at a statement."""
+        told = COUNTED.format(count=str(tmp_path / "count"), last=last, seconds=seconds)
+        running = killed.started(*BUILD, variables=variables, first=told)
+        code = running.wait()
+        assert code is None or code == 0, running.output()
+        return code
+
     for file in known:
         os.link(file, events / file.name)
-    killed = Installation(tmp_path / "killed")
-    trained = killed.run("likely-buyers", "train", "--promote", variables=variables)
-    assert trained.succeeded, trained.output
-    started = time.monotonic()
-    killed.built(variables=variables)
-    seconds = time.monotonic() - started
+    assert killed.run(*BUILD, variables=variables).succeeded
+    os.link(first, events / first.name)
+    assert build(last=-1, seconds=0) == 0
+    statements = int((tmp_path / "count").read_text())
+    assert statements > 10 * KILLS
 
     dice = np.random.default_rng(1)
     left = [seen(killed)]
-    died = 0
-    for file in coming:
+    # one kill in each twentieth of a build, in any order; what is left of one that died adds to the next
+    spans = dice.permutation(np.linspace(1, 0.95 * statements, KILLS + 1).astype(int)[:-1])
+    for number, (file, start) in enumerate(zip(coming, spans, strict=True)):
         os.link(file, events / file.name)
-        died += kill_a_build(killed, variables, dice.uniform(0.3, 1.0) * seconds)
+        last = int(start + dice.integers(statements // KILLS))
+        assert build(last, seconds=0 if number % 2 else dice.uniform(0.0005, 0.01)) is None
         left.append(seen(killed))
-    assert died >= KILLS // 2
 
     killed.built(variables=variables)
     never = Installation(tmp_path / "never", registry_of=killed)
-    never.built(variables=variables)
+    assert never.run(*BUILD, variables=variables).succeeded
     newest = "where as_of_date = (select max(as_of_date) from gold.predictions)"
     for table, columns in TABLES.items():
         of_day = newest if table == "gold.prediction_history" else ""
@@ -102,21 +124,3 @@ def test_a_build_killed_at_any_moment_is_finished_by_the_next(
         assert moment["days in user_features"] == 1
         assert moment["days in predictions"] == 1
         assert moment["days in top_buyers"] == 1
-
-
-def kill_a_build(installation: Installation, variables: dict[str, str], after: float) -> bool:
-    """Start `dbt build`, kill it after so many seconds; whether it was still running."""
-    process = subprocess.Popen(
-        [str(Path(sys.executable).with_name("dbt")), "build", "--vars", yaml.safe_dump(variables)],
-        cwd=PROJECT,
-        env=installation.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        process.wait(after)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return True
-    return False

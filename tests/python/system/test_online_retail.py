@@ -1,6 +1,7 @@
 """The job on the orders of a real shop (Chen, Sain, Guo 2012; UCI Machine Learning Repository, CC BY 4.0)."""
 
 from pathlib import Path
+from statistics import fmean
 
 import duckdb
 import pytest
@@ -18,17 +19,19 @@ VALID = (
 )
 
 
+VARIABLES = {
+    "event_mapping": "online_retail",
+    "events_path": str(ONLINE_RETAIL),
+    "as_of": "2011-11-09",
+}
+
+
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation = Installation(tmp_path_factory.mktemp("online_retail"))
-    variables = {
-        "event_mapping": "online_retail",
-        "events_path": str(ONLINE_RETAIL),
-        "as_of": "2011-11-09",
-    }
-    trained = installation.run("likely-buyers", "train", "--promote", variables=variables)
+    trained = installation.run("likely-buyers", "train", "--promote", variables=VARIABLES)
     assert trained.succeeded, trained.output
-    installation.built(variables=variables)
+    installation.built(variables=VARIABLES)
     return installation
 
 
@@ -75,3 +78,63 @@ def test_the_champion_ranks_the_customers_of_november(job: Installation) -> None
     assert job.query("select metrics from training.model_versions") != []
     latest_horizon = job.query("select max(cutoff_date) + 30 from training.examples")
     assert str(latest_horizon[0][0])[:10] == "2011-11-09"
+
+
+# --- the numbers that the README promises, at past cutoffs ------------------------------------------
+
+# every second month, and the last one whose horizon is over
+CUTOFFS = "2011-05-01,2011-07-01,2011-09-01,2011-10-01,2011-11-09"
+
+
+@pytest.fixture(scope="module")
+def backtest(job: Installation) -> dict[tuple[str, str, str], float]:
+    """Value by (cutoff, method, metric) among customers."""
+    finished = job.run(
+        *("likely-buyers", "backtest", "--cutoffs", CUTOFFS),
+        variables=VARIABLES | {"as_of": "2011-12-09"},
+    )
+    assert finished.succeeded, finished.output
+    print(finished.output)
+    rows = job.query(
+        "select cast(cutoff_date as varchar), method, metric, value from training.backtest"
+        " where population = 'customers'"
+    )
+    return {(cutoff, method, metric): value for cutoff, method, metric, value in rows}
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "customers", "auc", "precision", "lift"),
+    [("2011-11-09", 4067, 0.750, 0.660, 2.47), ("2011-09-01", 3317, 0.746, 0.612, 2.70)],
+)
+def test_the_champion_ranks_as_promised(
+    backtest: dict[tuple[str, str, str], float],
+    cutoff: str,
+    customers: int,
+    auc: float,
+    precision: float,
+    lift: float,
+) -> None:
+    assert backtest[cutoff, "champion", "users"] == customers
+    assert backtest[cutoff, "champion", "roc_auc"] >= auc
+    assert backtest[cutoff, "champion", "average_precision"] >= precision
+    assert backtest[cutoff, "champion", "lift_10pct"] >= lift
+
+
+def test_the_champion_beats_the_simple_rules_on_average(
+    backtest: dict[tuple[str, str, str], float],
+) -> None:
+    for metric in ("roc_auc", "average_precision"):
+        mean = {
+            method: fmean(backtest[cutoff, method, metric] for cutoff in CUTOFFS.split(","))
+            for method in ("recency", "frequency", "bg_nbd", "champion")
+        }
+        assert max(mean, key=lambda method: mean[method]) == "champion", mean
+
+
+def test_probabilities_mean_what_they_say(backtest: dict[tuple[str, str, str], float]) -> None:
+    cutoffs = CUTOFFS.split(",")
+    ratios = [backtest[cutoff, "champion", "expected_over_observed"] for cutoff in cutoffs]
+    assert fmean(backtest[cutoff, "champion", "ece"] for cutoff in cutoffs) <= 0.045
+    assert 0.88 <= fmean(ratios) <= 1.12
+    assert min(ratios) >= 0.75
+    assert max(ratios) <= 1.3

@@ -16,7 +16,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from support.builder import Builder
 from support.installation import PROJECT, Finished, Installation
 from support.published_gold import SETTINGS, Shop
 
@@ -261,7 +260,7 @@ def test_a_misspelt_name_is_refused_by_dbt_before_anything_is_written(
 
 
 def test_an_as_of_years_after_the_last_event_builds_and_warns(
-    builder: Builder, tmp_path: Path
+    installation: Installation, tmp_path: Path
 ) -> None:
     header = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id"
     events = tmp_path / "events.csv"
@@ -271,14 +270,12 @@ def test_an_as_of_years_after_the_last_event_builds_and_warns(
         "2020-01-02 10:00:00 UTC,view,1,2,,acme,9.99,12,s2\n"
     )
     variables = {"events_path": str(events), "as_of": date(2035, 1, 1)}
-    state = tmp_path / "state"
-    built = builder.build(state, variables, "--select", "+user_features")
+    features = ("--select", "+user_features")
+    built = installation.build_models(*features, variables=variables)
     assert built.succeeded, built.output
     told = " ".join(built.output.split())
     assert "as_of 2035-01-01 is 5,478 days after the last event day (2020-01-02)" in told
 
-    soon = builder.build(
-        state, {**variables, "as_of": date(2020, 1, 31)}, "--select", "+user_features"
-    )
+    soon = installation.build_models(*features, variables={**variables, "as_of": date(2020, 1, 31)})
     assert soon.succeeded, soon.output
     assert "after the last event day" not in soon.output

@@ -12,10 +12,9 @@ from typing import Any
 
 import pytest
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from support.installation import PROJECT, Finished, Installation
+from support.trained_shop import SHOP, TrainedShop
 
-SHOP = SimulationSettings(users=1_500, days=100, seed=5)
 STATES = "states"
 # as dbt has them: set, they would do what the commands must do without
 NAMED_BY_DBT = ("DBT_TARGET_PATH", "DBT_LOG_PATH", "DBT_PROJECT_DIR", "DBT_PROFILES_DIR")
@@ -29,13 +28,20 @@ class State(Installation):
 
     variables: dict[str, Any] | None = None
 
+    def environment(self) -> dict[str, str]:
+        """With the log as users have it."""
+        environment = super().environment()
+        del environment["DBT_LOG_LEVEL_FILE"]
+        return environment
+
     def at(self, *parts: str) -> Path:
         assert self.folder
         return self.folder.joinpath(self.state, *parts)
 
-    def done(self, *command: str) -> str:
-        """What a command said that must succeed."""
-        finished = self.run(*command, variables=self.variables)
+    def done(self, *command: str, as_typed: bool = False) -> str:
+        """What a command said that must succeed; `as_typed` starts its console script."""
+        start = self.typed if as_typed else self.run
+        finished = start(*command, variables=self.variables)
         assert finished.succeeded, finished.output
         return finished.output
 
@@ -85,13 +91,10 @@ def as_copied(checkout: Path) -> Tree:
 
 
 @pytest.fixture(scope="module")
-def states(
-    checkout: Path, as_copied: Tree, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[State, State]:
+def states(checkout: Path, as_copied: Tree, shop_with_champion: TrainedShop) -> tuple[State, State]:
     """Two states of one shop, as of two days; both score with the champion of the first."""
-    shop = tmp_path_factory.mktemp("shop")
-    simulate_shop(SHOP, shop, "parquet")
-    variables = {"events_path": str(shop), "training_cutoffs": 3}
+    shop_with_champion.copied(checkout / STATES / "a")
+    variables = {"events_path": str(shop_with_champion.events), "training_cutoffs": 3}
     a, b = (
         State(
             Path(STATES, name),
@@ -100,7 +103,6 @@ def states(
         )
         for name, earlier in (("a", 0), ("b", 10))
     )
-    a.done("likely-buyers", "train", "--promote")
     b.settings["MLFLOW_TRACKING_URI"] = f"sqlite:///{a.at('registry.db')}"
     return a, b
 
@@ -147,9 +149,10 @@ def test_from_another_folder(built: tuple[State, State], tmp_path: Path) -> None
     to_project = os.path.relpath(a.folder, tmp_path)
     project = ("--project-dir", to_project, "--profiles-dir", to_project)
 
-    elsewhere.done("dbt", "--warn-error", "debug", *project)
+    elsewhere.done("dbt", "--warn-error", "debug", *project, as_typed=True)
     assert "champion" in elsewhere.done("likely-buyers", "models", *project[:2])
-    assert str(a.at("published")) in elsewhere.done("likely-buyers", "publish", *project[:2])
+    published = elsewhere.done("likely-buyers", "publish", *project[:2], as_typed=True)
+    assert str(a.at("published")) in published
     before = a.last_run()
     # it finds the champion, which stands in this state alone
     elsewhere.done("dbt", "build", "--select", "predictions", *project)

@@ -240,6 +240,7 @@ def test_an_unknown_layout_is_left_to_mlflow(
     assert (registry.versions(), registry.promotions()) == expected
 
 
+@pytest.mark.slow
 def test_daily_scoring_needs_neither_mlflow_nor_much_time(registry: Registry) -> None:
     script = (
         "import sys; from pathlib import Path; from likely_buyers.registry import Registry;"
@@ -257,6 +258,7 @@ def test_daily_scoring_needs_neither_mlflow_nor_much_time(registry: Registry) ->
     assert (done.stdout, done.stderr) == ("False\n", "")
 
 
+@pytest.mark.slow
 def test_first_use_is_silent_and_digests_do_not_depend_on_the_process(tmp_path: Path) -> None:
     script = (
         "import test_registry as t; from pathlib import Path;"

@@ -90,6 +90,7 @@ def test_another_horizon_is_refused() -> None:
         score_batches(FEATURES.to_reader(), replace(SCORING, horizon_days=7))
 
 
+@pytest.mark.slow
 def test_libraries_are_loaded_beside_the_features_and_only_for_them(tmp_path: Path) -> None:
     """dbt opens the database and lists promotions without them, since that is all of a build with nothing new."""
     code = """

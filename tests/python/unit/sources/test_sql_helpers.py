@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from likely_buyers.dbt.plugin import Plugin
 from likely_buyers.sources.sql_helpers import create_helpers
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
+from support.tries import tries
 
 ZONES = [
     "UTC",
@@ -332,7 +333,9 @@ def written_times(draw: st.DrawFn) -> tuple[str, datetime]:
 
 
 @settings(
-    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None,
+    max_examples=tries(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(written_times(), min_size=1, max_size=80), st.sampled_from(ZONES))
 def test_what_python_writes_comes_back(
@@ -342,7 +345,7 @@ def test_what_python_writes_comes_back(
     assert dict(zip(texts, as_utc(cursor, zone, *texts), strict=True)) == dict(written), moments
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=tries(60))
 @given(
     st.lists(instants, min_size=1, max_size=80),
     st.sampled_from(ZONES),
@@ -369,7 +372,7 @@ def test_local_times_are_of_their_zone(
     assert as_utc(cursor, other_zone, *(f"{text} {zone}" for text in texts)) == expected
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=tries(100))
 @given(
     st.lists(
         st.text()
@@ -529,7 +532,7 @@ def test_a_number_stays_what_it_is(cursor: duckdb.DuckDBPyConnection) -> None:
 
 
 @given(st.decimals(-(10**25), 10**25, places=2))
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=tries(50))
 def test_money_is_exact(cursor: duckdb.DuckDBPyConnection, amount: Decimal) -> None:
     assert evaluated(cursor, "as_number($1::varchar)", f"{amount:,}") == amount
 

@@ -93,6 +93,7 @@ def test_a_small_shop_where_a_simple_rule_is_the_truth_gets_a_simple_model():
     assert lines[-1].startswith("fitting ")
 
 
+@pytest.mark.slow
 def test_labels_without_meaning_give_no_ranking():
     examples = a_shop(users=1500)
     rng = np.random.default_rng(2)

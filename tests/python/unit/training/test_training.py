@@ -78,6 +78,7 @@ def held_out_auc(table: pa.Table) -> tuple[float, float]:
     ]
 
 
+@pytest.mark.slow
 def test_shuffled_labels_teach_nothing() -> None:
     """A leak of the label into what a model sees would lift it above chance."""
     table = examples(users=1500)
