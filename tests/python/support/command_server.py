@@ -50,6 +50,7 @@ class CommandServer:
         for name in IMPORTS:
             importlib.import_module(name)
         dbt_faster.write_json_in_one_go()
+        self._look_for_secrets_again = dbt_faster.look_for_secrets_once()
         dbt_faster.keep_compiled_templates(cache)
         self._parsed = Parsed(cache)
         gc.collect()
@@ -98,6 +99,7 @@ class CommandServer:
         sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
         os.environ.clear()
         os.environ.update(wanted["environment"])
+        self._look_for_secrets_again()
         os.chdir(wanted["folder"])
         tempfile.tempdir = None
         sys.argv = list(wanted["command"])

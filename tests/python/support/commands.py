@@ -25,8 +25,8 @@ class Server:
     """A command server and its socket."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="commands-")
-        self.path = str(Path(self._folder.name) / "socket")
+        self.folder = tempfile.TemporaryDirectory(prefix="commands-")
+        self.path = str(Path(self.folder.name) / "socket")
         CACHE.mkdir(parents=True, exist_ok=True)
         here = [str(Path(__file__).parents[1]), str(PROJECT / "python")]
         environment = dict(os.environ, OMP_NUM_THREADS="1")
@@ -52,7 +52,7 @@ class Server:
     def stop(self) -> None:
         """End the process: it lives as long as its standard input is open, and so no longer than this one."""
         self._process.communicate()
-        self._folder.cleanup()
+        self.folder.cleanup()
 
 
 @cache
@@ -77,7 +77,7 @@ class Running:
         first: str = "",
     ) -> None:
         server = _started_server()
-        with tempfile.NamedTemporaryFile(prefix="output-", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=server.folder.name, delete=False) as file:
             self.output_file = Path(file.name)
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.connect(server.path)

@@ -1,6 +1,8 @@
 """What dbt makes anew in each of its processes, kept: for a command, compiling its macros is half of the work."""
 
 import json
+from collections.abc import Callable
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import CodeType
@@ -8,6 +10,8 @@ from typing import Any
 
 import jinja2
 from dbt_common.clients import jinja, system
+from dbt_common.events import functions
+from dbt_common.exceptions import base
 from jinja2.bccache import FileSystemBytecodeCache
 
 
@@ -27,6 +31,14 @@ def write_json_in_one_go() -> None:
     system.json = WholeText  # type: ignore[attr-defined]
 
 
+def look_for_secrets_once() -> Callable[[], None]:
+    """Have dbt look through the environment once, not for each event; who changes it calls what this returns."""
+    once = cache(base.env_secrets)
+    for module in (base, functions):
+        module.env_secrets = once  # type: ignore[attr-defined]
+    return once.cache_clear
+
+
 def keep_compiled_templates(folder: Path) -> None:
     """Have dbt take Jinja's code for a text from a folder, where a process before has put it.
 
@@ -36,7 +48,7 @@ def keep_compiled_templates(folder: Path) -> None:
 
     kept = folder / f"jinja-{jinja2.__version__}-dbt-{__version__}"
     kept.mkdir(parents=True, exist_ok=True)
-    cache = FileSystemBytecodeCache(str(kept))
+    stored = FileSystemBytecodeCache(str(kept))
     in_memory: dict[str, CodeType] = {}
     compiled_by_jinja = jinja.MacroFuzzEnvironment.compile
 
@@ -45,10 +57,10 @@ def keep_compiled_templates(folder: Path) -> None:
             return compiled_by_jinja(self, source, *arguments, **options)
         key = sha256(f"{type(self).__qualname__}\n{source}".encode()).hexdigest()
         if key not in in_memory:
-            bucket = cache.get_bucket(self, key, None, source)
+            bucket = stored.get_bucket(self, key, None, source)
             if bucket.code is None:
                 bucket.code = compiled_by_jinja(self, source)
-                cache.set_bucket(bucket)
+                stored.set_bucket(bucket)
             in_memory[key] = bucket.code
         return in_memory[key]
 

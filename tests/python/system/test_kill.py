@@ -9,7 +9,7 @@ import numpy as np
 from support.installation import Installation
 from support.trained_shop import TrainedShop
 
-KILLS = 20
+KILLS = 16
 # Numbers the statements that a build sends to the database. At one of them the process dies: before it, or so many
 # seconds into it and what follows. A build that ends leaves the number of its statements behind.
 COUNTED = """
@@ -96,7 +96,7 @@ def test_a_build_killed_at_any_moment_is_finished_by_the_next(
 
     dice = np.random.default_rng(1)
     left = [seen(killed)]
-    # one kill in each twentieth of a build, in any order; what is left of one that died adds to the next
+    # one kill in each sixteenth of a build, in any order; what is left of one that died adds to the next
     spans = dice.permutation(np.linspace(1, 0.95 * statements, KILLS + 1).astype(int)[:-1])
     for number, (file, start) in enumerate(zip(coming, spans, strict=True)):
         os.link(file, events / file.name)
