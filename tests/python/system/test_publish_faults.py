@@ -1,16 +1,16 @@
 """Publishing while things fail: each destination holds the run before or the new one, and the next ends right."""
 
 import json
+import signal
 import subprocess
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
 import pyarrow.csv
 import pytest
 
-from likely_buyers.publishing import DestinationFailed, PassedBuild, read_build
+from likely_buyers.publishing import DestinationFailed, read_build
 from support.published_gold import (
     Postgres,
     Seen,
@@ -30,22 +30,40 @@ PUBLISHES = 100
 SLOWER_DESTINATIONS_EACH = 4
 READING_PROCESSES, READERS_EACH = 5, 10
 PUBLISH = """\
-import resource, sys
+import os, resource, signal, sys
 from pathlib import Path
 from support.published_gold import Shop
 from likely_buyers.publishing import read_build
+from likely_buyers.publishing.gold import Gold
 import likely_buyers.publishing.delta, likely_buyers.publishing.parquet
-folder, postgres, bytes_at_most = sys.argv[1], sys.argv[2] == "postgres", int(sys.argv[3])
+folder, postgres, bytes_at_most, kill_at = sys.argv[1], sys.argv[2] == "postgres", int(sys.argv[3]), int(sys.argv[4])
 shop = Shop(Path(folder))
 build = read_build(shop.target)
+batches, steps = Gold.batches, 0
+
+def step():
+    global steps
+    steps += 1
+    if steps == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+def read(*arguments, **settings):
+    step()
+    return batches(*arguments, **settings)
+
+def done(event, arguments):
+    if event in ("open", "os.rename", "os.remove") and str(arguments[0]).startswith(str(shop.published)):
+        step()
+
+Gold.batches = read
+sys.addaudithook(done)
 if bytes_at_most:
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_at_most, bytes_at_most))
-print("ready", flush=True)
-sys.stdin.readline()
 try:
     shop.publish(build, postgres={} if postgres else None)
 except Exception as error:
     print(error)
+print(steps)
 """
 
 
@@ -73,43 +91,34 @@ def test_a_publish_killed_at_any_moment_leaves_the_old_or_the_new(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = Shop(tmp_path)
-    dice = np.random.default_rng(2)
     with postgres_server() as postgres:
         for name, value in postgres.environment().items():
             monkeypatch.setenv(name, value)
         # one day for all: every run replaces the same partition of the log
-        seconds = timed_publish(shop, shop.build(0, day=1))
-        left, died = [], 0
-        for run in range(1, KILLS + 1):
+        shop.publish(shop.build(0, day=1), postgres={})
+        shop.build(1, day=1)
+        steps = int(published(shop).stdout.splitlines()[-1])
+        left = []
+        for run, step in enumerate(np.linspace(1, steps, KILLS, dtype=int), start=2):
             build = shop.build(run, day=1)
-            child = python(PUBLISH, str(shop.folder), "postgres", "0")
-            assert child.stdin is not None
-            assert child.stdout is not None
-            child.stdout.readline()
-            child.stdin.write("\n")
-            child.stdin.flush()
-            try:
-                child.wait(dice.uniform(0.0, 1.3) * seconds)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                died += 1
-            child.communicate(timeout=30)
+            killed = published(shop, kill_at=step)
+            assert killed.returncode == -signal.SIGKILL, (step, steps, killed.stdout)
             shown = runs(shop, postgres)
             assert set(shown.values()) <= {f"run-{run - 1}", f"run-{run}"}, shown
             left.append(set(shown.values()))
-            seconds = timed_publish(shop, build)
+            shop.publish(build, postgres={})
             assert set(runs(shop, postgres).values()) == {f"run-{run}"}
         assert not list(shop.published.rglob("*.publishing*"))
-        # some were killed, and not all before anything was done
-        assert died >= KILLS // 3
-        assert any(f"run-{run}" in shown for run, shown in enumerate(left, start=1)), left
+        # not all were killed before anything was done, nor after all was
+        assert any(f"run-{run}" in shown for run, shown in enumerate(left, start=2)), left
+        assert any(f"run-{run - 1}" in shown for run, shown in enumerate(left, start=2)), left
 
 
-def timed_publish(shop: Shop, build: PassedBuild) -> float:
-    """Publish, and say how many seconds it took."""
-    started = time.monotonic()
-    shop.publish(build, postgres={})
-    return time.monotonic() - started
+def published(shop: Shop, *, kill_at: int = 0) -> subprocess.CompletedProcess[str]:
+    """A publish that kills itself at a step: a file that is opened or renamed, or a part that is read."""
+    child = python(PUBLISH, str(shop.folder), "postgres", "0", str(kill_at))
+    said, _ = child.communicate(timeout=60)
+    return subprocess.CompletedProcess([], child.returncode, said)
 
 
 def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +189,8 @@ def test_a_disk_that_takes_no_more_leaves_what_stood_there(tmp_path: Path) -> No
     shop = Shop(tmp_path)
     shop.publish(shop.build(1, day=1))
     build = shop.build(2, day=1)
-    child = python(PUBLISH, str(shop.folder), "", "3000")
-    said, _ = child.communicate("\n", timeout=60)
+    child = python(PUBLISH, str(shop.folder), "", "3000", "0")
+    said, _ = child.communicate(timeout=60)
     assert "3 of 3 destinations were not published; what stood there stands" in said
     assert "likely-buyers publish again" in said
     assert set(runs(shop).values()) == {"run-1"}
