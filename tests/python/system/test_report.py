@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -456,7 +457,8 @@ def test_a_day_without_events_is_in_the_picture(warehouse: Path) -> None:
 def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Path) -> None:
     page = page_of(read_figures(warehouse, 1))
     body = page[page.index("<body>") :]
-    places = [body.index(text) for text in ('id="list"', "<h3>spring</h3>", "AUC", "run-7", "sha2")]
+    origin = ("run-7", "sha2", f"<dd>{version('likely_buyers')}</dd>")
+    places = [body.index(text) for text in ('id="list"', "<h3>spring</h3>", "AUC", *origin)]
     assert places == sorted(places)
     assert body.index('id="data"') < places[3]
 

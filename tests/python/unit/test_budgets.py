@@ -20,20 +20,24 @@ def lines_of(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines())
 
 
-def test_no_module_is_longer_than_a_reader_keeps_in_mind() -> None:
+def test_no_module_is_longer_than_a_reader_keeps_in_mind(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     sizes = {str(path.relative_to(PROJECT)): lines_of(path) for path in PACKAGE.rglob("*.py")}
     longest = max(sizes, key=lambda name: sizes[name])
-    print(
-        f"{len(sizes)} modules, {sum(sizes.values()):,} lines; the longest is {longest} with {sizes[longest]}"
-    )
+    with capsys.disabled():
+        print(
+            f"\n{len(sizes)} modules, {sum(sizes.values()):,} lines; the longest is {longest} with {sizes[longest]}"
+        )
     assert {name: size for name, size in sizes.items() if size > MODULE} == {}
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_keeps_its_budget(folder: str) -> None:
+def test_a_folder_keeps_its_budget(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     pattern, budget = FOLDERS[folder]
     used = sum(lines_of(path) for path in (PROJECT / folder).rglob(pattern))
-    print(f"{folder}: {used:,} of {budget:,} lines")
+    with capsys.disabled():
+        print(f"\n{folder}: {used:,} of {budget:,} lines")
     assert used <= budget, (
         f"{folder} has {used:,} lines, its budget is {budget:,}: find what no longer serves"
     )
