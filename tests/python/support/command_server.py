@@ -8,12 +8,14 @@ The server is a process of its own as well, for a process that was forked off fr
 have open: DuckDB would take a database that a test holds for one that the command has open itself.
 """
 
+import faulthandler
 import gc
 import importlib
 import json
 import os
 import re
 import select
+import signal
 import socket
 import sys
 import tempfile
@@ -97,6 +99,8 @@ class CommandServer:
             os.dup2(here, there)
         sys.stdout = os.fdopen(1, "w", buffering=1, encoding="utf-8", closefd=False)
         sys.stderr = os.fdopen(2, "w", buffering=1, encoding="utf-8", closefd=False)
+        # asked by who has waited too long: where it hangs
+        faulthandler.register(signal.SIGUSR1, file=sys.stderr)
         os.environ.clear()
         os.environ.update(wanted["environment"])
         self._look_for_secrets_again()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -92,18 +93,20 @@ class Running:
         self._socket.sendall(f"{json.dumps(wanted)}\n".encode())
         self.pid = int(self._answers.readline())
 
-    def wait(self, seconds: float = 600) -> int | None:
+    def wait(self, seconds: float = 240) -> int | None:
         """The exit code, or None if the command was killed.
 
         Raises:
-            TimeoutError: it did not end, and was killed.
+            TimeoutError: it did not end, and was killed; with where each of its threads was, and its output.
         """
         self._socket.settimeout(seconds)
         try:
             answer = self._answers.readline()
-        except TimeoutError:
+        except TimeoutError as error:
+            os.kill(self.pid, signal.SIGUSR1)
+            time.sleep(1)
             os.kill(self.pid, signal.SIGKILL)
-            raise
+            raise TimeoutError(f"no end after {seconds} s:\n{self.output()}") from error
         self._answers.close()
         self._socket.close()
         return int(answer) if answer else None

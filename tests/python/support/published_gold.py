@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import duckdb
@@ -402,7 +403,7 @@ def python(script: str, *arguments: str) -> subprocess.Popen[str]:
 
 
 def poll(published: str, postgres: str, threads: int) -> None:
-    """Read every destination again and again, until stdin is closed; print how often, what was seen and what was wrong.
+    """Read every destination once, and again for each line of stdin; print how often, what was seen and what was wrong.
 
     A script of a reading process: 50 of them would need more memory than a machine of CI has.
     """
@@ -416,10 +417,9 @@ def poll(published: str, postgres: str, threads: int) -> None:
     reads = dict.fromkeys(readers, 0)
     runs: dict[str, set[str]] = {name: set() for name in readers}
     wrong: list[str] = []
-    stopped = threading.Event()
 
-    def read(name: str) -> None:
-        while not stopped.is_set():
+    def read(name: str, turns: SimpleQueue[bool]) -> None:
+        while turns.get():
             try:
                 seen = readers[name]()
             except Exception as error:
@@ -435,15 +435,19 @@ def poll(published: str, postgres: str, threads: int) -> None:
                 return
             reads[name] += 1
             runs[name].add(run)
-            stopped.wait(2.0)
 
     names = [name for _, name in zip(range(threads), itertools.cycle(readers), strict=False)]
-    working = [threading.Thread(target=read, args=(name,)) for name in names]
+    queues: list[SimpleQueue[bool]] = [SimpleQueue() for _ in names]
+    working = [
+        threading.Thread(target=read, args=(name, turns))
+        for name, turns in zip(names, queues, strict=True)
+    ]
     for thread in working:
         thread.start()
     print("reading", flush=True)
-    sys.stdin.read()
-    stopped.set()
+    for again in itertools.chain([True], (True for _ in sys.stdin), [False]):
+        for turns in queues:
+            turns.put(again)
     for thread in working:
         thread.join()
     print(json.dumps([reads, {name: sorted(found) for name, found in runs.items()}, wrong]))

@@ -29,6 +29,8 @@ PUBLISHES = 100
 # Delta and PostgreSQL take part in every so many of them: the time of CI is short
 SLOWER_DESTINATIONS_EACH = 4
 READING_PROCESSES, READERS_EACH = 5, 10
+# every reader reads once for so many publishes, while they go on
+READ_EACH = 5
 PUBLISH = """\
 import os, resource, signal, sys
 from pathlib import Path
@@ -219,6 +221,11 @@ def test_fifty_readers_through_a_hundred_publishes(
             for run in range(1, PUBLISHES + 1):
                 # a new day every third run; in between a day is published again
                 build = shop.build(run, day=run // 3)
+                if run % READ_EACH == 0:
+                    for reader in readers:
+                        assert reader.stdin is not None
+                        reader.stdin.write("again\n")
+                        reader.stdin.flush()
                 if run % SLOWER_DESTINATIONS_EACH:
                     shop.publish(build, delta=None)
                 else:
@@ -234,9 +241,8 @@ def test_fifty_readers_through_a_hundred_publishes(
             reads[destination] = reads.get(destination, 0) + count
             seen.setdefault(destination, set()).update(found[destination])
     assert set(reads) == {"duckdb", "parquet", "delta", "postgres"}
-    # they read while it went on: many times, and many of the runs
-    assert min(reads.values()) > PUBLISHES, reads
-    assert all(
-        len(found) > PUBLISHES // SLOWER_DESTINATIONS_EACH // 2 for found in seen.values()
-    ), seen
+    # every turn was read, and while it went on: many of the runs
+    rounds = PUBLISHES // READ_EACH + 1
+    assert sum(reads.values()) == rounds * READING_PROCESSES * READERS_EACH, reads
+    assert min(len(found) for found in seen.values()) >= rounds // 4, seen
     assert set(runs(shop).values()) == {f"run-{PUBLISHES}"}
