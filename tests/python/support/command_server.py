@@ -127,7 +127,9 @@ class Parsed:
     def _parse(self, *options: str) -> Any:
         from dbt.cli.main import dbtRunner
 
-        parsed = dbtRunner().invoke(["--quiet", "parse", *self._options, *options])
+        # the static parser's threads would not be there in a process that is forked off, which would wait for them
+        quiet = ("--quiet", "--no-static-parser")
+        parsed = dbtRunner().invoke([*quiet, "parse", *self._options, *options])
         if not parsed.success:
             raise RuntimeError("the project cannot be parsed") from parsed.exception
         return parsed.result

@@ -64,8 +64,8 @@ class LoadHarness:
         self._environment.globals["return"] = self._return
         self._macros = {
             name: self._callable(name, parameters, text)
-            for path in ("ingest/read_events", "ingest/raw_columns", "loads/load_hooks",
-                         "ingest/delivery", "text/sql_literals")
+            for path in ("sources/read_events", "sources/raw_columns", "sources/load_hooks",
+                         "sources/delivery", "portable/sql_literals")
             for name, parameters, text in self._texts(PROJECT / f"macros/{path}.sql")
         }  # fmt: skip
         self._environment.globals |= self._macros
