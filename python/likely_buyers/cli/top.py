@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any, Literal
 
 from likely_buyers.cli.tables import Column, print_rows, print_table
+from likely_buyers.database import literal
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.terminal import say
@@ -122,7 +123,7 @@ def print_past_top(project: Project, day: date, rows: int, form: _Form) -> None:
         NoList: nobody was scored as of that day, or the history cannot be read.
     """
     name = str(project.var("model_name"))
-    in_sql = "'" + name.replace("'", "''") + "'"
+    in_sql = literal(name)
     scored = project.ask(_DAYS % in_sql, None, NoList)
     of_day = [row for row in scored if row[0] == day]
     if not of_day:

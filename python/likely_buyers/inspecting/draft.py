@@ -6,11 +6,11 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.database import quoted
 from likely_buyers.inspecting import vocabulary
 from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
 from likely_buyers.inspecting.profile import Column
-from likely_buyers.inspecting.table import sql_name
 from likely_buyers.inspecting.times import Times, plain, times_of
 from likely_buyers.inspecting.vocabulary import rank
 
@@ -136,8 +136,8 @@ class _Drafting(Candidates):
         joined = f"concat_ws(' ', {plain(best.column)}, {plain(clock.name)})"
         for form in ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p"):
             row = self._connection.execute(
-                f"select count(*) filter (try_strptime(trim({sql_name(clock.name)}), '{form}') is null), count(*)"
-                f" from lines where {sql_name(clock.name)} is not null"
+                f"select count(*) filter (try_strptime(trim({quoted(clock.name)}), '{form}') is null), count(*)"
+                f" from lines where {quoted(clock.name)} is not null"
             ).fetchone()
             if row and row[1] and row[0] <= 0.1 * row[1]:
                 format_of_day = best.expression.partition(", '")[2].rstrip("')") or "%Y-%m-%d"
@@ -286,7 +286,7 @@ class _Drafting(Candidates):
             return {}
         rows = self._connection.execute(
             "select sign, count(*) from (select trim(regexp_extract(cast("
-            + sql_name(money.name)
+            + quoted(money.name)
             + " as varchar),"
             r" '(US\$|R\$|\p{Sc}|zł|[A-Z]{3})', 1)) as sign from lines) where sign <> '' group by 1 order by 2 desc"
         ).fetchall()

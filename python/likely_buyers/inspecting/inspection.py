@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 import yaml
 
+from likely_buyers.database import quoted
 from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting.draft import Draft, draft_of
 from likely_buyers.inspecting.errors import InspectionImpossible
@@ -17,7 +18,7 @@ from likely_buyers.inspecting.profile import Column, profiled
 from likely_buyers.inspecting.recognise import Fit, fitting_mappings
 from likely_buyers.inspecting.sample import Sample, guessed_encoding, write_sample
 from likely_buyers.inspecting.shape import reading_keys
-from likely_buyers.inspecting.table import Planned, lines_table, plan, sql_name
+from likely_buyers.inspecting.table import Planned, lines_table, plan
 from likely_buyers.inspecting.times import times_of
 from likely_buyers.inspecting.trial import Trial, run_trial
 from likely_buyers.sources.errors import SourceProblem
@@ -251,7 +252,7 @@ def _null_words(columns: Sequence[Column], connection: duckdb.DuckDBPyConnection
     if not texts:
         return []
     counted = ", ".join(
-        f"list(distinct {sql_name(c.name)}) filter ({sql_name(c.name)} in ('\\N', 'NULL', 'null', 'NA', 'N/A',"
+        f"list(distinct {quoted(c.name)}) filter ({quoted(c.name)} in ('\\N', 'NULL', 'null', 'NA', 'N/A',"
         " 'NaN', 'nan'))"
         for c in texts
     )
@@ -262,7 +263,7 @@ def _null_words(columns: Sequence[Column], connection: duckdb.DuckDBPyConnection
 def _blank(columns: Sequence[Column], null: str, connection: duckdb.DuckDBPyConnection) -> None:
     for column in columns:
         if column.type == "VARCHAR":
-            name = sql_name(column.name)
+            name = quoted(column.name)
             connection.execute(f"update lines set {name} = null where {name} = ?", [null])
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.profile import Column
-from likely_buyers.inspecting.table import sql_name, text
 from likely_buyers.inspecting.times import plain
 from likely_buyers.inspecting.vocabulary import (
     EVENTS,
@@ -43,7 +43,7 @@ def event_types(
         if column.name in taken or column.distinct > _MOST_VALUES or column.kind != "text":
             continue
         counted = connection.execute(
-            f"select trim({sql_name(column.name)}) as value, count(*) as n from lines where {sql_name(column.name)}"
+            f"select trim({quoted(column.name)}) as value, count(*) as n from lines where {quoted(column.name)}"
             " is not null group by 1 order by n desc, value"
         ).fetchall()
         values = {str(value): int(count) for value, count in counted}
@@ -137,7 +137,7 @@ def _case(column: Column, kinds: dict[str, str]) -> str:
             branches[kind].append(lowered)
     order = [*EVENTS]
     when = " ".join(
-        f"when lower(trim({name})) in ({', '.join(text(value) for value in branches[kind])}) then '{kind}'"
+        f"when lower(trim({name})) in ({', '.join(literal(value) for value in branches[kind])}) then '{kind}'"
         for kind in sorted(branches, key=order.index)
     )
     return f"case {when} else {name} end"
@@ -145,7 +145,9 @@ def _case(column: Column, kinds: dict[str, str]) -> str:
 
 def _among(column: Column, values: Sequence[str]) -> str:
     lowered = list(dict.fromkeys(value.lower() for value in values))
-    return f"lower(trim({plain(column.name)})) in ({', '.join(text(value) for value in lowered)})"
+    return (
+        f"lower(trim({plain(column.name)})) in ({', '.join(literal(value) for value in lowered)})"
+    )
 
 
 def _asked(column: Column, values: Sequence[str], choice: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.inspecting.table import sql_name
+from likely_buyers.database import quoted
 
 _CURRENCY = (
     r"(?:US\$|R\$|C\$|A\$|\p{Sc}|kr\.?|zł|Kč|Ft|lei|Rs\.?|CHF|EUR|USD|GBP|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|"
@@ -48,7 +48,7 @@ def profiled(connection: duckdb.DuckDBPyConnection) -> list[Column]:
     """The columns of `lines`, in the file's order."""
     described = connection.execute("describe lines").fetchall()
     total = (connection.execute("select count(*) from lines").fetchone() or (0,))[0]
-    names = ", ".join(sql_name(row[0]) for row in described)
+    names = ", ".join(quoted(row[0]) for row in described)
     first = connection.execute(f"select {names} from lines limit 3").fetchall()
     columns = [
         _column(row[0], row[1], total, [values[number] for values in first], connection)
@@ -59,7 +59,7 @@ def profiled(connection: duckdb.DuckDBPyConnection) -> list[Column]:
 
 
 def _with_values(column: Column, connection: duckdb.DuckDBPyConnection) -> Column:
-    name = sql_name(column.name)
+    name = quoted(column.name)
     rows = connection.execute(
         f"select cast({name} as varchar) from lines where {name} is not null limit 3"
     ).fetchall()
@@ -72,7 +72,7 @@ def _column(
     row = (
         connection.execute(
             "with given as (select cast("
-            + sql_name(name)
+            + quoted(name)
             + " as varchar) as v, count(*) as n from lines group by 1),"
             " trimmed as (select trim(v) as v, n from given where v is not null)"
             " select sum(n), count(*),"

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.database import literal
 from likely_buyers.sources.encodings import likely_encoding, marked_encoding
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files
@@ -189,9 +190,9 @@ def _copy_parquet(
             "select sum(num_rows) from parquet_file_metadata(?)", [path]
         ).fetchone()
         if count and count[0] > rows:
-            source, to = (str(p).replace("'", "''") for p in (path, target))
             connection.execute(
-                f"copy (select * from read_parquet('{source}') limit {rows}) to '{to}' (format parquet)"
+                f"copy (select * from read_parquet({literal(path)}) limit {rows})"
+                f" to {literal(target)} (format parquet)"
             )
             return rows
     except duckdb.Error:

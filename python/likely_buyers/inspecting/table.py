@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.sample import Sample
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.plan import Request, plan_delivery
@@ -74,50 +75,40 @@ def lines_table(planned: Planned) -> duckdb.DuckDBPyConnection:
 
 
 def _select(file: Mapping[str, Any]) -> str:
-    path = text(file["read_path"])
+    path = literal(file["read_path"])
     columns = list(dict.fromkeys(file["columns"]))
     if file["format"] == "parquet":
         return f"select * from read_parquet({path})"
     if file["format"] == "json":
         keys = ", ".join(
-            f"line ->> {text(_json_path(name))} as {sql_name(name)}" for name in columns
+            f"line ->> {literal(_json_path(name))} as {quoted(name)}" for name in columns
         )
         if file["json_kind"] == "lines":
             source = (
                 f"(select line from read_csv({path}, columns = {{'line': 'VARCHAR'}}, auto_detect = false,"
                 " header = false, delim = '\x01', quote = '', escape = '', strict_mode = false, ignore_errors = true,"
-                f" max_line_size = 33554432, compression = {text(file['compression'])}))"
+                f" max_line_size = 33554432, compression = {literal(file['compression'])}))"
                 " where json_valid(line) and json_type(line) = 'OBJECT'"
             )
         else:
             source = (
-                f"(select json as line from read_json_objects({path}, format = {text(file['json_kind'])},"
+                f"(select json as line from read_json_objects({path}, format = {literal(file['json_kind'])},"
                 " maximum_object_size = 134217728))"
             )
         return f"select {keys} from {source}"
-    types = ", ".join(f"{text(name)}: 'VARCHAR'" for name in columns)
-    nulls = ", ".join(text(value) for value in ["", *file["nulls"]])
+    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
+    nulls = ", ".join(literal(value) for value in ["", *file["nulls"]])
     strict = "false" if file["escape"] and not file["quote"] else "true"
     return (
         f"select * from read_csv({path}, columns = {{{types}}}, auto_detect = false, header = false,"
-        f" delim = {text(file['delimiter'])}, quote = {text(file['quote'])}, escape = {text(file['escape'])},"
+        f" delim = {literal(file['delimiter'])}, quote = {literal(file['quote'])}, escape = {literal(file['escape'])},"
         f" nullstr = [{nulls}], skip = {file['skip']}, strict_mode = {strict}, ignore_errors = true,"
-        f" max_line_size = 33554432, compression = {text(file['compression'])})"
+        f" max_line_size = 33554432, compression = {literal(file['compression'])})"
     )
 
 
 def _json_path(name: str) -> str:
     return '$."' + name.replace('"', '\\"') + '"'
-
-
-def text(value: object) -> str:
-    """A text as SQL."""
-    return "'" + str(value).replace("'", "''") + "'"
-
-
-def sql_name(name: str) -> str:
-    """A column's name as SQL, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def short(value: object, width: int) -> str:

@@ -5,7 +5,7 @@ from itertools import product
 
 import duckdb
 
-from likely_buyers.inspecting.table import sql_name, text
+from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.vocabulary import words
 
 # of the column's values; a few broken ones are for the quarantine
@@ -66,7 +66,7 @@ def times_of(
     is_named_so: whether its name says that it tells times; bare numbers are believed only then.
     day_first: which reading to take where both are possible and the order of the lines does not tell.
     """
-    column = sql_name(name)
+    column = quoted(name)
     type_ = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
     kind = str(type_[0]) if type_ else "NULL"
     if kind.startswith(("TIMESTAMP", "DATE")):
@@ -93,11 +93,11 @@ def times_of(
         ]
     else:
         expressions += [
-            f"as_utc({plain(name)}, {text(form)})" for form in _likely_formats(connection)
+            f"as_utc({plain(name)}, {literal(form)})" for form in _likely_formats(connection)
         ]
     if number and len(expressions) == 1:
         expressions += [
-            f"as_utc({plain(name)}, {text(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")
+            f"as_utc({plain(name)}, {literal(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")
         ]
     best, share = None, 0.0
     for expression in expressions:
@@ -128,7 +128,7 @@ def plain(name: str) -> str:
         ).fetchone()
     if re.fullmatch("[a-z_][a-z0-9_]*", name) and not (is_word and is_word[0]):
         return name
-    return sql_name(name)
+    return quoted(name)
 
 
 def _between(low: float, high: float, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -143,7 +143,7 @@ def _likely_formats(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Formats that read some of the first values, day first and month first both."""
     forms = [day + clock for days in _NUMBER_DAYS for day in days for clock in _CLOCKS]
     forms += [day + clock for day in _OTHER_DAYS for clock in _CLOCKS] + list(_OTHERS)
-    counted = ", ".join(f"count(try_strptime(trim(v), {text(form)}))" for form in forms)
+    counted = ", ".join(f"count(try_strptime(trim(v), {literal(form)}))" for form in forms)
     row = connection.execute(f"select {counted} from (select v from given limit 300)").fetchone()
     found = sorted(zip(row or (), forms, strict=False), key=lambda pair: -pair[0])
     return [form for count, form in found if count][:8]
@@ -159,7 +159,7 @@ def _share(name: str, expression: str, total: int, connection: duckdb.DuckDBPyCo
     try:
         row = connection.execute(
             f"select sum(n) filter (cast(t as timestamp) {_PLAUSIBLE}) from (select try({sql}) as t, n"
-            f" from (select v as {sql_name(name)}, n from given))"
+            f" from (select v as {quoted(name)}, n from given))"
         ).fetchone()
     except duckdb.Error:
         return 0.0
@@ -194,7 +194,7 @@ def _disorder(name: str, expression: str, connection: duckdb.DuckDBPyConnection)
     row = connection.execute(
         "select least(count(*) filter (t < earlier), count(*) filter (t > earlier)) from (select t,"
         f" lag(t) over (order by first_row) as earlier from (select try({_sql(expression)}) as t, first_row"
-        f" from (select v as {sql_name(name)}, first_row from given)))"
+        f" from (select v as {quoted(name)}, first_row from given)))"
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -206,7 +206,7 @@ def _described(
     share: float,
     connection: duckdb.DuckDBPyConnection,
 ) -> Times:
-    column = sql_name(name)
+    column = quoted(name)
     row = connection.execute(
         f"select cast(min(t) as varchar), cast(max(t) as varchar), bool_and(t = date_trunc('day', t)), min(v),"
         " avg(case when regexp_matches(v, '[0-9] ?([AP]M )?(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{0,2})$') and"

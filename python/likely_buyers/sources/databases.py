@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.database import literal, quoted
 from likely_buyers.libpq import absent_variable, tls_options
 from likely_buyers.sources.errors import SourceProblem
 
@@ -78,16 +79,6 @@ def table_name(kind: str, table: str) -> str:
         schema = _DEFAULT_SCHEMA.get(kind) or os.environ.get("MYSQL_DATABASE", "")
         parts = [schema, *parts]
     return "source." + ".".join(quoted(part) for part in parts)
-
-
-def quoted(name: str) -> str:
-    """A name as an identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(text: object) -> str:
-    """A text as a literal of SQL."""
-    return "'" + str(text).replace("'", "''") + "'"
 
 
 def without_secrets(message: str) -> str:

@@ -1,17 +1,14 @@
 """Pieces of SQL that the macros of `sql_helpers` are put together of."""
 
+from likely_buyers.database import literal
+
 # Blanks of the keyboard, no-break blanks, blanks of no width
 _BLANKS = " \t\n\v\f\r\u00a0\u2007\u202f\u200b\u2060\ufeff"
 
 
-def quoted(text: str) -> str:
-    """A text as a literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
 def trimmed(txt: str) -> str:
     """Without blanks around it, visible or not."""
-    return f"trim({txt}, {quoted(_BLANKS)})"
+    return f"trim({txt}, {literal(_BLANKS)})"
 
 
 def let(name: str, value: str, then: str) -> str:

@@ -9,7 +9,8 @@ pasted in here instead.
 import functools
 from typing import Any
 
-from likely_buyers.sources.macro_text import bound_late, let, quoted, trimmed
+from likely_buyers.database import literal
+from likely_buyers.sources.macro_text import bound_late, let, trimmed
 from likely_buyers.sources.time_macros import time_of_formatted, time_of_value
 from likely_buyers.sources.time_zones import zones_by_name
 
@@ -55,7 +56,7 @@ def zone_name_macro() -> str:
 
     The text is named once, and not by a lambda, which would copy it for each row.
     """
-    lines = quoted("".join(f"\n{name}={zone}" for name, zone in zones_by_name().items()) + "\n")
+    lines = literal("".join(f"\n{name}={zone}" for name, zone in zones_by_name().items()) + "\n")
     line = f"chr(10) || lower({trimmed('name')}) || '='"
     return f"nullif(split_part(split_part({lines}, {line}, 2), chr(10), 1), '')"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.database import literal
 from likely_buyers.sources.listing import Listed
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.streams import chunks
@@ -85,8 +86,8 @@ def local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) -
     if not copy.exists():
         copy.parent.mkdir(parents=True, exist_ok=True)
         cursor.execute(
-            f"copy (select content from read_blob({_literal(file.file)}))"  # noqa: S608
-            f" to {_literal(copy)} (format blob)"
+            f"copy (select content from read_blob({literal(file.file)}))"  # noqa: S608
+            f" to {literal(copy)} (format blob)"
         )
     return copy
 
@@ -99,7 +100,3 @@ def staged(file: Listed, staging: Path) -> Path:
 def name_of(path: str) -> str:
     """A name for a path's copies, of letters that every file system takes."""
     return hashlib.sha256(path.encode()).hexdigest()[:24]
-
-
-def _literal(text: object) -> str:
-    return "'" + str(text).replace("'", "''") + "'"

@@ -11,9 +11,10 @@ import duckdb
 import psycopg
 import pytest
 
+from likely_buyers.database import literal
 from likely_buyers.libpq import tls_options
 from likely_buyers.sources import SourceProblem
-from likely_buyers.sources.databases import literal, without_secrets
+from likely_buyers.sources.databases import without_secrets
 from likely_buyers.sources.relation import Known, Relation, plan_relation
 from support.installation import Finished, Installation
 from support.published_gold import PASSWORD, Postgres, postgres_server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.sources.databases import literal, quoted
+from likely_buyers.database import literal, quoted
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.setting import Relation
 from likely_buyers.sources.relation.snapshot import one_number

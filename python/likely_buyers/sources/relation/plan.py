@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.sources.databases import literal, quoted
+from likely_buyers.database import literal, quoted
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.comparison import (
     Compared,

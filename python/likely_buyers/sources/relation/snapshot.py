@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.sources.databases import FILES, literal, opened, quoted, without_secrets
+from likely_buyers.database import literal, quoted
+from likely_buyers.sources.databases import FILES, opened, without_secrets
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.setting import Relation
 
