@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from likely_buyers.dbt.project import Project
 from likely_buyers.report import ReportImpossible, read_figures, write_report
 
@@ -26,8 +24,7 @@ def report(project: Project, out: Path | None, rows: int) -> None:
             f"the page cannot be written to {page}: {error.strerror or error}. Name another file: --out"
         ) from error
     run = figures.run
-    Console(soft_wrap=True, highlight=False).print(
+    print(
         f"The report on {run['users']:,} users as of {run['as_of_date']}, scored by version {run['model_version']} of"
-        f" {run['model_name']}, opens in a browser and needs no network:\n{page}",
-        markup=False,
+        f" {run['model_name']}, opens in a browser and needs no network:\n{page}"
     )

@@ -76,12 +76,14 @@ class Project:
         """`vars` of dbt_project.yml."""
         return dict(read_yaml(self.project_dir / "dbt_project.yml").get("vars") or {})
 
+    @cached_property
+    def _given(self) -> dict[str, Any]:
+        """What `--vars` says."""
+        return dict(yaml.safe_load(self.vars_text) or {})
+
     def var(self, name: str) -> Any:
         """The value of a dbt variable: from `--vars`, else from dbt_project.yml."""
-        given = yaml.safe_load(self.vars_text) or {}
-        if name in given:
-            return given[name]
-        return self._variables[name]
+        return self._given[name] if name in self._given else self._variables[name]
 
     def publishing_destinations(self) -> Any:
         """`vars.publish`: the settings of `--vars` before those of dbt_project.yml."""
@@ -97,7 +99,7 @@ class Project:
 
     def with_var(self, name: str, value: Any) -> "Project":
         """The same project with one dbt variable set."""
-        given = {**(yaml.safe_load(self.vars_text) or {}), name: value}
+        given = {**self._given, name: value}
         return replace(self, vars_text=yaml.safe_dump(given, default_flow_style=True))
 
     def registry(self) -> Registry:
@@ -221,7 +223,7 @@ class Project:
             options += ["--profiles-dir", str(self.profiles_dir)]
         if self.target:
             options += ["--target", self.target]
-        if yaml.safe_load(self.vars_text):
+        if self._given:
             options += ["--vars", self.vars_text]
         try:
             return dbtRunner(callbacks=list(callbacks)).invoke([*arguments, *options])
