@@ -17,7 +17,7 @@ from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.databases import without_secrets
 from likely_buyers.sources.relation import Known, Relation, plan_relation
 from support.installation import Finished, Installation
-from support.published_gold import PASSWORD, Postgres, postgres_server
+from support.published_gold import PASSWORD, Postgres, postgres_server, speak_to
 
 MAPPING = {
     "event_time": "happened",
@@ -167,8 +167,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.fixture
 def postgres(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> psycopg.Connection[Any]:
-    for name, value in server.environment().items():
-        monkeypatch.setenv(name, value)
+    speak_to(server, monkeypatch)
     connection = psycopg.connect(server.address(), autocommit=True)
     connection.execute("drop schema if exists shop cascade")
     connection.execute("create schema shop")

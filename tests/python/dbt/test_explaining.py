@@ -1,7 +1,7 @@
 """Explaining: contributions are the score, whole; the reasons are the largest of them, in words."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ from likely_buyers.scoring.explaining import (
 )
 from likely_buyers.training import PurchaseModel
 from likely_buyers.training.components import BGNBD_FEATURES
+from support.champions import make_champion
 from support.installation import Installation
 
 SHARES = {
@@ -256,17 +257,7 @@ def registered(
     model = PurchaseModel(bgnbd_columns=habit, trees=30, **shares).fit(
         users, users[:, names.index("purchase_days_30d")] > 0
     )
-    registry = Registry(installation.state)
-    version = registry.register(
-        model,
-        feature_names=names,
-        feature_types=["double"] * len(names),
-        metrics={},
-        as_of=date(2020, 1, 1),
-        horizon_days=30,
-        at=datetime.now(UTC),
-    )
-    registry.promote(version.version, reason="test", by="test", at=datetime.now(UTC))
+    make_champion(installation.state, model, names, date(2020, 1, 1))
 
 
 REASONS = "select * from gold.top_buyer_reasons order by user_id, reason_rank"

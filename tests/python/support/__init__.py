@@ -12,6 +12,7 @@ models, `system` if it is about commands, other programs, or the whole job.
 - `Installation.typed`: the console script itself, at five to ten seconds of a processor. For what only it can show.
 - The fixture `shop_with_champion` (`trained_shop.TrainedShop`): a demo shop, trained and scored once for all tests of a
   run. `copied` gives a state that may be changed, `with_its_champion` an empty one with the same registry.
+- `champions.make_champion`: a model that scores, where it does not matter which.
 - `delivered_shop.DeliveredShop`: few lines in files of one's own, delivered one after the other up to the features.
 - `load_harness.LoadHarness`: the loading of files without dbt, in milliseconds, for properties of hundreds of files.
 - `examples.a_shop`: training examples of a made-up shop, for training and evaluation without a warehouse.

@@ -386,6 +386,12 @@ def s3_server() -> Iterator[S3]:
         server.stop()
 
 
+def speak_to(server: "Postgres | S3", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the environment name the server and who we are to it."""
+    for name, value in server.environment().items():
+        monkeypatch.setenv(name, value)
+
+
 # --- processes ------------------------------------------------------------------------------
 
 HERE = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ if it comes to another result.
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -16,8 +16,8 @@ from pyarrow import parquet
 
 from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
-from likely_buyers.registry import Registry
 from likely_buyers.training import PurchaseModel
+from support.champions import make_champion
 from support.installation import PROJECT, Installation
 
 BENCHMARKS = PROJECT / "python" / "benchmarks"
@@ -37,18 +37,7 @@ def promote_a_champion_that_looks_at_every_feature(state: Path) -> None:
     means = np.nanmean(matrix, axis=1)
     model = PurchaseModel(trees=30, feature_share=1.0).fit(matrix, means > np.median(means))
     assert np.all(model.linear_.coefficients_[: len(names)] != 0)
-    registry = Registry(state)
-    now = datetime.now(UTC)
-    version = registry.register(
-        model,
-        feature_names=names,
-        feature_types=["double"] * len(names),
-        metrics={},
-        as_of=date(2019, 10, 1),
-        horizon_days=30,
-        at=now,
-    )
-    registry.promote(version.version, reason="test", by="test", at=now)
+    make_champion(state, model, names, date(2019, 10, 1))
 
 
 def test_pandas_and_the_floor_agree_with_a_full_build(tmp_path: Path) -> None:

@@ -273,11 +273,17 @@ def test_promote_rollback_and_models(job: Installation) -> None:
     assert "Traceback" not in again.output + unknown.output + alone.output
 
 
-def test_without_a_champion_the_build_says_train_one(shop: Path, tmp_path: Path) -> None:
+def two_days(shop: Path, tmp_path: Path) -> Path:
+    """A folder with the shop's first two days."""
     few = tmp_path / "few"
     few.mkdir()
     for file in sorted(shop.glob("events-*.csv"))[:2]:
         shutil.copy2(file, few)
+    return few
+
+
+def test_without_a_champion_the_build_says_train_one(shop: Path, tmp_path: Path) -> None:
+    few = two_days(shop, tmp_path)
     installation = Installation(tmp_path / "state")
     finished = installation.dbt("build", variables={"events_path": str(few)})
     assert not finished.succeeded
@@ -287,10 +293,7 @@ def test_without_a_champion_the_build_says_train_one(shop: Path, tmp_path: Path)
 
 
 def test_too_short_a_history_cannot_train(shop: Path, tmp_path: Path) -> None:
-    few = tmp_path / "few"
-    few.mkdir()
-    for file in sorted(shop.glob("events-*.csv"))[:2]:
-        shutil.copy2(file, few)
+    few = two_days(shop, tmp_path)
     installation = Installation(tmp_path / "state")
     finished = installation.run("likely-buyers", "train", variables={"events_path": str(few)})
     assert not finished.succeeded

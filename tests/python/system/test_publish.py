@@ -37,6 +37,7 @@ from support.published_gold import (
     read_parquet,
     read_postgres,
     s3_server,
+    speak_to,
 )
 
 PARTITION = "model_name=o%27brien%20shop/model_version=3/as_of_date={}"
@@ -57,8 +58,7 @@ def postgres() -> Iterator[Postgres]:
 def empty_postgres(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> Postgres:
     with psycopg.connect(postgres.address()) as connection:
         connection.execute("drop schema if exists gold cascade")
-    for name, value in postgres.environment().items():
-        monkeypatch.setenv(name, value)
+    speak_to(postgres, monkeypatch)
     return postgres
 
 
@@ -320,8 +320,7 @@ def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | No
 def test_s3_holds_what_a_folder_holds(
     shop: Shop, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in s3.environment().items():
-        monkeypatch.setenv(name, value)
+    speak_to(s3, monkeypatch)
     destinations = {
         "duckdb": "s3://shop/bi/gold.duckdb",
         "parquet": "s3://shop/parquet",

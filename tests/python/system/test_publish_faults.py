@@ -22,6 +22,7 @@ from support.published_gold import (
     read_parquet,
     read_postgres,
     s3_server,
+    speak_to,
 )
 
 KILLS = 12
@@ -94,8 +95,7 @@ def test_a_publish_killed_at_any_moment_leaves_the_old_or_the_new(
 ) -> None:
     shop = Shop(tmp_path)
     with postgres_server() as postgres:
-        for name, value in postgres.environment().items():
-            monkeypatch.setenv(name, value)
+        speak_to(postgres, monkeypatch)
         # one day for all: every run replaces the same partition of the log
         shop.publish(shop.build(0, day=1), postgres={})
         shop.build(1, day=1)
@@ -131,8 +131,7 @@ def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.M
         "delta": "s3://shop/delta",
     }
     with s3_server() as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
+        speak_to(server, monkeypatch)
         for run in (1, 2):
             build = shop.build(run)
             server.refuse_each = 3
@@ -154,8 +153,7 @@ def test_postgres_restarting_in_the_middle(
     shop = Shop(tmp_path)
     only = {"duckdb": None, "parquet": None, "delta": None, "postgres": {}}
     with postgres_server() as server:
-        for name, value in server.environment().items():
-            monkeypatch.setenv(name, value)
+        speak_to(server, monkeypatch)
         shop.publish(shop.build(1), **only)
         write, calls = pyarrow.csv.write_csv, []
 
@@ -206,8 +204,7 @@ def test_fifty_readers_through_a_hundred_publishes(
 ) -> None:
     shop = Shop(tmp_path)
     with postgres_server() as postgres:
-        for name, value in postgres.environment().items():
-            monkeypatch.setenv(name, value)
+        speak_to(postgres, monkeypatch)
         shop.publish(shop.build(0), postgres={})
         script = f"import sys; from support.published_gold import poll; poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
         readers = [

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -15,6 +15,7 @@ from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import ReplayImpossible, ReplaySource, replay_scores
+from support.champions import make_champion
 from support.installation import PROJECT, Finished, Installation
 
 SHOP = SimulationSettings(users=300, days=60, seed=4, dirt=False)
@@ -32,19 +33,10 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     simulate_shop(SHOP, installation.state / "demo_shop", "csv")
     names = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
     matrix = np.random.default_rng(0).exponential(3.0, (400, len(names)))
-    registry = Registry(installation.state)
-    registry.register(
-        HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(
-            matrix, matrix[:, 0] + matrix[:, names.index("views")] > 5
-        ),
-        feature_names=names,
-        feature_types=["double"] * len(names),
-        metrics={},
-        as_of=date(2020, 1, 1),
-        horizon_days=30,
-        at=datetime(2020, 1, 1, tzinfo=UTC),
+    estimator = HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(
+        matrix, matrix[:, 0] + matrix[:, names.index("views")] > 5
     )
-    registry.promote(1, reason="first", by="ana", at=datetime(2020, 1, 2, tzinfo=UTC))
+    make_champion(installation.state, estimator, names, date(2020, 1, 1))
     installation.built("--select", "+prediction_history", *NO_TESTS)
     return installation
 
