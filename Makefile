@@ -60,17 +60,20 @@ $(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
 DEMO_SHOP := $(STATE)/demo_shop
 DEMO_EARLIER_DAY := 2020-02-28
 
-# The first day's horizon is over by the second, so that predictions can be held against what came true. It is built in a
-# hurry: a model of few cutoffs, and no tests, which the second build runs.
-demo: $(VENV)/.installed
-	likely-buyers simulate --users 12000 --days 180 --seed 1 --out $(DEMO_SHOP)
-	likely-buyers train --promote --vars '{as_of: $(DEMO_EARLIER_DAY), training_cutoffs: 4}'
-	dbt build --vars '{as_of: $(DEMO_EARLIER_DAY)}' --exclude-resource-type test --exclude-resource-type unit_test
-	likely-buyers train --promote
+demo: $(VENV)/.installed $(STATE)/.demo-trained
 	dbt build
 	likely-buyers top
 	likely-buyers publish
 	likely-buyers report
+
+# Once for a state folder: a shop, and a model of it. The first day's horizon is over by the second, so that predictions can
+# be held against what came true. It is built in a hurry: a model of few cutoffs, and no tests, which the second build runs.
+$(STATE)/.demo-trained: | $(VENV)/.installed
+	likely-buyers simulate --users 12000 --days 180 --seed 1 --out $(DEMO_SHOP)
+	likely-buyers train --promote --vars '{as_of: $(DEMO_EARLIER_DAY), training_cutoffs: 4}'
+	dbt build --vars '{as_of: $(DEMO_EARLIER_DAY)}' --exclude-resource-type test --exclude-resource-type unit_test
+	likely-buyers train --promote
+	@touch $@
 
 generate: $(VENV)/.installed
 	$(BIN)/python -m likely_buyers.features.generate

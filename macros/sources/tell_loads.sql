@@ -15,13 +15,14 @@
     {% do return(starts_over | length > 0) %}
 {% endmacro %}
 
-{#- Post-hook of bronze.loads: says what became of the lines of each load that it counted. -#}
+{#- Post-hook of bronze.loads: says what became of the lines of each load that it counted and that has not been replaced whole. -#}
 {% macro tell_loads() %}
     {% if execute %}
         {% set rows = run_query(
             "select load_id, files, lines, footers, rejected, rejected_by_reason, left_out, left_out_by_name, quarantined,"
             ~ " quarantined_by_reason, duplicates, events, users, cast(first_event_time as varchar), cast(last_event_time as varchar),"
-            ~ " revenue_by_currency from " ~ this ~ " where load_id in (" ~ pending_loads('events') ~ ") order by load_id desc limit 3").rows %}
+            ~ " revenue_by_currency from " ~ this ~ " where load_id in (" ~ pending_loads('events') ~ ") and (lines > 0 or load_id = (select max(load_id) from " ~ this ~ "))"
+            ~ " order by load_id desc limit 3").rows %}
         {% for row in rows %}
             {% set what = ["{:,}".format(row[2] | int) ~ (" lines of 1 file: " if row[1] == 1 else " lines of " ~ row[1] ~ " files: ")
                 ~ "{:,}".format(row[11] | int) ~ " new events of " ~ "{:,}".format(row[12] | int) ~ " users"

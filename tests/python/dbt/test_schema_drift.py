@@ -164,6 +164,16 @@ def test_a_wider_integer_stays_a_number(shop: Shop) -> None:
     shop.assert_a_full_refresh_gives_the_same()
 
 
+def test_a_load_whose_files_all_came_again_is_not_told_of_again(shop: Shop) -> None:
+    file = shop.events / "day.csv"
+    deliver(file, [event(1)])
+    assert "load 1: 1 lines of 1 file: 1 new events" in shop.built(select=["+loads"])
+    deliver(file, [event(1), event(2)])
+    told = shop.built(select=["+loads"])
+    assert "load 2: 2 lines of 1 file: 2 new events" in told
+    assert "load 1:" not in told
+
+
 def test_a_header_in_other_letters_and_a_replaced_file_with_a_new_column(shop: Shop) -> None:
     deliver(shop.events / "1.csv", [event(1), event(2)])
     shop.built()

@@ -118,11 +118,35 @@ class Parsed:
             *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
             *("--target-path", str(cache / "target"), "--log-path", str(cache / "logs")),
         )
+        self._forget_what_changed(cache)
         self.manifest = self._parse()
         self._rehearse()
         self.manifest = self._parse()
         self._readers = list(_readers_of_variables(self.manifest))
         self._brought = False
+
+    @staticmethod
+    def _forget_what_changed(cache: Path) -> None:
+        """Parse all anew once a file of the project has changed.
+
+        dbt takes the entries of a YAML file for given twice when it brings them up to a changed macro, and then to
+        variables.
+        """
+        patterns = (
+            "macros/**/*.sql",
+            "models/**/*.[!p]*",
+            "models/**/*.py",
+            "seeds/*",
+            "tests/**/*.sql",
+        )
+        files = [PROJECT / "dbt_project.yml", *(file for p in patterns for file in PROJECT.glob(p))]
+        states = [
+            f"{file} {file.stat().st_mtime_ns} {file.stat().st_size}" for file in sorted(files)
+        ]
+        known = cache / "files.txt"
+        if not known.exists() or known.read_text() != "\n".join(states):
+            (cache / "target" / "partial_parse.msgpack").unlink(missing_ok=True)
+            known.write_text("\n".join(states))
 
     def _parse(self, *options: str) -> Any:
         from dbt.cli.main import dbtRunner
