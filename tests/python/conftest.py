@@ -1,6 +1,8 @@
 """Fixtures that every folder of tests may use; `support` says what is for what."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,20 @@ import pytest
 # two processes of tests share two cores: more threads of one only wait for the other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# A build commits a hundred times, and each time waits for the disk: the tests' folders are in memory where there is room.
+_MEMORY = Path("/dev/shm")
+if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 8 * 2**30:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+    os.environ.setdefault("TMPDIR", str(_MEMORY))
+    tempfile.tempdir = None
+
 from support.installation import Installation
 from support.trained_shop import TrainedShop, trained_shop
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs no trained shop begins, beside what makes it: else two processes would wait for one."""
+    items.sort(key=lambda item: "test_online_retail" not in item.nodeid)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from likely_buyers.sources.plan import (
     plan_delivery,
 )
 from likely_buyers.sources.relation import Known, Relation, plan_relation
-from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.sql_helpers import use_helpers
 from likely_buyers.sources.staging import mend_file, plain_text
 from likely_buyers.sources.streams import chunks
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
@@ -146,7 +146,7 @@ class Delivery:
         """The "columns" of a query and their "types", or the "failure" for which it has none."""
         with self._connection.cursor() as cursor:
             try:
-                create_helpers(cursor)
+                use_helpers(cursor)
                 rows = cursor.execute(f"describe {request['query']}").fetchall()
             except duckdb.Error as error:
                 return {"failure": str(error), "columns": [], "types": []}

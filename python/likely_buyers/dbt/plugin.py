@@ -20,7 +20,7 @@ from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.settings import BadSetting, Settings
 from likely_buyers.sources import line_at
-from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
 class Plugin(BasePlugin):
@@ -71,6 +71,7 @@ class Plugin(BasePlugin):
             load_scoring(model_name)
             return ""
 
+        create_helpers(conn)
         delivery = Delivery(conn)
         # side_effects: a file may have changed since the same was asked before
         for name, function in delivery.functions().items():
@@ -94,7 +95,7 @@ class Plugin(BasePlugin):
         """
         try:
             cursor.execute("set TimeZone = 'UTC'")
-            create_helpers(cursor)
+            use_helpers(cursor)
         except duckdb.FatalException as error:
             raise DbtRuntimeError(
                 f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"

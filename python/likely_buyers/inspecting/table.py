@@ -14,7 +14,7 @@ from likely_buyers.inspecting.sample import Sample
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.plan import Request, plan_delivery
 from likely_buyers.sources.reading import Reading
-from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def lines_table(planned: Planned) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set preserve_insertion_order = true")
     create_helpers(connection)
+    use_helpers(connection)
     selects = [_select(file) for file in planned.files if file["columns"]]
     if not selects:
         raise SourceProblem("there is no line in it: every file is empty.")

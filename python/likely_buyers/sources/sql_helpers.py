@@ -2,8 +2,9 @@
 
 They are macros of DuckDB, and a macro's parameter is pasted in as often as it is named. A long argument is therefore
 named once, in a list of one element whose lambda names it again. That is too slow for the commonest texts, which are
-told apart by tests of nanoseconds. Each macro costs a tenth of a millisecond for each cursor: what macros share is
-pasted in here instead.
+told apart by tests of nanoseconds. What macros share is pasted in here instead.
+
+They stand in a catalog in memory, beside the warehouse's, and so are made once for all cursors of a connection.
 """
 
 import functools
@@ -14,6 +15,7 @@ from likely_buyers.sources.macro_text import bound_late, let, trimmed
 from likely_buyers.sources.time_macros import time_of_formatted, time_of_value
 from likely_buyers.sources.time_zones import zones_by_name
 
+_CATALOG = "likely_buyers_functions"
 _THOUSANDS = "[,''\u2019 \u00a0\u2007\u2009\u202f]"
 _CURRENCY = (
     r"(?i:(?:US|CA|AU|NZ|HK|NT|MX|[ACRS])?\$|\p{Sc}|kr\.?|zł|Kč|Ft|lei|Rs\.?|S?Fr\.?|лв\.?|"
@@ -23,8 +25,8 @@ _CURRENCY = (
 )
 
 
-def create_helpers(cursor: Any) -> None:
-    """Create the macros for one cursor, whose time zone must be UTC. They are gone with it.
+def create_helpers(connection: Any) -> None:
+    """Create the macros, for the cursors that `use_helpers` is called with. They are gone with the connection.
 
     as_utc_in(zone, value), as_utc_in(zone, value, format):
         The instant (TIMESTAMP WITH TIME ZONE) that `value` says. Null where it cannot be read, or where a part of it
@@ -48,11 +50,18 @@ def create_helpers(cursor: Any) -> None:
         or ','; of what is a number already it changes nothing. Null for what is no number, or has 33 digits or more
         before its point.
     """
-    cursor.execute(_statements())
+    connection.execute(f"attach if not exists ':memory:' as {_CATALOG}")
+    connection.execute(_statements())
+
+
+def use_helpers(cursor: Any) -> None:
+    """Have a cursor, whose time zone must be UTC, find the macros behind what its own catalog has."""
+    own = """'"' || replace(current_database(), '"', '""') || '".main,'"""
+    cursor.execute(f"set search_path = {own} || '{_CATALOG}.main'")
 
 
 def zone_name_macro() -> str:
-    """A search in one long text: a map of 900 names takes ten times as long to be created for each cursor.
+    """A search in one long text: a map of 900 names takes ten times as long to be created.
 
     The text is named once, and not by a lambda, which would copy it for each row.
     """
@@ -103,8 +112,8 @@ def _statements() -> str:
     )
     time = f"(zone, value) as {time_of_value()}, (zone, value, format) as {time_of_formatted()}"
     return f"""
-        create or replace temp macro zone_name(name) as {zone_name_macro()};
-        create or replace temp macro as_utc_in {time};
-        create or replace temp macro as_email(txt) as nullif(lower({trimmed("txt")}), '');
-        create or replace temp macro as_number {number};
+        create or replace macro {_CATALOG}.main.zone_name(name) as {zone_name_macro()};
+        create or replace macro {_CATALOG}.main.as_utc_in {time};
+        create or replace macro {_CATALOG}.main.as_email(txt) as nullif(lower({trimmed("txt")}), '');
+        create or replace macro {_CATALOG}.main.as_number {number};
     """

@@ -52,6 +52,8 @@ class CommandServer:
         for name in IMPORTS:
             importlib.import_module(name)
         dbt_faster.write_json_in_one_go()
+        dbt_faster.know_the_source_of_flags()
+        dbt_faster.read_dates_with_one_parser()
         self._look_for_secrets_again = dbt_faster.look_for_secrets_once()
         dbt_faster.keep_compiled_templates(cache)
         self._parsed = Parsed(cache)

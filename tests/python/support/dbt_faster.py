@@ -9,6 +9,8 @@ from types import CodeType
 from typing import Any
 
 import jinja2
+import parsedatetime
+from dbt_common import behavior_flags
 from dbt_common.clients import jinja, system
 from dbt_common.events import functions
 from dbt_common.exceptions import base
@@ -37,6 +39,18 @@ def look_for_secrets_once() -> Callable[[], None]:
     for module in (base, functions):
         module.env_secrets = once  # type: ignore[attr-defined]
     return once.cache_clear
+
+
+def know_the_source_of_flags() -> None:
+    """Have dbt not look through the stack, and for each frame through all modules, for who defines a flag."""
+    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(  # type: ignore[method-assign]
+        lambda: "dbt.adapters.duckdb.impl"
+    )
+
+
+def read_dates_with_one_parser() -> None:
+    """Have dbt make the parser of dates in words once, not for each result of a query."""
+    parsedatetime.Constants = cache(parsedatetime.Constants)
 
 
 def keep_compiled_templates(folder: Path) -> None:

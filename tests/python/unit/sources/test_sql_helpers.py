@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from likely_buyers.dbt.plugin import Plugin
-from likely_buyers.sources.sql_helpers import create_helpers
+from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
 from support.tries import tries
 
@@ -41,6 +41,7 @@ def cursor() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         create_helpers(connection)
+        use_helpers(connection)
         yield connection
 
 
@@ -539,8 +540,9 @@ def test_money_is_exact(cursor: duckdb.DuckDBPyConnection, amount: Decimal) -> N
 
 def test_every_cursor_of_dbt_has_them() -> None:
     with duckdb.connect() as connection:
-        cursor = connection.cursor()
         plugin = Plugin.__new__(Plugin)
-        plugin.configure_cursor(cursor)
-        plugin.configure_cursor(cursor)
-        assert evaluated(cursor, "as_utc_in('UTC', '2026-01-01')") == NEW_YEAR
+        plugin.configure_connection(connection)
+        for cursor in (connection.cursor(), connection.cursor()):
+            plugin.configure_cursor(cursor)
+            plugin.configure_cursor(cursor)
+            assert evaluated(cursor, "as_utc_in('UTC', '2026-01-01')") == NEW_YEAR
