@@ -11,15 +11,19 @@ import pytest
 # two processes of tests share two cores: more threads of one only wait for the other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# A build commits a hundred times, and each time waits for the disk: the tests' folders are in memory where there is room.
-_MEMORY = Path("/dev/shm")
-if _MEMORY.is_dir() and shutil.disk_usage(_MEMORY).free > 8 * 2**30:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
-    os.environ.setdefault("TMPDIR", str(_MEMORY))
-    tempfile.tempdir = None
-
 from support.installation import Installation
 from support.trained_shop import TrainedShop, trained_shop
+
+
+MEMORY = Path("/dev/shm")  # noqa: S108
+
+
+def pytest_configure() -> None:
+    """A build commits a hundred times, and each time waits for the disk: folders are in memory where there is room."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 * 2**30:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+        os.environ.setdefault("TMPDIR", str(MEMORY))
+        tempfile.tempdir = None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
