@@ -14,7 +14,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from support.installation import Installation
 from support.trained_shop import TrainedShop, trained_shop
 
-
 MEMORY = Path("/dev/shm")  # noqa: S108
 
 
