@@ -20,7 +20,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -37,17 +37,9 @@ FOUND = "MLflow's alias was moved here by another tool, at a time that nobody no
 
 def entry(promotion: Promotion) -> tuple[str, str]:
     """The tag that holds a promotion: its key, `promotion.000007.1f0c9a4e`, and its value, JSON."""
-    value = json.dumps(
-        {
-            "version": promotion.version,
-            "replaces": promotion.replaces,
-            "kind": promotion.kind,
-            "reason": promotion.reason,
-            "by": promotion.by,
-            "at": promotion.at.astimezone(UTC).isoformat(),
-        },
-        sort_keys=True,
-    )
+    fields = asdict(promotion) | {"at": promotion.at.astimezone(UTC).isoformat()}
+    del fields["number"], fields["until"]
+    value = json.dumps(fields, sort_keys=True)
     digest = hashlib.sha256(value.encode()).hexdigest()[:8]
     return f"{_PREFIX}{promotion.number:06d}.{digest}", value
 

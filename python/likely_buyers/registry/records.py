@@ -13,9 +13,6 @@ from likely_buyers.registry.errors import RegistryError
 CHAMPION = "champion"
 """MLflow's alias of the version that scores."""
 
-MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
-"""A version's folder among the artifacts of its run, and the files in it."""
-
 PromotionKind = Literal["promote", "rollback", "found"]
 
 

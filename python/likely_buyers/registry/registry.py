@@ -10,18 +10,22 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from likely_buyers.registry import promotion_log
 from likely_buyers.registry.errors import RegistryError, UnsafeModel
-from likely_buyers.registry.features import features_of_mlmodel, mlflow_types, signature_digest
-from likely_buyers.registry.mlflow_store import MlflowStore, without_password
-from likely_buyers.registry.records import (
-    CHAMPION,
+from likely_buyers.registry.model_folder import (
     MLMODEL_FILE,
     MODEL_FILE,
+    features_of_mlmodel,
+    signature_digest,
+    typed_features,
+)
+from likely_buyers.registry.records import (
+    CHAMPION,
     LoadedModel,
     ModelVersion,
     Promotion,
@@ -31,7 +35,7 @@ from likely_buyers.registry.records import (
     model_version,
 )
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
-from likely_buyers.registry.sqlite_file import SqliteFile
+from likely_buyers.registry.stores import MlflowStore, SqliteFile
 from likely_buyers.settings import STATE, Settings
 
 MODEL_NAME = "likely_buyers"
@@ -43,8 +47,11 @@ class Registry:
     """Versions of one model.
 
     `state_folder` holds `registry.db` and `artifacts/` unless `tracking_uri` names an MLflow server (`http://…`) or a
-    database. A registry that does not exist yet is empty to read, and made by the first `register`. Every method may
-    raise RegistryUnreachable.
+    database. A registry that does not exist yet is empty to read, and made by the first `register`. A version is asked
+    for by its number, or as 'latest' or 'champion'.
+
+    Every method may raise RegistryUnreachable, and RegistryError: there is no such version, or it was not registered
+    here.
     """
 
     def __init__(
@@ -56,25 +63,22 @@ class Registry:
                 f"Expected a model name of letters, digits, '_', '.' and '-', found {model_name!r}."
             )
         self.model_name = model_name
-        uri = tracking_uri or f"sqlite:///{state_folder.resolve() / 'registry.db'}"
-        self._file: SqliteFile | None = None
-        artifacts: Path | None = None
+        state = state_folder.resolve()
+        uri = tracking_uri or f"sqlite:///{state / 'registry.db'}"
+        self._store: MlflowStore
+        # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
         if uri.startswith("sqlite:///") and not {"?", "%"} & set(uri):
-            # Absolute, so that a change of directory later does not split the registry in two.
-            self._file = SqliteFile(Path(uri.removeprefix("sqlite:///")).resolve())
-            uri = f"sqlite:///{self._file.path}"
-            artifacts = self._file.artifacts
+            self._store = SqliteFile(Path(uri.removeprefix("sqlite:///")))
         elif not tracking_uri:
-            # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
             raise RegistryError(
                 f"The model registry cannot be kept at {uri}: expected a state folder without '?' and '%' in its path."
                 f" Point {STATE} at another."
             )
-        elif "://" in uri and not uri.startswith(("http", "file", "databricks")):
+        else:
             # Another database: it has no place for files of its own.
-            artifacts = state_folder.resolve() / "artifacts"
-        self.location = without_password(uri)
-        self._mlflow = MlflowStore(uri, artifacts)
+            database = "://" in uri and not uri.startswith(("http", "file", "databricks"))
+            self._store = MlflowStore(uri, state / "artifacts" if database else None)
+        self.location = self._store.location
 
     @classmethod
     def of(cls, settings: Settings, *, model_name: str = MODEL_NAME) -> Registry:
@@ -102,7 +106,7 @@ class Registry:
         Raises:
             RegistryError: what was handed over does not fit together.
         """
-        types = mlflow_types(feature_names, feature_types)
+        features = typed_features(feature_names, feature_types)
         _require_aware(at)
         _check_estimator(estimator, feature_names)
         model_file = model_bytes(estimator)
@@ -112,7 +116,7 @@ class Registry:
         try:
             tags = {
                 "model_digest": model_digest(model_file),
-                "feature_signature": signature_digest(feature_names, types),
+                "feature_signature": signature_digest(features),
                 "scikit_learn_version": installed_version("scikit-learn"),
                 "as_of": as_of.isoformat(),
                 "horizon_days": str(horizon_days),
@@ -125,34 +129,22 @@ class Registry:
             raise RegistryError(
                 f"Windows and parameters must be what JSON can hold: {error}. Turn dates into text first."
             ) from error
-        self._check_writable()
-        features = dict(zip(feature_names, types, strict=True))
-        stored = self._mlflow.register(
-            self.model_name, model_file, features, tags, finite, parameters or {}, at
-        )
+        stored = self._store.register(self.model_name, tags, features, model_file)
         return model_version(self.model_name, stored)
 
     def versions(self) -> list[ModelVersion]:
-        """All versions, oldest first.
-
-        Raises:
-            RegistryError: one was not registered here.
-        """
-        model = self._read()
+        """All versions, oldest first."""
+        model = self._store.read(self.model_name)
         return [model_version(self.model_name, stored, model.champion) for stored in model.versions]
 
     def version(self, which: int | str) -> ModelVersion:
-        """One version: its number, 'latest' or 'champion'.
-
-        Raises:
-            RegistryError: there is no such version, or it was not registered here.
-        """
-        model = self._read()
+        """One version."""
+        model = self._store.read(self.model_name)
         return model_version(self.model_name, self._stored(model, which), model.champion)
 
     def champion(self) -> ModelVersion | None:
         """The version that scores: where MLflow's alias `champion` points. None if nowhere."""
-        number = self._read().champion
+        number = self._store.read(self.model_name).champion
         return None if number is None else self.version(number)
 
     def load(self, which: int | str | ModelVersion = CHAMPION) -> LoadedModel:
@@ -163,10 +155,9 @@ class Registry:
 
         Raises:
             UnsafeModel: one of them is not as it was registered, or a file is missing or cannot be read.
-            RegistryError: there is no such version, or it was not registered here.
         """
         number = which.version if isinstance(which, ModelVersion) else which
-        stored = self._stored(self._read(), number)
+        stored = self._stored(self._store.read(self.model_name), number)
         described = model_version(self.model_name, stored)
         label = f"version {stored.version} of model {self.model_name!r}"
         installed = installed_version("scikit-learn")
@@ -175,14 +166,12 @@ class Registry:
                 f"{label} was trained with scikit-learn {described.scikit_learn_version}, found {installed}. Install"
                 f" scikit-learn=={described.scikit_learn_version}, or train a new version: likely-buyers train"
             )
-        # Files lie where they lie, whatever the layout of the database.
-        files = self._file or self._mlflow
-        names, types = features_of_mlmodel(
-            files.artifact(stored, MLMODEL_FILE),
+        features = features_of_mlmodel(
+            self._store.artifact(stored, MLMODEL_FILE),
             described.feature_signature,
             f"{MLMODEL_FILE} of {label} in {stored.source}",
         )
-        model_file = files.artifact(stored, MODEL_FILE)
+        model_file = self._store.artifact(stored, MODEL_FILE)
         digest = model_digest(model_file)
         if digest != described.model_digest:
             raise UnsafeModel(
@@ -193,8 +182,8 @@ class Registry:
             )
         return LoadedModel(
             estimator=estimator_from_bytes(model_file, f"{MODEL_FILE} of {label}"),
-            feature_names=names,
-            feature_types=types,
+            feature_names=tuple(features),
+            feature_types=tuple(features.values()),
             horizon_days=described.horizon_days,
             as_of=described.as_of,
             model_name=self.model_name,
@@ -202,16 +191,14 @@ class Registry:
             model_digest=digest,
         )
 
-    def promote(
-        self, which: int | Literal["latest"] | str, *, reason: str, by: str, at: datetime
-    ) -> Promotion:
+    def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:
         """Makes a version champion. It must load: what cannot score does not become champion.
 
         Raises:
             RegistryError: there is no such version, it is champion already, or the promotion lacks a reason, a name or
                 a time after the last one; PromotionLogDamaged; and what `load` raises.
         """
-        model = self._read()
+        model = self._store.read(self.model_name)
         version = self._stored(model, which).version
         if version == model.champion:
             raise RegistryError(
@@ -227,7 +214,7 @@ class Registry:
         Raises:
             RegistryError: there is no champion, or none before it; and what `promote` raises.
         """
-        model = self._read()
+        model = self._store.read(self.model_name)
         champion = self._stored(model, CHAMPION).version
         effective, _ = promotion_log.read(model)
         target = promotion_log.champion_before(effective, champion)
@@ -244,7 +231,7 @@ class Registry:
         Raises:
             PromotionLogDamaged
         """
-        effective, _ = promotion_log.read(self._read())
+        effective, _ = promotion_log.read(self._store.read(self.model_name))
         return effective
 
     def _enthrone(
@@ -258,8 +245,7 @@ class Registry:
                 f" of {len(reason)} characters. Say who and why."
             )
         self.load(version)
-        self._check_writable()
-        model = self._read()
+        model = self._store.read(self.model_name)
         effective, entries = promotion_log.read(model)
         if entries and at < entries[-1].at:
             raise RegistryError(
@@ -268,36 +254,24 @@ class Registry:
             )
         number = entries[-1].number + 1 if entries else 1
         last = effective[-1] if effective else None
-        # what an interrupted promotion or another tool left unsaid comes first
-        if last and promotion_log.mark(last) not in model.tags:
-            self._mark(last)
-        if model.champion is not None and (last is None or last.version != model.champion):
-            replaces = last.version if last else None
-            found = Promotion(
-                number, model.champion, replaces, "found", promotion_log.FOUND, by, at
-            )
-            self._note(found)
-            self._mark(found)
-            number += 1
-        promotion = Promotion(number, version, model.champion, kind, reason, by, at)
-        self._note(promotion)
-        self._mlflow.set_champion(self.model_name, version)
-        self._mark(promotion)
+        with self._store.client() as client:
+            tag = partial(client.set_registered_model_tag, self.model_name)
+            # what an interrupted promotion or another tool left unsaid comes first
+            if last and promotion_log.mark(last) not in model.tags:
+                tag(promotion_log.mark(last), "true")
+            if model.champion is not None and (last is None or last.version != model.champion):
+                replaces = last.version if last else None
+                found = Promotion(
+                    number, model.champion, replaces, "found", promotion_log.FOUND, by, at
+                )
+                tag(*promotion_log.entry(found))
+                tag(promotion_log.mark(found), "true")
+                number += 1
+            promotion = Promotion(number, version, model.champion, kind, reason, by, at)
+            tag(*promotion_log.entry(promotion))
+            client.set_registered_model_alias(self.model_name, CHAMPION, str(version))
+            tag(promotion_log.mark(promotion), "true")
         return promotion
-
-    def _note(self, promotion: Promotion) -> None:
-        self._mlflow.set_tag(self.model_name, *promotion_log.entry(promotion))
-
-    def _mark(self, promotion: Promotion) -> None:
-        self._mlflow.set_tag(self.model_name, promotion_log.mark(promotion), "true")
-
-    def _read(self) -> StoredModel:
-        found = self._file.read(self.model_name) if self._file else None
-        return self._mlflow.read(self.model_name) if found is None else found
-
-    def _check_writable(self) -> None:
-        if self._file is not None:
-            self._file.check_writable()
 
     def _stored(self, model: StoredModel, which: int | str) -> StoredVersion:
         latest = model.versions[-1].version if model.versions else None

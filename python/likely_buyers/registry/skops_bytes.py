@@ -31,8 +31,6 @@ TRUSTED_TYPES = (
     "likely_buyers.training.components.LinearComponent",
 )
 _SCHEMA = "schema.json"
-# The earliest time a zip can hold.
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 # Nodes for immutable values. Whether two of them are one object in memory is an accident of interning that a user
 # cannot see, so they never share a number.
 _IMMUTABLE_LOADERS = frozenset({"JsonNode", "TypeNode", "DTypeNode", "FunctionNode", "BytesNode"})
@@ -147,11 +145,8 @@ def _members(archive: bytes) -> dict[str, bytes]:
 
 def _zip(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    # Stored, not deflated: what deflate writes depends on the zlib at hand.
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
-            entry = zipfile.ZipInfo(name, _FIXED_TIME)
-            entry.create_system = 3
-            entry.external_attr = 0o600 << 16
-            archive.writestr(entry, content)
+            # Of 1980, and stored: what deflate writes depends on the zlib at hand.
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()

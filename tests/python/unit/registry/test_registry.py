@@ -30,9 +30,8 @@ from threadpoolctl import threadpool_limits
 
 from likely_buyers import registry as room
 from likely_buyers.registry import Registry, model_bytes, model_digest
-from likely_buyers.registry.mlflow_store import MlflowStore
 from likely_buyers.registry.records import StoredModel
-from likely_buyers.registry.sqlite_file import KNOWN_LAYOUTS, SqliteFile
+from likely_buyers.registry.stores import KNOWN_LAYOUTS, MlflowStore, SqliteFile
 from likely_buyers.settings import Settings
 
 FEATURES = ("days_since_last_purchase", "purchases_30_days", "revenue_365_days", "carts_7_days")
@@ -228,7 +227,7 @@ def test_reading_the_file_and_asking_mlflow_agree(registry: Registry) -> None:
 def test_the_installed_mlflow_lays_tables_out_as_the_reader_knows(registry: Registry) -> None:
     with sqlite3.connect(registry.location.removeprefix("sqlite:///")) as connection:
         revisions = {row[0] for row in connection.execute("select * from alembic_version")}
-    assert revisions <= KNOWN_LAYOUTS, "another MLflow: check the queries of sqlite_file.py, add it"
+    assert revisions <= KNOWN_LAYOUTS, "another MLflow: check the queries of stores.py, add it"
 
 
 def test_an_unknown_layout_is_left_to_mlflow(
@@ -236,7 +235,7 @@ def test_an_unknown_layout_is_left_to_mlflow(
 ) -> None:
     expected = registry.versions(), registry.promotions()
     assert registry.load().version == 1
-    monkeypatch.setattr("likely_buyers.registry.sqlite_file.KNOWN_LAYOUTS", frozenset({"older"}))
+    monkeypatch.setattr("likely_buyers.registry.stores.KNOWN_LAYOUTS", frozenset({"older"}))
     assert (registry.versions(), registry.promotions()) == expected
 
 
@@ -465,18 +464,27 @@ def test_refused_promotions_change_nothing(registry: Registry) -> None:
     assert registry.version("champion").version == 1
 
 
-@pytest.mark.parametrize("call", ["set_champion", "_mark"])
+@pytest.mark.parametrize("happened", [False, True])
 def test_an_interrupted_promotion_either_happened_or_did_not(
-    call: str, registry: Registry, monkeypatch: pytest.MonkeyPatch
+    happened: bool, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: Any) -> None:
         raise room.RegistryUnreachable("the line went dead")
 
+    move = MlflowClient.set_registered_model_alias
+
+    def moved_and_interrupted(*words: Any) -> None:
+        move(*words)
+        interrupted()
+
     with monkeypatch.context() as patch:
-        patch.setattr(Registry if call == "_mark" else MlflowStore, call, interrupted)
+        patch.setattr(
+            MlflowClient,
+            "set_registered_model_alias",
+            moved_and_interrupted if happened else interrupted,
+        )
         with pytest.raises(room.RegistryUnreachable):
             promote(registry, 2, hours=1)
-    happened = call == "_mark"
     assert registry.version("champion").version == (2 if happened else 1)
     assert [p.version for p in registry.promotions()] == ([1, 2] if happened else [1])
     promote(registry, 3, hours=2)
@@ -528,9 +536,9 @@ def test_an_empty_registry_has_no_champion_and_is_not_created_by_looking(tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_locked_registry_says_so(registry: Registry) -> None:
+def test_a_locked_registry_says_so(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     path = Path(registry.location.removeprefix("sqlite:///"))
-    registry._file = SqliteFile(path, lock_seconds=0.2)
+    monkeypatch.setattr("likely_buyers.registry.stores.LOCK_SECONDS", 0.2)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("begin exclusive")
     try:
