@@ -4,8 +4,6 @@ The feature signature, names, order and types of what a model takes, is written 
 digest in the version's tags, so that neither can be changed alone.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,28 +11,17 @@ from pathlib import Path
 
 import yaml
 
-from likely_buyers.registry.errors import RegistryError, UnsafeModel
+from likely_buyers.registry.errors import RegistryError
 
 MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
 
 _MLFLOW_TYPES = ("boolean", "integer", "long", "float", "double", "string")
 # where Arrow has another name
-_OF_ARROW = {
-    "bool": "boolean",
-    "int8": "integer",
-    "int16": "integer",
-    "int32": "integer",
-    "int64": "long",
-}
+_OF_ARROW = {"bool": "boolean", "int32": "integer", "int64": "long"}
 
 
 def typed_features(names: Sequence[str], types: Sequence[str]) -> dict[str, str]:
-    """Names and types in their order, the types as MLflow names them.
-
-    Raises:
-        RegistryError: no features, a name that is empty or comes twice, another number of types than of names, or a
-            type that MLflow has no name for.
-    """
+    """Names and types in their order, the types as MLflow names them; RegistryError if they are none."""
     if not names or "" in names or len(set(names)) < len(names) or len(types) != len(names):
         raise RegistryError(
             "Expected at least one feature, distinct names that are not empty, and one type per feature; found the"
@@ -56,60 +43,49 @@ def signature_digest(features: Mapping[str, str]) -> str:
     return hashlib.sha256(pairs.encode()).hexdigest()
 
 
-def write_model(
-    folder: Path,
-    run_id: str,
-    tags: Mapping[str, str],
-    features: Mapping[str, str],
-    model_file: bytes,
+def write_mlmodel(
+    folder: Path, run_id: str, tags: Mapping[str, str], features: Mapping[str, str]
 ) -> None:
-    """Makes the folder an MLflow model of the `sklearn` flavor, format skops.
+    """Makes the folder with the skops file an MLflow model of the `sklearn` flavor.
 
     Not `mlflow.sklearn.save_model`: it would write bytes of its own, infer requirements in a subprocess, and note a
-    trust list in the model's own file. No `python_function` flavor either: there is one way to load this model, and it
-    checks.
+    trust list in the model's own file. No `python_function` flavor: there is one way to load this model, and it checks.
     """
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, Schema
 
-    (folder / MODEL_FILE).write_bytes(model_file)
-    description = Model(
+    flavor = {
+        "pickled_model": MODEL_FILE,
+        "sklearn_version": tags["scikit_learn_version"],
+        "serialization_format": "skops",
+        "code": None,
+    }
+    Model(
         artifact_path=MODEL_FOLDER,
         run_id=run_id,
         signature=ModelSignature(
             inputs=Schema([ColSpec(kind, name) for name, kind in features.items()]),
             outputs=Schema([ColSpec("double", "probability")]),
         ),
+        flavors={"sklearn": flavor},
         metadata=dict(tags),
-        model_size_bytes=len(model_file),
-    )
-    description.add_flavor(
-        "sklearn",
-        pickled_model=MODEL_FILE,
-        sklearn_version=tags["scikit_learn_version"],
-        serialization_format="skops",
-        code=None,
-    )
-    description.save(str(folder / MLMODEL_FILE))
+        model_size_bytes=(folder / MODEL_FILE).stat().st_size,
+    ).save(str(folder / MLMODEL_FILE))
 
 
 def features_of_mlmodel(mlmodel: bytes, expected_digest: str, where: str) -> dict[str, str]:
-    """Names and types in the signature of an `MLmodel` file, which `where` names in messages.
-
-    Raises:
-        UnsafeModel: it has no signature of named columns, or not the one of the expected digest.
-    """
+    """Names and types in an `MLmodel` file, which `where` names; RegistryError if they do not have the digest."""
     try:
         columns = json.loads(yaml.safe_load(mlmodel)["signature"]["inputs"])
         features = {column["name"]: column["type"] for column in columns}
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise UnsafeModel(
+        raise RegistryError(
             f"{where} has no readable signature of named columns ({error!r}). Restore it from a backup, or train a new"
             " version."
         ) from error
     digest = signature_digest(features)
     if digest != expected_digest:
-        raise UnsafeModel(
+        raise RegistryError(
             f"The features named in {where} are not the ones registered: expected a signature with SHA-256"
             f" {expected_digest}, found {digest} for {list(features)}. Restore the file from a backup, or train a new"
             " version."

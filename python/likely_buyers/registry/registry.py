@@ -3,8 +3,6 @@
 Time comes in from the caller (`at`), as does who acts (`by`): nothing here reads a clock or a user name.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re
@@ -13,62 +11,43 @@ from datetime import UTC, date, datetime
 from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Self
 
-from likely_buyers.registry import promotion_log
-from likely_buyers.registry.errors import RegistryError, UnsafeModel
-from likely_buyers.registry.model_folder import (
-    MLMODEL_FILE,
-    MODEL_FILE,
-    features_of_mlmodel,
-    signature_digest,
-    typed_features,
-)
-from likely_buyers.registry.records import (
-    CHAMPION,
-    LoadedModel,
-    ModelVersion,
-    Promotion,
-    PromotionKind,
-    StoredModel,
-    StoredVersion,
-    model_version,
-)
+from likely_buyers.registry import model_folder, promotion_log
+from likely_buyers.registry.errors import RegistryError
+from likely_buyers.registry.model_folder import MLMODEL_FILE, MODEL_FILE
+from likely_buyers.registry.records import CHAMPION, LoadedModel, ModelVersion, Promotion
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.stores import MlflowStore, SqliteFile
 from likely_buyers.settings import STATE, Settings
 
 MODEL_NAME = "likely_buyers"
-# What MLflow takes as a name in its search language and in artifact paths alike.
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class Registry:
-    """Versions of one model.
+    """Versions of one model, each asked for by its number, or as 'latest' or 'champion'.
 
     `state_folder` holds `registry.db` and `artifacts/` unless `tracking_uri` names an MLflow server (`http://…`) or a
-    database. A registry that does not exist yet is empty to read, and made by the first `register`. A version is asked
-    for by its number, or as 'latest' or 'champion'.
+    database. A registry that does not exist yet is empty to read, and made by the first `register`.
 
-    Every method may raise RegistryUnreachable, and RegistryError: there is no such version, or it was not registered
-    here.
+    Every method may raise RegistryError, before it changed anything: the registry cannot be reached, a version is not
+    there, was not registered here, or is not what was registered, or what was handed over does not fit together.
     """
 
     def __init__(
         self, state_folder: Path, tracking_uri: str | None = None, *, model_name: str = MODEL_NAME
     ) -> None:
-        """Opens nothing yet; RegistryError if MLflow cannot take the name or the folder."""
-        if not _PLAIN_NAME.fullmatch(model_name):
+        # what MLflow takes in its search language and in artifact paths alike
+        if not re.fullmatch(r"[A-Za-z0-9_.-]+", model_name):
             raise RegistryError(
                 f"Expected a model name of letters, digits, '_', '.' and '-', found {model_name!r}."
             )
         self.model_name = model_name
         state = state_folder.resolve()
         uri = tracking_uri or f"sqlite:///{state / 'registry.db'}"
-        self._store: MlflowStore
         # SQLAlchemy cuts an address at '?' and decodes '%', MLflow's own code does not.
         if uri.startswith("sqlite:///") and not {"?", "%"} & set(uri):
-            self._store = SqliteFile(Path(uri.removeprefix("sqlite:///")))
+            self._store: MlflowStore = SqliteFile(Path(uri.removeprefix("sqlite:///")))
         elif not tracking_uri:
             raise RegistryError(
                 f"The model registry cannot be kept at {uri}: expected a state folder without '?' and '%' in its path."
@@ -81,7 +60,7 @@ class Registry:
         self.location = self._store.location
 
     @classmethod
-    def of(cls, settings: Settings, *, model_name: str = MODEL_NAME) -> Registry:
+    def of(cls, settings: Settings, *, model_name: str = MODEL_NAME) -> Self:
         """The registry of an installation."""
         return cls(settings.state, settings.registry_uri, model_name=model_name)
 
@@ -102,11 +81,8 @@ class Registry:
 
         `feature_types` are types as MLflow or Arrow name them. `windows` and `parameters` are anything JSON can hold.
         Metrics that are NaN are left out: MLflow's backends do not agree on them.
-
-        Raises:
-            RegistryError: what was handed over does not fit together.
         """
-        features = typed_features(feature_names, feature_types)
+        features = model_folder.typed_features(feature_names, feature_types)
         _require_aware(at)
         _check_estimator(estimator, feature_names)
         model_file = model_bytes(estimator)
@@ -116,7 +92,7 @@ class Registry:
         try:
             tags = {
                 "model_digest": model_digest(model_file),
-                "feature_signature": signature_digest(features),
+                "feature_signature": model_folder.signature_digest(features),
                 "scikit_learn_version": installed_version("scikit-learn"),
                 "as_of": as_of.isoformat(),
                 "horizon_days": str(horizon_days),
@@ -129,18 +105,17 @@ class Registry:
             raise RegistryError(
                 f"Windows and parameters must be what JSON can hold: {error}. Turn dates into text first."
             ) from error
-        stored = self._store.register(self.model_name, tags, features, model_file)
-        return model_version(self.model_name, stored)
+        return self.version(self._store.register(self.model_name, tags, features, model_file))
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first."""
         model = self._store.read(self.model_name)
-        return [model_version(self.model_name, stored, model.champion) for stored in model.versions]
+        return [model.described(stored) for stored in model.versions]
 
     def version(self, which: int | str) -> ModelVersion:
         """One version."""
         model = self._store.read(self.model_name)
-        return model_version(self.model_name, self._stored(model, which), model.champion)
+        return model.described(model.find(which))
 
     def champion(self) -> ModelVersion | None:
         """The version that scores: where MLflow's alias `champion` points. None if nowhere."""
@@ -152,21 +127,18 @@ class Registry:
 
         Checked before anything of the file becomes an object: the scikit-learn version, the feature signature in the
         `MLmodel` against the version's tags, the SHA-256 of the very bytes that are then loaded, the types in them.
-
-        Raises:
-            UnsafeModel: one of them is not as it was registered, or a file is missing or cannot be read.
         """
-        number = which.version if isinstance(which, ModelVersion) else which
-        stored = self._stored(self._store.read(self.model_name), number)
-        described = model_version(self.model_name, stored)
+        model = self._store.read(self.model_name)
+        stored = model.find(which.version if isinstance(which, ModelVersion) else which)
+        described = model.described(stored)
         label = f"version {stored.version} of model {self.model_name!r}"
         installed = installed_version("scikit-learn")
         if described.scikit_learn_version != installed:
-            raise UnsafeModel(
+            raise RegistryError(
                 f"{label} was trained with scikit-learn {described.scikit_learn_version}, found {installed}. Install"
                 f" scikit-learn=={described.scikit_learn_version}, or train a new version: likely-buyers train"
             )
-        features = features_of_mlmodel(
+        features = model_folder.features_of_mlmodel(
             self._store.artifact(stored, MLMODEL_FILE),
             described.feature_signature,
             f"{MLMODEL_FILE} of {label} in {stored.source}",
@@ -174,7 +146,7 @@ class Registry:
         model_file = self._store.artifact(stored, MODEL_FILE)
         digest = model_digest(model_file)
         if digest != described.model_digest:
-            raise UnsafeModel(
+            raise RegistryError(
                 f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256"
                 f" {described.model_digest}, found {digest} (in {stored.source}). It was not loaded. Restore the file"
                 " from a backup, roll back (likely-buyers rollback) or train a new version, and find out who changed"
@@ -192,14 +164,9 @@ class Registry:
         )
 
     def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:
-        """Makes a version champion. It must load: what cannot score does not become champion.
-
-        Raises:
-            RegistryError: there is no such version, it is champion already, or the promotion lacks a reason, a name or
-                a time after the last one; PromotionLogDamaged; and what `load` raises.
-        """
+        """Makes a version champion. It must load: what cannot score does not become champion."""
         model = self._store.read(self.model_name)
-        version = self._stored(model, which).version
+        version = model.find(which).version
         if version == model.champion:
             raise RegistryError(
                 f"Version {version} of model {self.model_name!r} is champion already. See: likely-buyers models"
@@ -210,12 +177,9 @@ class Registry:
         """Returns to the champion before the current one; twice in a row walks further back.
 
         A version that was rolled back is not returned to by a later rollback (see `promotion_log.champion_before`).
-
-        Raises:
-            RegistryError: there is no champion, or none before it; and what `promote` raises.
         """
         model = self._store.read(self.model_name)
-        champion = self._stored(model, CHAMPION).version
+        champion = model.find(CHAMPION).version
         effective, _ = promotion_log.read(model)
         target = promotion_log.champion_before(effective, champion)
         if target is None:
@@ -226,16 +190,11 @@ class Registry:
         return self._enthrone(target, "rollback", reason, by, at)
 
     def promotions(self) -> list[Promotion]:
-        """The promotion log, oldest first: who was champion from when until when, why, and on whose word.
-
-        Raises:
-            PromotionLogDamaged
-        """
-        effective, _ = promotion_log.read(self._store.read(self.model_name))
-        return effective
+        """The promotion log, oldest first: who was champion from when until when, why, and on whose word."""
+        return promotion_log.read(self._store.read(self.model_name))[0]
 
     def _enthrone(
-        self, version: int, kind: PromotionKind, reason: str, by: str, at: datetime
+        self, version: int, kind: Literal["promote", "rollback"], reason: str, by: str, at: datetime
     ) -> Promotion:
         _require_aware(at)
         longest = promotion_log.LONGEST_REASON
@@ -253,41 +212,23 @@ class Registry:
                 " promotion log only grows at its end: check the clock of this machine."
             )
         number = entries[-1].number + 1 if entries else 1
-        last = effective[-1] if effective else None
+        known = effective[-1].version if effective else None
+        steps = []
+        # what another tool, or a promotion that was interrupted, left unsaid comes first
+        if model.champion is not None and model.champion != known:
+            found = promotion_log.FOUND
+            steps.append(Promotion(number, model.champion, known, "found", found, by, at))
+            number += 1
+        steps.append(Promotion(number, version, model.champion, kind, reason, by, at))
         with self._store.client() as client:
             tag = partial(client.set_registered_model_tag, self.model_name)
-            # what an interrupted promotion or another tool left unsaid comes first
-            if last and promotion_log.mark(last) not in model.tags:
-                tag(promotion_log.mark(last), "true")
-            if model.champion is not None and (last is None or last.version != model.champion):
-                replaces = last.version if last else None
-                found = Promotion(
-                    number, model.champion, replaces, "found", promotion_log.FOUND, by, at
-                )
-                tag(*promotion_log.entry(found))
-                tag(promotion_log.mark(found), "true")
-                number += 1
-            promotion = Promotion(number, version, model.champion, kind, reason, by, at)
-            tag(*promotion_log.entry(promotion))
-            client.set_registered_model_alias(self.model_name, CHAMPION, str(version))
-            tag(promotion_log.mark(promotion), "true")
-        return promotion
-
-    def _stored(self, model: StoredModel, which: int | str) -> StoredVersion:
-        latest = model.versions[-1].version if model.versions else None
-        number = {"latest": latest, CHAMPION: model.champion}.get(str(which), which)
-        if number is None:
-            raise RegistryError(
-                f"Model {self.model_name!r} has no {'version' if which == 'latest' else which} yet in {self.location};"
-                " train one: likely-buyers train --promote"
-            )
-        for stored in model.versions:
-            if str(stored.version) == str(number):
-                return stored
-        raise RegistryError(
-            f"No version {which!r} of model {self.model_name!r} in {self.location}; expected 'latest' or one of"
-            f" {[stored.version for stored in model.versions] or 'none yet'}. See: likely-buyers models"
-        )
+            if effective and promotion_log.mark(effective[-1]) not in model.tags:
+                tag(promotion_log.mark(effective[-1]), "true")
+            for step in steps:
+                tag(*promotion_log.entry(step))
+                client.set_registered_model_alias(self.model_name, CHAMPION, str(step.version))
+                tag(promotion_log.mark(step), "true")
+        return steps[-1]
 
 
 def _check_estimator(estimator: Any, names: Sequence[str]) -> None:
