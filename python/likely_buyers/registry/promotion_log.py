@@ -1,30 +1,23 @@
 """Who was champion when: an append-only log.
 
-MLflow forgets where an alias pointed before (mlflow #2169, open since 2019), so this is kept here: as tags of the
-registered model, one per promotion. Tags live in the registry itself, so they are backed up, moved and locked with it,
-work on a server as in a file, come with the alias in one read, and need no other call than the ones every MLflow server
-has. (A run per promotion would live in the tracking store, which may be another server; a file beside would be lost
-with the next machine.)
+MLflow forgets where an alias pointed before (mlflow #2169), so this is kept here, as tags of the registered model: they
+are backed up, moved and locked with the registry, work on a server as in a file, and come with the alias in one read.
 
 MLflow has no call that writes a tag and an alias at once, so a promotion is three writes: the entry, the alias, the
 mark that the entry is in effect. The alias alone decides who scores. Whatever is interrupted, the log tells the truth:
 an entry that is not marked counts only if it is the last one and the alias points to its version; else the promotion
-did not happen, the champion before goes on scoring, and promoting again works. If another tool moves the alias, the
-next promotion or rollback first records what it found.
-
-Two promotions at the same moment get distinct tags (the key ends in a digest of the entry), so neither is overwritten.
+did not happen, and promoting again works. If another tool moves the alias, the next promotion or rollback first records
+what it found. Two promotions at the same moment get distinct keys, which end in a digest of the entry.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from likely_buyers.registry.errors import PromotionLogDamaged
+from likely_buyers.registry.errors import RegistryError
 from likely_buyers.registry.records import Promotion, StoredModel
 
 _PREFIX = "promotion."
@@ -32,22 +25,13 @@ _IN_EFFECT = ".in_effect"
 # MLflow's databases keep such a tag in a VARCHAR(5000); JSON may spell a character in six.
 LONGEST_REASON = 500
 FOUND = "MLflow's alias was moved here by another tool, at a time that nobody noted"
-"""The reason of a promotion that was found, not made here."""
 
 
 def entry(promotion: Promotion) -> tuple[str, str]:
     """The tag that holds a promotion: its key, `promotion.000007.1f0c9a4e`, and its value, JSON."""
-    value = json.dumps(
-        {
-            "version": promotion.version,
-            "replaces": promotion.replaces,
-            "kind": promotion.kind,
-            "reason": promotion.reason,
-            "by": promotion.by,
-            "at": promotion.at.astimezone(UTC).isoformat(),
-        },
-        sort_keys=True,
-    )
+    fields = asdict(promotion) | {"at": promotion.at.astimezone(UTC).isoformat()}
+    del fields["number"], fields["until"]
+    value = json.dumps(fields, sort_keys=True)
     digest = hashlib.sha256(value.encode()).hexdigest()[:8]
     return f"{_PREFIX}{promotion.number:06d}.{digest}", value
 
@@ -58,11 +42,7 @@ def mark(promotion: Promotion) -> str:
 
 
 def read(model: StoredModel) -> tuple[list[Promotion], list[Promotion]]:
-    """The promotions that took effect, each with its `until`; and all entries. Oldest first.
-
-    Raises:
-        PromotionLogDamaged: an entry cannot be read, does not fit its key, or is missing.
-    """
+    """What took effect, each with its `until`, and all entries, oldest first; RegistryError if the log is damaged."""
     keys = {key.removesuffix(_IN_EFFECT) for key in model.tags if key.startswith(_PREFIX)}
     entries = sorted(
         (_read_entry(key, model.tags[key]) for key in keys & model.tags.keys()),
@@ -71,7 +51,7 @@ def read(model: StoredModel) -> tuple[list[Promotion], list[Promotion]]:
     numbers = {each.number for each in entries}
     missing = set(range(1, len(numbers) + 1)) - numbers or keys - model.tags.keys()
     if missing:
-        raise PromotionLogDamaged(
+        raise RegistryError(
             f"The promotion log misses entries {sorted(missing)}: tags named '{_PREFIX}…' of the registered model were"
             " deleted. Restore them from a backup of the registry."
         )
@@ -88,7 +68,6 @@ def champion_before(promotions: Sequence[Promotion], champion: int) -> int | Non
     """The version to roll back to from the champion, or None.
 
     The log is replayed as a stack: a promotion puts its version on top, a rollback takes off what it rolled back. So
-    two rollbacks in a row walk further back, and a version that was rolled back is not returned to by a later one:
     promote 1, promote 2, rollback (to 1), promote 3, rollback gives 1.
     """
     stack: list[int] = []
@@ -110,7 +89,7 @@ def _read_entry(key: str, value: str) -> Promotion:
         if entry(promotion) != (key, value):
             raise ValueError("the entry was changed after it was written")
     except (ValueError, KeyError, TypeError) as error:
-        raise PromotionLogDamaged(
+        raise RegistryError(
             f"The entry {key!r} of the promotion log cannot be read: {error!r}, found {value[:200]!r}. Restore the tags"
             " of the registered model from a backup of the registry."
         ) from error

@@ -1,7 +1,5 @@
 """What the registry reads and hands out: versions, loaded models, promotions. No MLflow in them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,38 +11,13 @@ from likely_buyers.registry.errors import RegistryError
 CHAMPION = "champion"
 """MLflow's alias of the version that scores."""
 
-MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
-"""A version's folder among the artifacts of its run, and the files in it."""
-
-PromotionKind = Literal["promote", "rollback", "found"]
-
-
-@dataclass(frozen=True)
-class StoredVersion:
-    """One version as MLflow stores it."""
-
-    version: int
-    run_id: str
-    source: str
-    tags: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class StoredModel:
-    """The registered model as MLflow stores it: its champion, its tags, its versions, oldest first."""
-
-    champion: int | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
-    versions: Sequence[StoredVersion] = field(default_factory=list)
-
 
 @dataclass(frozen=True)
 class ModelVersion:
     """One trained version.
 
-    `model_digest` is the SHA-256 of its file, `feature_signature` that of its features' names and types. `as_of` is the
-    day it was trained from, `horizon_days` how far ahead it looks. `metrics` are those of the out-of-time evaluation,
-    `windows` and `parameters` what the training room wants to remember, both JSON.
+    `model_digest` is the SHA-256 of its file, `feature_signature` that of its features' names and types. `metrics` are
+    those of the out-of-time evaluation, `windows` and `parameters` what the training room wants to remember, both JSON.
     """
 
     model_name: str
@@ -59,7 +32,6 @@ class ModelVersion:
     feature_signature: str
     scikit_learn_version: str
     run_id: str
-    source: str
     is_champion: bool
 
 
@@ -67,8 +39,7 @@ class ModelVersion:
 class LoadedModel:
     """A version's estimator, checked, with what is needed to score and to sign the scores.
 
-    `feature_types` are MLflow's names, in the order of `feature_names`; columns of `predict_proba` are those of the
-    estimator's `classes_`.
+    `feature_types` are MLflow's names. Columns of `predict_proba` are those of the estimator's `classes_`.
     """
 
     estimator: Any
@@ -92,41 +63,71 @@ class Promotion:
     number: int
     version: int
     replaces: int | None
-    kind: PromotionKind
+    kind: Literal["promote", "rollback", "found"]
     reason: str
     by: str
     at: datetime
     until: datetime | None = None
 
 
-def model_version(
-    model_name: str, stored: StoredVersion, champion: int | None = None
-) -> ModelVersion:
-    """The version that `Registry.register` described in its tags.
+@dataclass(frozen=True)
+class StoredVersion:
+    """One version as MLflow stores it."""
 
-    Raises:
-        RegistryError: a tag is missing or unreadable.
-    """
-    tags = stored.tags
-    try:
-        return ModelVersion(
-            model_name=model_name,
-            version=stored.version,
-            created_at=datetime.fromisoformat(tags["registered_at"]),
-            as_of=date.fromisoformat(tags["as_of"]),
-            horizon_days=int(tags["horizon_days"]),
-            metrics=json.loads(tags["metrics"]),
-            windows=json.loads(tags["windows"]),
-            parameters=json.loads(tags["parameters"]),
-            model_digest=tags["model_digest"],
-            feature_signature=tags["feature_signature"],
-            scikit_learn_version=tags["scikit_learn_version"],
-            run_id=stored.run_id,
-            source=stored.source,
-            is_champion=stored.version == champion,
-        )
-    except (KeyError, ValueError) as error:
+    version: int
+    run_id: str
+    source: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """The registered model as MLflow stores it, and where: its champion, its tags, its versions, oldest first."""
+
+    name: str
+    location: str
+    champion: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    versions: Sequence[StoredVersion] = field(default_factory=list)
+
+    def find(self, which: int | str) -> StoredVersion:
+        """A version by its number, 'latest' or 'champion'; RegistryError if there is none."""
+        latest = self.versions[-1].version if self.versions else None
+        number = {"latest": latest, CHAMPION: self.champion}.get(str(which), which)
+        if number is None:
+            raise RegistryError(
+                f"Model {self.name!r} has no {'version' if which == 'latest' else which} yet in {self.location};"
+                " train one: likely-buyers train --promote"
+            )
+        for stored in self.versions:
+            if str(stored.version) == str(number):
+                return stored
         raise RegistryError(
-            f"Version {stored.version} of model {model_name!r} was not registered by likely_buyers, or its tags were"
-            f" changed since: {error!r}. Delete that version in MLflow, or keep other models under another name."
-        ) from error
+            f"No version {which!r} of model {self.name!r} in {self.location}; expected 'latest' or one of"
+            f" {[stored.version for stored in self.versions] or 'none yet'}. See: likely-buyers models"
+        )
+
+    def described(self, stored: StoredVersion) -> ModelVersion:
+        """The version as `Registry.register` described it in its tags; RegistryError if it did not."""
+        tags = stored.tags
+        try:
+            return ModelVersion(
+                model_name=self.name,
+                version=stored.version,
+                created_at=datetime.fromisoformat(tags["registered_at"]),
+                as_of=date.fromisoformat(tags["as_of"]),
+                horizon_days=int(tags["horizon_days"]),
+                metrics=json.loads(tags["metrics"]),
+                windows=json.loads(tags["windows"]),
+                parameters=json.loads(tags["parameters"]),
+                model_digest=tags["model_digest"],
+                feature_signature=tags["feature_signature"],
+                scikit_learn_version=tags["scikit_learn_version"],
+                run_id=stored.run_id,
+                is_champion=stored.version == self.champion,
+            )
+        except (KeyError, ValueError) as error:
+            raise RegistryError(
+                f"Version {stored.version} of model {self.name!r} was not registered by likely_buyers, or its tags were"
+                f" changed since: {error!r}. Delete that version in MLflow, or keep other models under another name."
+            ) from error

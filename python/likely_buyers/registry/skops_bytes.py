@@ -6,8 +6,6 @@ order of appearance, sets are sorted, times are fixed, and members stand in the 
 Format: https://skops.readthedocs.io/en/stable/persistence.html and `skops/io/_general.py` of 0.16.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import json
@@ -17,7 +15,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from likely_buyers.registry.errors import UnsafeModel
+from likely_buyers.registry.errors import RegistryError
 
 # What a model's file may hold beyond what skops trusts itself. MLflow's own loader takes the list from the model it is
 # about to load (mlflow #25686), so a forged model vouches for itself. skops leaves these of scikit-learn out:
@@ -30,9 +28,6 @@ TRUSTED_TYPES = (
     "likely_buyers.training.components.BgNbdComponent",
     "likely_buyers.training.components.LinearComponent",
 )
-_SCHEMA = "schema.json"
-# The earliest time a zip can hold.
-_FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 # Nodes for immutable values. Whether two of them are one object in memory is an accident of interning that a user
 # cannot see, so they never share a number.
 _IMMUTABLE_LOADERS = frozenset({"JsonNode", "TypeNode", "DTypeNode", "FunctionNode", "BytesNode"})
@@ -41,17 +36,13 @@ _IMMUTABLE_LOADERS = frozenset({"JsonNode", "TypeNode", "DTypeNode", "FunctionNo
 def model_bytes(estimator: object) -> bytes:
     """The canonical skops file of a fitted estimator.
 
-    The same estimator, or another one fitted by the same code on the same data with the same seed, gives the same bytes
-    in every process with the same libraries, on one core or many. An estimator that draws its seed from the system
-    (`random_state=None`) may differ, since its state does.
-
-    Raises:
-        skops.io.exceptions.UnsupportedTypeException: the estimator holds something skops cannot save.
+    The same code, data, seed and libraries give the same bytes in every process, on one core or many. An estimator that
+    draws its seed from the system may differ, since its state does. skops raises UnsupportedTypeException.
     """
     from skops.io import dumps
 
     members = _members(dumps(estimator))
-    schema = json.loads(members.pop(_SCHEMA))
+    schema = json.loads(members.pop("schema.json"))
     # what is inside a set is sorted before the set
     for node in reversed(list(_nodes(schema))):
         if node.get("__loader__") == "SetNode":
@@ -61,7 +52,7 @@ def model_bytes(estimator: object) -> bytes:
         if node.get("__class__") == "_BinMapper":
             node["content"]["content"]["n_threads"]["content"] = "1"
     names = _renumber(schema, members)
-    canonical = {_SCHEMA: json.dumps(schema, separators=(",", ":")).encode()}
+    canonical = {"schema.json": json.dumps(schema, separators=(",", ":")).encode()}
     for old, new in names.items():
         content = members[old]
         if old.endswith(".npz"):
@@ -78,13 +69,10 @@ def model_digest(model_file: bytes) -> str:
 
 @lru_cache(maxsize=2)
 def estimator_from_bytes(model_file: bytes, where: str) -> Any:
-    """The estimator in a skops file, if every type in it is trusted. Check the digest first; `where` names the file.
-
-    It is made once for those who score, explain and compare with the same version.
+    """The estimator in a skops file, made once for those who score, explain and compare with the same version.
 
     Raises:
-        UnsafeModel: a type that is not trusted is in it, and nothing was constructed; or the bytes are no skops file
-            that this release of skops reads.
+        RegistryError: a type in it is not trusted, and nothing was constructed; or it is no file that skops reads.
     """
     from skops.io import loads
     from skops.io.exceptions import UntrustedTypesFoundException
@@ -92,14 +80,14 @@ def estimator_from_bytes(model_file: bytes, where: str) -> Any:
     try:
         return loads(model_file, trusted=list(TRUSTED_TYPES))
     except UntrustedTypesFoundException as error:
-        raise UnsafeModel(
+        raise RegistryError(
             f"{where} holds types that likely_buyers does not trust ({error}). It was not loaded. Train a new version;"
             " if the type is one of this project's own, add it to TRUSTED_TYPES in"
             " likely_buyers/registry/skops_bytes.py."
         ) from error
     except Exception as error:
         # a file that is none makes zipfile, json, skops and the estimators themselves raise anything
-        raise UnsafeModel(
+        raise RegistryError(
             f"{where} is not a model that this release of skops can read ({error!r}). Train a new version, or install"
             " the libraries of requirements.txt."
         ) from error
@@ -121,20 +109,14 @@ def _without_ids(node: Any) -> str:
 
 def _renumber(schema: Any, members: dict[str, bytes]) -> dict[str, str]:
     """Replace ids and names of members in place; gives the new name of each member, in order of appearance."""
-    numbers: dict[int, int] = {}
+    numbers: dict[object, int] = {}
     names: dict[str, str] = {}
-    last = 0
     for node in _nodes(schema):
         # A user's own dict may have a key '__id__' or 'file', but then its value is a node.
         identity, file = node.get("__id__"), node.get("file")
         if isinstance(identity, int):
-            number = numbers.get(identity, last + 1)
-            if node.get("__loader__") in _IMMUTABLE_LOADERS:
-                number = last + 1
-            else:
-                numbers[identity] = number
-            node["__id__"] = number
-            last = max(last, number)
+            shared = node.get("__loader__") not in _IMMUTABLE_LOADERS
+            node["__id__"] = numbers.setdefault(identity if shared else object(), len(numbers) + 1)
         if isinstance(file, str) and file in members:
             node["file"] = names.setdefault(file, f"{len(names) + 1}{file[file.rfind('.') :]}")
     return names
@@ -147,11 +129,8 @@ def _members(archive: bytes) -> dict[str, bytes]:
 
 def _zip(members: dict[str, bytes]) -> bytes:
     buffer = io.BytesIO()
-    # Stored, not deflated: what deflate writes depends on the zlib at hand.
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in members.items():
-            entry = zipfile.ZipInfo(name, _FIXED_TIME)
-            entry.create_system = 3
-            entry.external_attr = 0o600 << 16
-            archive.writestr(entry, content)
+            # Of 1980, and stored: what deflate writes depends on the zlib at hand.
+            archive.writestr(zipfile.ZipInfo(name), content)
     return buffer.getvalue()

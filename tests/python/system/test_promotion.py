@@ -39,7 +39,6 @@ def a_version(number: int = 2, auc: float = 0.75, ap: float = 0.6, **other: Any)
         "feature_signature": "s",
         "scikit_learn_version": "1",
         "run_id": "r",
-        "source": "",
         "is_champion": False,
     }
     return ModelVersion(**(own | other))

@@ -27,7 +27,6 @@ def version(number: int, is_champion: bool) -> ModelVersion:
         feature_signature="f",
         scikit_learn_version="1.9.1",
         run_id="r",
-        source="s",
         is_champion=is_champion,
     )
 
