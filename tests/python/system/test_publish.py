@@ -452,7 +452,6 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"parquett": "x"}, "no setting parquett"),
         ({"delta": 3}, "vars.publish.delta must be"),
         ({"delta": "gs://bucket/x"}, "gs://"),
         ({"delta_keep_days": "long"}, "delta_keep_days"),
