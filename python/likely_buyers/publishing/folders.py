@@ -58,15 +58,12 @@ class Folder:
 
 
 class S3Folder(Folder):
-    """A prefix of a bucket. An object appears when all of it has arrived: S3 shows no part of one."""
+    """A prefix of a bucket. An object appears when all of it has arrived: S3 shows no part of one.
+
+    Files on their way lie in the local folder `scratch`, and are sent whole.
+    """
 
     def __init__(self, url: str, scratch: Path):
-        """Files on their way lie in the local folder `scratch`, and are sent whole.
-
-        Raises:
-            PublishingError: the address is no bucket's, would be spoken to without TLS unasked, or the environment
-            says not how to sign requests.
-        """
         with from_extra("publish", url):
             import obstore
 
@@ -91,7 +88,7 @@ def folder_at(setting: str, address: Any, base: Path) -> Folder:
     """The folder that a setting of `vars.publish` names: `s3://bucket/prefix`, or a path, relative to `base`.
 
     Raises:
-        PublishingError: it names none, or as S3Folder.
+        PublishingError: it names none, or a bucket that the environment does not say how to reach.
     """
     if isinstance(address, str) and address.startswith("s3://"):
         return S3Folder(address, base)

@@ -12,7 +12,6 @@ import psycopg
 import pyarrow.csv as pa_csv
 
 from likely_buyers.database import quoted
-from likely_buyers.libpq import absent_variable, tls_options
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.gold import Gold, Part, Published, PublishedTable, Rows
@@ -67,24 +66,6 @@ def schema_and_role(settings: Any) -> tuple[str, str | None]:
             expected = "a name of at most 63 bytes that PostgreSQL does not reserve"
             raise unfit(f"postgres.{name}", value, expected)
     return settings.get("schema") or "gold", settings.get("reader_role")
-
-
-def connection_options(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What is added to libpq's own variables: TLS with a checked certificate, unless told otherwise.
-
-    A server of this machine (loopback or a socket) is asked as libpq does by default.
-
-    Raises:
-        PublishingError: PGHOST, PGUSER or PGDATABASE is not set, and no PGSERVICE that would say it.
-    """
-    absent = absent_variable(environment)
-    if absent:
-        raise PublishingError(
-            f"vars.publish names PostgreSQL, and the environment variable {absent} is not set. Set PGHOST, PGUSER,"
-            " PGDATABASE and PGPASSWORD (or PGPASSFILE), as for psql."
-        )
-    options = {"application_name": "likely-buyers publish", "connect_timeout": "10"}
-    return options | tls_options(environment)
 
 
 def publish_postgres(

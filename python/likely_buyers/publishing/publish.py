@@ -1,12 +1,14 @@
 """One publish: every destination of `vars.publish`, each whole."""
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from likely_buyers.errors import from_extra
+from likely_buyers.libpq import connection_options
 from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.duckdb_file import publish_duckdb
 from likely_buyers.publishing.errors import (
@@ -90,7 +92,9 @@ def _jobs(
             import likely_buyers.publishing.postgres as server
 
         schema, role = server.schema_and_role(postgres)
-        options = server.connection_options()
+        options = connection_options(
+            os.environ, "likely-buyers publish", "vars.publish names PostgreSQL", PublishingError
+        )
         yield "PostgreSQL", partial(server.publish_postgres, schema, role, options)
 
 

@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from likely_buyers.libpq import tls_options
 from likely_buyers.publishing import (
     DestinationFailed,
     PublishingError,
     read_build,
 )
-from likely_buyers.publishing.postgres import connection_options
 from support.published_gold import (
     COMMENTS,
     FIRST_DAY,
@@ -309,8 +309,8 @@ def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: P
 )
 def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | None) -> None:
     environment = {"PGHOST": host, "PGUSER": "u", "PGDATABASE": "d"}
-    assert connection_options(environment).get("sslmode") == mode
-    asked = connection_options(environment | {"PGSSLMODE": "require"})
+    assert tls_options(environment).get("sslmode") == mode
+    asked = tls_options(environment | {"PGSSLMODE": "require"})
     assert "sslmode" not in asked  # libpq takes the variable
 
 
