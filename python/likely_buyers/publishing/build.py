@@ -15,7 +15,7 @@ _REMEDY = "Nothing was published. Run dbt build, then likely-buyers publish."
 
 @dataclass(frozen=True)
 class GoldTable:
-    """A public model of gold; `relation` is its SQL name, `columns` gives the description of each documented column.
+    """A public model of gold; `relation` is its SQL name, `columns` gives the description of each column.
 
     `is_log`: dbt appends to it (an incremental model), so that earlier rows stay as they were.
     """
@@ -29,15 +29,11 @@ class GoldTable:
 
 @dataclass(frozen=True)
 class PassedBuild:
-    """A `dbt build` of all of gold without a failure.
-
-    `database` is the name of the database in the relations; `features` the relation that predictions were made of.
-    """
+    """A `dbt build` of all of gold without a failure; `database` is the name of the database in the relations."""
 
     invocation_id: str
     database: str
     tables: tuple[GoldTable, ...]
-    features: str
 
 
 def read_build(target_path: Path) -> PassedBuild:
@@ -73,16 +69,10 @@ def read_build(target_path: Path) -> PassedBuild:
             f"the last dbt build left {len(absent)} models or tests of gold out: {_named(sorted(absent))}. Gold is"
             f" published only when all of it was built and tested at once. {_REMEDY}"
         )
-    features = next(
-        node
-        for node in nodes.values()
-        if (node["config"].get("schema"), node.get("alias")) == ("silver", "user_features")
-    )
     return PassedBuild(
         run["metadata"]["invocation_id"],
-        features["database"],
+        next(iter(gold.values()))["database"],
         tuple(sorted(map(_table, gold.values()), key=lambda table: table.name)),
-        features["relation_name"],
     )
 
 

@@ -129,9 +129,10 @@ class Gold:
         """A table's rows; or, of a table of one row per user, beside the features of that user as of the same day."""
         query = f"select * from {table.relation}"
         if with_features:
+            features = f"{quoted(self.build.database)}.silver.user_features"
             query = (
                 "select gold_rows.*, features.* exclude (user_id, as_of_date)"
-                f" from {table.relation} as gold_rows left join {self.build.features} as features"
+                f" from {table.relation} as gold_rows left join {features} as features"
                 " on gold_rows.user_id = features.user_id and gold_rows.as_of_date = features.as_of_date"
             )
         described = self.connection.execute(f"describe {query}").fetchall()
@@ -180,10 +181,11 @@ class Gold:
     ) -> PublishedTable:
         """Let `replace` write the parts of a table of which the destination knows another digest, or none."""
         changed = [part for part in parts if known(part) != part.digest]
-        self.count(sum(part.rows for part in parts if part not in changed))
+        rows = sum(part.rows for part in parts)
+        self.count(rows - sum(part.rows for part in changed))
         for part in changed:
             replace(part)
-        return PublishedTable(table.name, sum(part.rows for part in parts), len(changed))
+        return PublishedTable(table.name, rows, len(changed))
 
     def publication(self, tables: Sequence[PublishedTable]) -> GoldTable:
         """The manifest of a database: the table `publication`, made beside gold and written as gold is."""
