@@ -118,12 +118,8 @@ def make_gold(database: Path, users: int) -> PassedBuild:
     def table(name: str, is_log: bool) -> GoldTable:
         return GoldTable(name, f'likely_buyers.gold."{name}"', f"One row per {name}", {}, is_log)
 
-    return PassedBuild(
-        "build",
-        "likely_buyers",
-        (table("predictions", False), table("prediction_history", True)),
-        "likely_buyers.silver.user_features",
-    )
+    tables = (table("predictions", False), table("prediction_history", True))
+    return PassedBuild("build", "likely_buyers", tables)
 
 
 def day(number: int) -> str:

@@ -7,11 +7,32 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|::1|/.*|@.*)?")
 REQUIRED = ("PGHOST", "PGUSER", "PGDATABASE")
 
 
-def absent_variable(environment: Mapping[str, str]) -> str | None:
-    """The first variable without which nobody knows which server is meant; None if all are set, or PGSERVICE is."""
-    if environment.get("PGSERVICE"):
-        return None
-    return next((name for name in REQUIRED if not environment.get(name)), None)
+def connection_options(
+    environment: Mapping[str, str],
+    application: str,
+    names_it: str,
+    refusal: type[Exception],
+    outcome: str = "",
+) -> dict[str, str]:
+    """What is added to libpq's own variables: who asks, how long it is waited for, and TLS.
+
+    Args:
+        environment: what libpq reads.
+        application: who asks.
+        names_it: which setting names PostgreSQL, and `outcome` what came of it: the words around the error.
+        refusal: the error to raise.
+
+    Raises:
+        refusal: a variable without which nobody knows which server is meant is not set, nor is PGSERVICE.
+    """
+    absent = next((name for name in REQUIRED if not environment.get(name)), None)
+    if absent and not environment.get("PGSERVICE"):
+        raise refusal(
+            f"{names_it}, and the environment variable {absent} is not set. Set PGHOST, PGUSER, PGDATABASE and"
+            f" PGPASSWORD (or PGPASSFILE), as for psql.{outcome}"
+        )
+    options = {"application_name": application, "connect_timeout": "10"}
+    return options | tls_options(environment)
 
 
 def tls_options(environment: Mapping[str, str]) -> dict[str, str]:

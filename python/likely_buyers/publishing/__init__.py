@@ -2,7 +2,7 @@
 
 from likely_buyers.publishing.build import GoldTable, PassedBuild, read_build
 from likely_buyers.publishing.errors import DestinationFailed, PublishingError
-from likely_buyers.publishing.manifests import Published, PublishedTable
+from likely_buyers.publishing.gold import Published
 from likely_buyers.publishing.publish import publish
 
 __all__ = [
@@ -10,7 +10,6 @@ __all__ = [
     "GoldTable",
     "PassedBuild",
     "Published",
-    "PublishedTable",
     "PublishingError",
     "publish",
     "read_build",

@@ -1,7 +1,5 @@
 """The build whose gold is published: read from dbt's artifacts, refused unless all of it passed."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +15,7 @@ _REMEDY = "Nothing was published. Run dbt build, then likely-buyers publish."
 
 @dataclass(frozen=True)
 class GoldTable:
-    """A public model of gold; `relation` is its SQL name, `columns` gives the description of each documented column.
+    """A public model of gold; `relation` is its SQL name, `columns` gives the description of each column.
 
     `is_log`: dbt appends to it (an incremental model), so that earlier rows stay as they were.
     """
@@ -31,15 +29,11 @@ class GoldTable:
 
 @dataclass(frozen=True)
 class PassedBuild:
-    """A `dbt build` of all of gold without a failure.
-
-    `database` is the name of the database in the relations; `features` the relation that predictions were made of.
-    """
+    """A `dbt build` of all of gold without a failure; `database` is the name of the database in the relations."""
 
     invocation_id: str
     database: str
     tables: tuple[GoldTable, ...]
-    features: str
 
 
 def read_build(target_path: Path) -> PassedBuild:
@@ -57,7 +51,12 @@ def read_build(target_path: Path) -> PassedBuild:
         )
     _refuse_failures(run["results"])
     nodes = _artifact(target_path / "manifest.json")["nodes"]
-    gold = {name: node for name, node in nodes.items() if _is_gold(node)}
+    # of what dbt has in gold only models are public
+    gold = {
+        name: node
+        for name, node in nodes.items()
+        if node["config"].get("schema") == "gold" and node.get("access") == "public"
+    }
     tests = {
         name
         for name, node in nodes.items()
@@ -70,16 +69,10 @@ def read_build(target_path: Path) -> PassedBuild:
             f"the last dbt build left {len(absent)} models or tests of gold out: {_named(sorted(absent))}. Gold is"
             f" published only when all of it was built and tested at once. {_REMEDY}"
         )
-    features = next(
-        node
-        for node in nodes.values()
-        if (node["config"].get("schema"), node.get("alias")) == ("silver", "user_features")
-    )
     return PassedBuild(
         run["metadata"]["invocation_id"],
-        features["database"],
+        next(iter(gold.values()))["database"],
         tuple(sorted(map(_table, gold.values()), key=lambda table: table.name)),
-        features["relation_name"],
     )
 
 
@@ -120,26 +113,18 @@ def _named(unique_ids: Sequence[str]) -> str:
         # a generic test's id ends in a hash
         shown.append(f"{kind} {name[0] if kind == 'test' else '.'.join(name)}")
     more = len(unique_ids) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
-
-
-def _is_gold(node: Mapping[str, Any]) -> bool:
-    return bool(
-        node["resource_type"] == "model"
-        and node["config"].get("schema") == "gold"
-        and node["access"] == "public"
-        and node["config"]["materialized"] != "ephemeral"
-    )
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def _table(node: Mapping[str, Any]) -> GoldTable:
-    descriptions = {
-        name: " ".join(column["description"].split()) for name, column in node["columns"].items()
-    }
     return GoldTable(
         name=node["alias"],
         relation=node["relation_name"],
-        description=" ".join(node["description"].split()),
-        columns={name: description for name, description in descriptions.items() if description},
+        description=_line(node),
+        columns={name: _line(column) for name, column in node["columns"].items()},
         is_log=node["config"]["materialized"] == "incremental",
     )
+
+
+def _line(documented: Mapping[str, Any]) -> str:
+    return " ".join(documented["description"].split())

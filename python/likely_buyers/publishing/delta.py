@@ -1,18 +1,22 @@
 """Delta Lake tables: current tables overwritten in one commit, logs appended a model version and day at a time."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, replace
-from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from likely_buyers.database import literal, quoted
+from likely_buyers.database import quoted
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import BATCH_ROWS, PARTITION, Gold, Part, Rows
-from likely_buyers.publishing.manifests import Published, PublishedTable, leave_manifest
+from likely_buyers.publishing.gold import (
+    BATCH_ROWS,
+    PARTITION,
+    Gold,
+    Part,
+    Published,
+    PublishedTable,
+    Rows,
+)
 
 _FILE_BYTES = 128 * 1024 * 1024
 
@@ -24,8 +28,8 @@ def publish_delta(folder: Folder, keep_days: int, gold: Gold) -> Published:
     moment without it. Each commit carries the digest of its rows as the application's transaction, so a repeated
     publish commits nothing. Versions older than `keep_days` are removed.
     """
-    tables = tuple(_publish_table(gold, folder, table, keep_days) for table in gold.build.tables)
-    return leave_manifest(gold, folder, tables)
+    tables = [_publish_table(gold, folder, table, keep_days) for table in gold.build.tables]
+    return gold.leave_manifest(folder, tables)
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int) -> PublishedTable:
@@ -37,23 +41,19 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
         # a log without a row is a table all the same
         parts = gold.parts(rows, by_partition=False)
     kept = f"interval {keep_days} days"
-    written = 0
-    for part in parts:
-        if stands is not None and stands.transaction_version(part.name) == part.digest:
-            gold.count(part.rows)
-            continue
-        # columns of a log are added, those of a current table are what they are
-        schema_mode: Any = "merge" if part.partition else "overwrite"
+
+    def write(part: Part) -> None:
+        nonlocal stands
         write_deltalake(
             stands or folder.address(table.name),
             gold.batches(rows, part),
             mode="overwrite",
-            predicate=_rows_of(part) if stands and part.partition else None,
-            schema_mode=schema_mode if stands else None,
+            predicate=part.condition if stands and part.partition else None,
+            # columns of a log are added, those of a current table are what they are
+            schema_mode="merge" if part.partition else "overwrite",
             partition_by=list(PARTITION) if by_partition else None,
             name=table.name,
             description=table.description,
-            storage_options=folder.storage_options,
             target_file_size=_FILE_BYTES,
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=BATCH_ROWS),
             commit_properties=CommitProperties(
@@ -65,34 +65,34 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
                 "delta.logRetentionDuration": kept,
             },
         )
-        stands = _opened(folder, table)
-        written += 1
+        stands = stands or _opened(folder, table)
+
+    published = gold.replace_changed(
+        table,
+        parts,
+        known=lambda part: stands.transaction_version(part.name) if stands else None,
+        replace=write,
+    )
     # an empty vacuum aside, removing old versions makes a version, too
     version = stands.version() if stands else None
-    if stands and written:
+    if stands and published.written:
         stands.vacuum(keep_days * 24, dry_run=False, enforce_retention_duration=False, full=True)
-    return PublishedTable(table.name, sum(part.rows for part in parts), written, version)
+    return replace(published, version=version)
 
 
 def _opened(folder: Folder, table: GoldTable) -> DeltaTable | None:
     try:
-        return DeltaTable(folder.address(table.name), storage_options=folder.storage_options)
+        return DeltaTable(folder.address(table.name))
     except TableNotFoundError:
         return None
-
-
-def _rows_of(part: Part) -> str:
-    name, version, day = part.partition
-    return f"model_name = {literal(name)} and model_version = {version:d} and as_of_date = '{day.isoformat()}'"
 
 
 def _in_utc(rows: Rows) -> Rows:
     """The same rows with their times marked as UTC: times without a zone ask for a feature that few readers have."""
     zoned = [
         f"cast({quoted(name)} as timestamp) at time zone 'UTC' as {quoted(name)}"
-        for name, kind in rows.columns.items()
         if kind.startswith("TIMESTAMP") and kind != "TIMESTAMP WITH TIME ZONE"
+        else quoted(name)
+        for name, kind in rows.columns.items()
     ]
-    if not zoned:
-        return rows
-    return replace(rows, query=f"select * replace ({', '.join(zoned)}) from ({rows.query})")  # noqa: S608
+    return replace(rows, query=f"select {', '.join(zoned)} from ({rows.query})")

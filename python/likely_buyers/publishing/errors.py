@@ -1,7 +1,5 @@
 """Why gold cannot be published."""
 
-from __future__ import annotations
-
 import os
 import re
 from typing import Any

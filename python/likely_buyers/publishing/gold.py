@@ -1,11 +1,10 @@
-"""Gold as one build left it: its tables as streams of Arrow batches, whole or partition by partition."""
-
-from __future__ import annotations
+"""Gold as one build left it: its tables as streams of Arrow batches, and what every destination does with them."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import pyarrow as pa
 from likely_buyers.database import limits, literal, opened, quoted
 from likely_buyers.publishing.build import GoldTable, PassedBuild
 from likely_buyers.publishing.errors import PublishingError
+from likely_buyers.publishing.folders import Folder
 
 PARTITION = ("model_name", "model_version", "as_of_date")
 """What the log of serving is kept by: the version that scored, and the day it spoke from."""
@@ -37,9 +37,29 @@ class Served:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows that a query gives; `columns` has the name and DuckDB type of each column."""
+class PublishedTable:
+    """A table as it stands in a destination: its rows, how many parts were `written` now, its Delta version."""
 
+    name: str
+    rows: int
+    written: int
+    version: int | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """One publish into one destination."""
+
+    destination: str
+    served: Served
+    tables: Sequence[PublishedTable]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that a query gives of a table; `columns` has the name and DuckDB type of each column."""
+
+    table: GoldTable
     query: str
     columns: Mapping[str, str]
 
@@ -52,6 +72,13 @@ class Rows:
     def are_partitioned(self) -> bool:
         """Whether they are of users by model version and day: kept by PARTITION where a destination keeps a log."""
         return {"user_id", *PARTITION} <= set(self.columns)
+
+    def comments(self, relation: str) -> Iterator[str]:
+        """Statements of DuckDB and of PostgreSQL that give a relation the descriptions of the dbt docs."""
+        yield f"comment on table {relation} is {literal(self.table.description)}"
+        for column, description in self.table.columns.items():
+            if description and column in self.columns:
+                yield f"comment on column {relation}.{quoted(column)} is {literal(description)}"
 
 
 @dataclass(frozen=True)
@@ -70,36 +97,55 @@ class Part:
         """What a destination keeps the digest under."""
         return "/".join(map(str, self.partition)) or "table"
 
+    @property
+    def condition(self) -> str:
+        """Which rows of the table they are, in the SQL of DuckDB, PostgreSQL and Delta."""
+        values = [value if isinstance(value, int) else literal(value) for value in self.partition]
+        named = zip(PARTITION, values, strict=False)
+        return " and ".join(f"{column} = {value}" for column, value in named) or "true"
 
-@dataclass(frozen=True)
+
+@dataclass
 class Gold:
-    """An open database, read only: nobody can write it meanwhile, so all that is read is of one build."""
+    """An open database, read only: nobody can write it meanwhile, so all that is read is of one build.
+
+    `advance` hears how many rows are done, which grow no further than `limit`.
+    """
 
     connection: duckdb.DuckDBPyConnection
     build: PassedBuild
     served: Served
-    count: Callable[[int], None] = lambda _: None
-    """Is told of rows that a destination has, be they written now or found there."""
+    advance: Callable[[int], None] = lambda _: None
+    limit: int = 0
+    done: int = 0
+
+    def count(self, rows: int) -> None:
+        """Tell of rows that a destination has, be they written now or found there."""
+        # the manifest is written as a table, too, and is none of the rows to publish
+        self.done = min(self.done + rows, self.limit)
+        self.advance(self.done)
 
     def rows(self, table: GoldTable, *, with_features: bool = False) -> Rows:
         """A table's rows; or, of a table of one row per user, beside the features of that user as of the same day."""
-        query = f"select * from {table.relation}"  # noqa: S608 (dbt quoted it)
+        query = f"select * from {table.relation}"
         if with_features:
+            features = f"{quoted(self.build.database)}.silver.user_features"
             query = (
-                "select gold_rows.*, features.* exclude (user_id, as_of_date)"  # noqa: S608
-                f" from {table.relation} as gold_rows left join {self.build.features} as features"
+                "select gold_rows.*, features.* exclude (user_id, as_of_date)"
+                f" from {table.relation} as gold_rows left join {features} as features"
                 " on gold_rows.user_id = features.user_id and gold_rows.as_of_date = features.as_of_date"
             )
         described = self.connection.execute(f"describe {query}").fetchall()
-        return Rows(query, {name: kind for name, kind, *_ in described})
+        return Rows(table, query, {name: kind for name, kind, *_ in described})
 
     def parts(self, rows: Rows, *, by_partition: bool) -> list[Part]:
         """The rows by PARTITION, oldest first, or as one part."""
-        keys = ", ".join(PARTITION) if by_partition else ""
+        keys = PARTITION if by_partition else ()
         hashed = ", ".join(map(quoted, rows.columns))
+        chosen = ", ".join((*keys, "count(*)", f"coalesce(sum(hash({hashed})), 0)"))
+        order = f"order by as_of_date, {', '.join(keys)}" if keys else ""
         found = self.connection.execute(
-            f"select {keys + ',' if keys else ''} count(*), coalesce(sum(hash({hashed})), 0) from ({rows.query})"  # noqa: S608
-            + (f" group by {keys} order by as_of_date, {keys}" if keys else "")
+            f"select {chosen} from ({rows.query}) group by all {order}"
         ).fetchall()
         parts = []
         for *partition, count, total in found:
@@ -116,30 +162,60 @@ class Gold:
         It has a cursor of its own: another query on the same one would end it.
         """
         chosen = ", ".join(quoted(name) for name in rows.columns if name not in without)
-        where = " and ".join(f"{name} = ?" for name in PARTITION) if part.partition else "true"
-        reader = (
-            self.connection.cursor()
-            .execute(
-                f"select {chosen} from ({rows.query}) where {where} order by {rows.order}",  # noqa: S608
-                part.partition,
-            )
-            .to_arrow_reader(BATCH_ROWS)
+        query = f"select {chosen} from ({rows.query}) where {part.condition} order by {rows.order}"
+        reader = self.connection.cursor().execute(query).to_arrow_reader(BATCH_ROWS)
+
+        def counted() -> Iterator[pa.RecordBatch]:
+            for batch in reader:
+                yield batch
+                self.count(batch.num_rows)
+
+        return pa.RecordBatchReader.from_batches(reader.schema, counted())
+
+    def replace_changed(
+        self,
+        table: GoldTable,
+        parts: Sequence[Part],
+        known: Callable[[Part], int | None],
+        replace: Callable[[Part], object],
+    ) -> PublishedTable:
+        """Let `replace` write the parts of a table of which the destination knows another digest, or none."""
+        changed = [part for part in parts if known(part) != part.digest]
+        rows = sum(part.rows for part in parts)
+        self.count(rows - sum(part.rows for part in changed))
+        for part in changed:
+            replace(part)
+        return PublishedTable(table.name, rows, len(changed))
+
+    def publication(self, tables: Sequence[PublishedTable]) -> GoldTable:
+        """The manifest of a database: the table `publication`, made beside gold and written as gold is."""
+        self.connection.execute(
+            "create or replace table memory.publication (table_name varchar, row_count bigint, run_id varchar,"
+            " build_id varchar, as_of_date date, model_name varchar, model_version integer, published_at timestamp)"
         )
-        return pa.RecordBatchReader.from_batches(reader.schema, self._counted(reader))
+        self.connection.executemany(
+            "insert into memory.publication values (?, ?, ?, ?, ?, ?, ?, ?)",
+            [[table.name, table.rows, *astuple(self.served)] for table in tables],
+        )
+        told = "One row per published table: its rows, the run they are of, and when it was published (UTC)."
+        return GoldTable("publication", "memory.publication", told, columns={}, is_log=False)
+
+    def leave_manifest(self, folder: Folder, tables: Sequence[PublishedTable]) -> Published:
+        """The manifest of a folder. Readers of Parquet and Delta pass over names that begin with an underscore."""
+        told = {table.name: {"rows": table.rows} for table in tables}
+        for table in tables:
+            if table.version is not None:
+                told[table.name]["version"] = table.version
+        manifest = asdict(self.served) | {"tables": told}
+        text = json.dumps(manifest, indent=2, default=lambda moment: moment.isoformat()) + "\n"
+        folder.replace("_manifest.json", lambda path: path.write_text(text, "utf-8"))
+        return Published(folder.url, self.served, tables)
 
     def total_rows(self) -> int:
         """Rows of all tables; the engine knows them without reading."""
-        counts = " + ".join(
-            f"(select count(*) from {table.relation})"  # noqa: S608
-            for table in self.build.tables
-        )
-        ((rows,),) = self.connection.execute(f"select {counts or 0}").fetchall()
+        counts = [f"(select count(*) from {table.relation})" for table in self.build.tables]
+        ((rows,),) = self.connection.execute(f"select {' + '.join(['0', *counts])}").fetchall()
         return int(rows)
-
-    def _counted(self, batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield batch
-            self.count(batch.num_rows)
 
 
 @contextmanager
@@ -155,9 +231,7 @@ def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
         duckdb.connect(config=limits(database)) as connection,
     ):
         connection.execute("set global TimeZone = 'UTC'")
-        connection.execute(
-            f"attach {literal(str(database))} as {quoted(build.database)} (read_only)"
-        )
+        connection.execute(f"attach {literal(database)} as {quoted(build.database)} (read_only)")
         yield Gold(connection, build, _served(connection, database, build))
 
 
@@ -169,10 +243,10 @@ def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: Passed
     schema = quoted(build.database)
     try:
         builds = connection.execute(
-            f"select invocation_id from {schema}.bronze.latest_build_of_gold"  # noqa: S608
+            f"select invocation_id from {schema}.bronze.latest_build_of_gold"
         ).fetchall()
         served = connection.execute(
-            "select max(run_id), as_of_date, model_name, model_version"  # noqa: S608
+            "select max(run_id), as_of_date, model_name, model_version"
             f" from {schema}.gold.predictions group by all limit 2"
         ).fetchall()
     except duckdb.CatalogException as error:

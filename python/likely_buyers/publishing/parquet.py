@@ -1,8 +1,5 @@
 """Parquet files: the log of serving, one file for each model version and day, beside one file for each other table."""
 
-from __future__ import annotations
-
-from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,8 +8,7 @@ import pyarrow.parquet as pq
 
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import BATCH_ROWS, PARTITION, Gold, Part, Rows
-from likely_buyers.publishing.manifests import Published, PublishedTable, leave_manifest
+from likely_buyers.publishing.gold import PARTITION, Gold, Part, Published, PublishedTable
 
 _DIGEST = "likely_buyers.digest"
 
@@ -23,53 +19,44 @@ def publish_parquet(folder: Folder, gold: Gold) -> Published:
     A table of users by model version and day is partitioned by them, hive style, one file a partition: earlier
     partitions stay, one that is published again is replaced. Predictions carry the features they were made from.
     """
-    tables = tuple(_publish_table(gold, folder, table) for table in gold.build.tables)
-    return leave_manifest(gold, folder, tables)
+    tables = [_publish_table(gold, folder, table) for table in gold.build.tables]
+    return gold.leave_manifest(folder, tables)
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTable:
     rows = gold.rows(table, with_features=table.name == "predictions")
     parts = gold.parts(rows, by_partition=rows.are_partitioned)
-    if rows.are_partitioned and not table.is_log and not parts:
+    if not parts and not table.is_log:
         # a list on which nobody is today has no rows, and replaces what stands there all the same
         served = gold.served
         today = served.model_name, served.model_version, served.as_of_date
         parts = [Part(today, rows=0, digest=0)]
-    written = 0
-    for part in parts:
-        name = _file_name(table, part)
-        if _digest_of(folder, name) != str(part.digest):
-            folder.replace(name, partial(_write, gold, rows, part))
-            written += 1
-        else:
-            gold.count(part.rows)
-    return PublishedTable(table.name, sum(part.rows for part in parts), written)
+
+    def name(part: Part) -> str:
+        values = [quote(str(value), safe="") for value in part.partition]
+        folders = [f"{column}={value}" for column, value in zip(PARTITION, values, strict=False)]
+        return "/".join([table.name, *folders, f"{table.name}.parquet"])
+
+    def write(part: Part, path: Path) -> None:
+        batches = gold.batches(rows, part, without=PARTITION if part.partition else ())
+        schema = batches.schema.with_metadata({_DIGEST: str(part.digest)})
+        with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+
+    return gold.replace_changed(
+        table,
+        parts,
+        known=lambda part: _digest_in(folder, name(part)),
+        replace=lambda part: folder.replace(name(part), lambda path: write(part, path)),
+    )
 
 
-def _file_name(table: GoldTable, part: Part) -> str:
-    folders = [
-        f"{column}={quote(str(value), safe='')}"
-        for column, value in zip(PARTITION, part.partition, strict=False)
-    ]
-    return "/".join([table.name, *folders, f"{table.name}.parquet"])
-
-
-def _digest_of(folder: Folder, name: str) -> str | None:
-    file = folder.opened(name)
-    if file is None:
-        return None
-    with file:
-        try:
+def _digest_in(folder: Folder, name: str) -> int | None:
+    try:
+        with folder.opened(name) as file:
             metadata = pq.read_metadata(file).metadata or {}
-        except pa.ArrowInvalid:
-            # no Parquet file, whoever left it: it is replaced
-            return None
-    return metadata.get(_DIGEST.encode(), b"").decode()
-
-
-def _write(gold: Gold, rows: Rows, part: Part, path: Path) -> None:
-    batches = gold.batches(rows, part, without=PARTITION if part.partition else ())
-    schema = batches.schema.with_metadata({_DIGEST: str(part.digest)})
-    with pq.ParquetWriter(path, schema, compression="zstd", write_page_index=True) as writer:
-        for batch in batches:
-            writer.write_batch(batch, row_group_size=BATCH_ROWS)
+    except (FileNotFoundError, pa.ArrowInvalid):
+        # nothing, or no Parquet file, whoever left it: it is replaced
+        return None
+    return int(metadata.get(_DIGEST.encode(), -1))

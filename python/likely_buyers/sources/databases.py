@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.database import literal, quoted
-from likely_buyers.libpq import absent_variable, tls_options
+from likely_buyers.libpq import connection_options
 from likely_buyers.sources.errors import SourceProblem
 
 KINDS = ("postgres", "mysql", "sqlite", "duckdb")
@@ -122,7 +122,11 @@ def _attach(connection: duckdb.DuckDBPyConnection, kind: str, path: str | None) 
                 " Set path to the database's file."
             )
     elif kind == "postgres":
-        target = _postgres_options()
+        names_it = "vars.events_relation names a table of PostgreSQL"
+        options = connection_options(
+            os.environ, "likely_buyers", names_it, SourceProblem, " Nothing was loaded."
+        )
+        target = " ".join(f"{name}={value}" for name, value in options.items())
     else:
         absent = next((name for name in _MYSQL_REQUIRED if not os.environ.get(name)), None)
         if absent:
@@ -139,19 +143,6 @@ def _attach(connection: duckdb.DuckDBPyConnection, kind: str, path: str | None) 
             connection.execute("select * from postgres_query('source', 'select 1')").fetchall()
     except duckdb.Error as error:
         raise SourceProblem(_refused(kind, target, str(error))) from error
-
-
-def _postgres_options() -> str:
-    absent = absent_variable(os.environ)
-    if absent:
-        raise SourceProblem(
-            f"vars.events_relation names a table of PostgreSQL, and the environment variable {absent} is not set. Set"
-            " PGHOST, PGUSER, PGDATABASE and PGPASSWORD (or PGPASSFILE), as for psql. Nothing was loaded."
-        )
-    options = {"application_name": "likely_buyers", "connect_timeout": "10"}
-    return " ".join(
-        f"{name}={value}" for name, value in (options | tls_options(os.environ)).items()
-    )
 
 
 def _refused(kind: str, target: str, problem: str) -> str:

@@ -31,6 +31,8 @@ from likely_buyers.publishing import PassedBuild, publish, read_build
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted
 COMMENTS = {"user_id": "The user; it's a text.", "probability": "Chance, from 0 to 1."}
+# of so few rows more threads are only started and ended
+ONE_THREAD = {"threads": 1}
 KEY = "model_name, model_version, as_of_date"
 SETTINGS = {"duckdb": "gold.duckdb", "parquet": "parquet", "delta": "delta", "delta_keep_days": 30}
 TABLES = {
@@ -64,9 +66,10 @@ class Shop:
         as_of = FIRST_DAY + timedelta(days=run if day is None else day)
         self.target.mkdir(parents=True, exist_ok=True)
         name = MODEL.replace("'", "''")
-        with duckdb.connect(str(self.database)) as warehouse:
+        with duckdb.connect(str(self.database), config=ONE_THREAD) as warehouse:
             warehouse.execute(
                 f"""
+                begin;
                 create schema if not exists bronze;
                 create schema if not exists silver;
                 create schema if not exists gold;
@@ -98,6 +101,7 @@ class Shop:
                 select as_of_date, model_name, model_version,
                     cast('12345678901234567890123456789012345678' as decimal(38, 0)) as digest
                 from (select distinct {KEY} from gold.prediction_history);
+                commit;
                 """
             )
         artifacts(self.target, f"build-{run}")
@@ -173,7 +177,7 @@ class Seen:
 
 def read_duckdb(path: Path) -> Seen:
     # attached to a database of its own: DuckDB shares one of the same path within a process
-    with duckdb.connect() as connection:
+    with duckdb.connect(config=ONE_THREAD) as connection:
         connection.execute(f"attach '{path}' as published (read_only)")
         ((manifest,),) = connection.sql(
             "select distinct run_id from published.publication"

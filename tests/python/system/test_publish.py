@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from likely_buyers.libpq import tls_options
 from likely_buyers.publishing import (
     DestinationFailed,
     PublishingError,
     read_build,
 )
-from likely_buyers.publishing.postgres import connection_options
 from support.published_gold import (
     COMMENTS,
     FIRST_DAY,
@@ -309,8 +309,8 @@ def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: P
 )
 def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | None) -> None:
     environment = {"PGHOST": host, "PGUSER": "u", "PGDATABASE": "d"}
-    assert connection_options(environment).get("sslmode") == mode
-    asked = connection_options(environment | {"PGSSLMODE": "require"})
+    assert tls_options(environment).get("sslmode") == mode
+    asked = tls_options(environment | {"PGSSLMODE": "require"})
     assert "sslmode" not in asked  # libpq takes the variable
 
 
@@ -452,7 +452,6 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"parquett": "x"}, "no setting parquett"),
         ({"delta": 3}, "vars.publish.delta must be"),
         ({"delta": "gs://bucket/x"}, "gs://"),
         ({"delta_keep_days": "long"}, "delta_keep_days"),

@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
+from likely_buyers.database import limits
 from likely_buyers.publishing import DestinationFailed, read_build
 from support.published_gold import (
+    ONE_THREAD,
     Postgres,
     Seen,
     Shop,
@@ -203,6 +205,9 @@ def test_fifty_readers_through_a_hundred_publishes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = Shop(tmp_path)
+    # so few rows are published in less time than a publish's threads are started
+    for module in ("likely_buyers.database", "likely_buyers.publishing.gold"):
+        monkeypatch.setattr(f"{module}.limits", lambda database: limits(database) | ONE_THREAD)
     with postgres_server() as postgres:
         speak_to(postgres, monkeypatch)
         shop.publish(shop.build(0), postgres={})
