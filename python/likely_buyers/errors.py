@@ -1,5 +1,7 @@
 """The base class of every error that says what to do, and the errors that belong to no room."""
 
+import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +16,27 @@ class ProjectError(LikelyBuyersError):
 
 class MissingPackage(LikelyBuyersError):
     """A package that only some users need is not installed; the message has the line to type."""
+
+
+def first_line(said: object) -> str:
+    """The first line of what somebody else's code says; '' of nothing."""
+    return str(said or "").strip().partition("\n")[0]
+
+
+_SECRETS = (
+    *("PGPASSWORD", "MYSQL_PWD"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
+)
+_USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
+
+
+def without_secrets(text: str) -> str:
+    """Text that may be printed or logged: no credential of the environment, no user and password in a URL."""
+    for name in _SECRETS:
+        secret = os.environ.get(name)
+        if secret:
+            text = text.replace(secret, f"<{name}>")
+    return _USER_IN_URL.sub("", text)
 
 
 # what each extra of pyproject.toml brings that is imported here

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
+from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.dbt.project import Project
-from likely_buyers.publishing import (
-    Published,
-    PublishingError,
-    publish,
-    read_build,
-)
+from likely_buyers.publishing import Published, PublishingError, publish
 from likely_buyers.terminal import Progress
 
 

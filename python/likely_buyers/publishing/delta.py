@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from likely_buyers.database import quoted
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.publishing.gold import (
@@ -15,7 +14,6 @@ from likely_buyers.publishing.gold import (
     Part,
     Published,
     PublishedTable,
-    Rows,
 )
 
 _FILE_BYTES = 128 * 1024 * 1024
@@ -33,7 +31,7 @@ def publish_delta(folder: Folder, keep_days: int, gold: Gold) -> Published:
 
 
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int) -> PublishedTable:
-    rows = _in_utc(gold.rows(table))
+    rows = gold.rows(table).in_utc()
     by_partition = table.is_log and rows.are_partitioned
     stands = _opened(folder, table)
     parts = gold.parts(rows, by_partition=by_partition)
@@ -71,7 +69,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
         table,
         parts,
         known=lambda part: stands.transaction_version(part.name) if stands else None,
-        replace=write,
+        write=write,
     )
     # an empty vacuum aside, removing old versions makes a version, too
     version = stands.version() if stands else None
@@ -85,14 +83,3 @@ def _opened(folder: Folder, table: GoldTable) -> DeltaTable | None:
         return DeltaTable(folder.address(table.name))
     except TableNotFoundError:
         return None
-
-
-def _in_utc(rows: Rows) -> Rows:
-    """The same rows with their times marked as UTC: times without a zone ask for a feature that few readers have."""
-    zoned = [
-        f"cast({quoted(name)} as timestamp) at time zone 'UTC' as {quoted(name)}"
-        if kind.startswith("TIMESTAMP") and kind != "TIMESTAMP WITH TIME ZONE"
-        else quoted(name)
-        for name, kind in rows.columns.items()
-    ]
-    return replace(rows, query=f"select {', '.join(zoned)} from ({rows.query})")

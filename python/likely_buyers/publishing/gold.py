@@ -4,10 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
@@ -72,6 +72,16 @@ class Rows:
     def are_partitioned(self) -> bool:
         """Whether they are of users by model version and day: kept by PARTITION where a destination keeps a log."""
         return {"user_id", *PARTITION} <= set(self.columns)
+
+    def in_utc(self) -> Self:
+        """The same with times marked as UTC: Delta's times without a zone ask for a feature that few readers have."""
+        zoned = [
+            f"cast({quoted(name)} as timestamp) at time zone 'UTC' as {quoted(name)}"
+            if kind.startswith("TIMESTAMP") and kind != "TIMESTAMP WITH TIME ZONE"
+            else quoted(name)
+            for name, kind in self.columns.items()
+        ]
+        return replace(self, query=f"select {', '.join(zoned)} from ({self.query})")
 
     def comments(self, relation: str) -> Iterator[str]:
         """Statements of DuckDB and of PostgreSQL that give a relation the descriptions of the dbt docs."""
@@ -177,14 +187,14 @@ class Gold:
         table: GoldTable,
         parts: Sequence[Part],
         known: Callable[[Part], int | None],
-        replace: Callable[[Part], object],
+        write: Callable[[Part], object],
     ) -> PublishedTable:
-        """Let `replace` write the parts of a table of which the destination knows another digest, or none."""
+        """Let `write` replace the parts of a table of which the destination knows another digest, or none."""
         changed = [part for part in parts if known(part) != part.digest]
         rows = sum(part.rows for part in parts)
         self.count(rows - sum(part.rows for part in changed))
         for part in changed:
-            replace(part)
+            write(part)
         return PublishedTable(table.name, rows, len(changed))
 
     def publication(self, tables: Sequence[PublishedTable]) -> GoldTable:
@@ -202,10 +212,11 @@ class Gold:
 
     def leave_manifest(self, folder: Folder, tables: Sequence[PublishedTable]) -> Published:
         """The manifest of a folder. Readers of Parquet and Delta pass over names that begin with an underscore."""
-        told = {table.name: {"rows": table.rows} for table in tables}
-        for table in tables:
-            if table.version is not None:
-                told[table.name]["version"] = table.version
+        told = {
+            table.name: {"rows": table.rows}
+            | ({} if table.version is None else {"version": table.version})
+            for table in tables
+        }
         manifest = asdict(self.served) | {"tables": told}
         text = json.dumps(manifest, indent=2, default=lambda moment: moment.isoformat()) + "\n"
         folder.replace("_manifest.json", lambda path: path.write_text(text, "utf-8"))

@@ -48,7 +48,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTab
         table,
         parts,
         known=lambda part: _digest_in(folder, name(part)),
-        replace=lambda part: folder.replace(name(part), lambda path: write(part, path)),
+        write=lambda part: folder.replace(name(part), lambda path: write(part, path)),
     )
 
 

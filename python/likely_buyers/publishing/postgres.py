@@ -12,6 +12,7 @@ import psycopg
 import pyarrow.csv as pa_csv
 
 from likely_buyers.database import quoted
+from likely_buyers.errors import first_line
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.gold import Gold, Part, Published, PublishedTable, Rows
@@ -97,23 +98,18 @@ def publish_postgres(
             # who never answered is misnamed or down: that is said at once
             if not was_there or seconds is None:
                 raise
-            say(f"publish: PostgreSQL went away ({_reason(error)}), once more in {seconds} s")
+            say(f"publish: PostgreSQL went away ({first_line(error)}), once more in {seconds} s")
             time.sleep(seconds)
     try:
         # the room of replaced rows is given back and statistics are renewed; readers do not wait for it
         with psycopg.connect("", autocommit=True, **options) as connection:
-            for table in published.tables:
-                if table.written:
-                    relation = f"{quoted(schema)}.{quoted(table.name)}"
-                    connection.execute(f"vacuum (analyze, truncate false) {relation}".encode())
+            for table in (table for table in published.tables if table.written):
+                relation = f"{quoted(schema)}.{quoted(table.name)}"
+                connection.execute(f"vacuum (analyze, truncate false) {relation}".encode())
     except psycopg.Error as error:
         # autovacuum does it later; what was published stands
-        say(f"publish: PostgreSQL did not vacuum ({_reason(error)})")
+        say(f"publish: PostgreSQL did not vacuum ({first_line(error)})")
     return published
-
-
-def _reason(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
 
 
 @dataclass(frozen=True)
@@ -159,7 +155,7 @@ class _Transaction:
             table,
             parts,
             known=lambda part: digests.get(part.name),
-            replace=lambda part: self._replace(rows, part),
+            write=lambda part: self._replace(rows, part),
         )
 
     def _make_table(self, rows: Rows) -> None:

@@ -7,16 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from likely_buyers.errors import from_extra
+from likely_buyers.errors import from_extra, without_secrets
 from likely_buyers.libpq import connection_options
 from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.duckdb_file import publish_duckdb
-from likely_buyers.publishing.errors import (
-    DestinationFailed,
-    PublishingError,
-    unfit,
-    without_secrets,
-)
+from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.folders import file_at, folder_at
 from likely_buyers.publishing.gold import Gold, Published, opened_gold
 from likely_buyers.publishing.parquet import publish_parquet
@@ -39,7 +34,7 @@ def publish(
     others are published all the same.
 
     Raises:
-        PublishingError: nothing was published, or, DestinationFailed, some destination was not.
+        PublishingError: nothing was published, or the message begins with how many destinations were not.
     """
     failed = []
     with _locked(base):
@@ -53,21 +48,17 @@ def publish(
                     published = job(gold)
                     gold.count(rows)
                     tell(published)
-                except PublishingError as error:
-                    failed.append(f"  {name}: {error}")
                 except Exception as error:
                     # five client libraries, each with errors of its own: all mean that nothing was written there
-                    failed.append(f"  {name}: {type(error).__name__}: {error}")
+                    kind = "" if isinstance(error, PublishingError) else f"{type(error).__name__}: "
+                    failed.append(f"  {name}: {kind}{error}")
     if failed:
-        told = "\n".join(
-            [
-                f"{len(failed)} of {len(jobs)} destinations were not published; what stood there stands, each table"
-                " whole:",
-                *failed,
-                "Mend it and run likely-buyers publish again; what is published already costs little.",
-            ]
+        some = f"{len(failed)} of {len(jobs)} destinations were not published"
+        kept = "what stood there stands, each table whole:"
+        again = (
+            "Mend it and run likely-buyers publish again; what is published already costs little."
         )
-        raise DestinationFailed(without_secrets(told))
+        raise PublishingError(without_secrets("\n".join([f"{some}; {kept}", *failed, again])))
 
 
 def _jobs(

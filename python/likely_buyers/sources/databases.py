@@ -14,13 +14,13 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.database import literal, quoted
+from likely_buyers.errors import without_secrets
 from likely_buyers.libpq import connection_options
 from likely_buyers.sources.errors import SourceProblem
 
 KINDS = ("postgres", "mysql", "sqlite", "duckdb")
 FILES = ("sqlite", "duckdb")
 _DEFAULT_SCHEMA = {"postgres": "public", "duckdb": "main", "sqlite": "main"}
-_SECRETS = ("PGPASSWORD", "MYSQL_PWD")
 _MYSQL_REQUIRED = ("MYSQL_HOST", "MYSQL_USER", "MYSQL_DATABASE")
 
 
@@ -81,13 +81,9 @@ def table_name(kind: str, table: str) -> str:
     return "source." + ".".join(quoted(part) for part in parts)
 
 
-def without_secrets(message: str) -> str:
+def said_by(error: Exception) -> str:
     """An engine's message on one line, in which no password of the environment stands."""
-    for name in _SECRETS:
-        secret = os.environ.get(name)
-        if secret:
-            message = message.replace(secret, "***")
-    return " ".join(message.split())
+    return " ".join(without_secrets(str(error)).split())
 
 
 def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
@@ -142,11 +138,10 @@ def _attach(connection: duckdb.DuckDBPyConnection, kind: str, path: str | None) 
             # it connects when it is asked first
             connection.execute("select * from postgres_query('source', 'select 1')").fetchall()
     except duckdb.Error as error:
-        raise SourceProblem(_refused(kind, target, str(error))) from error
+        raise SourceProblem(_refused(kind, target, said_by(error))) from error
 
 
-def _refused(kind: str, target: str, problem: str) -> str:
-    said = without_secrets(problem)
+def _refused(kind: str, target: str, said: str) -> str:
     if kind == "duckdb" and "lock" in said:
         return (
             f"the DuckDB file '{target}' is in use by another process, which keeps others out. Nothing was loaded. Run"

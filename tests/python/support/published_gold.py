@@ -26,7 +26,8 @@ import pyarrow.fs
 import pytest
 from deltalake import DeltaTable
 
-from likely_buyers.publishing import PassedBuild, publish, read_build
+from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.publishing import PassedBuild, publish
 
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted

@@ -17,11 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.libpq import tls_options
 from likely_buyers.publishing import (
-    DestinationFailed,
     PublishingError,
-    read_build,
 )
 from support.published_gold import (
     COMMENTS,
@@ -272,7 +271,7 @@ def test_postgres_without_a_password_names_the_variable(
     shop: Shop, empty_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PGPASSWORD")
-    with pytest.raises(DestinationFailed, match="PGPASSWORD is not set"):
+    with pytest.raises(PublishingError, match="PGPASSWORD is not set"):
         shop.publish(shop.build(1), postgres={})
     monkeypatch.delenv("PGUSER")
     with pytest.raises(PublishingError, match="variable PGUSER is not set"):
@@ -286,13 +285,13 @@ def test_a_wrong_password_is_not_shown(
 ) -> None:
     wrong = PASSWORD + "-wrong"
     monkeypatch.setenv("PGPASSWORD", wrong)
-    with pytest.raises(DestinationFailed, match="password authentication failed") as refused:
+    with pytest.raises(PublishingError, match="password authentication failed") as refused:
         shop.publish(shop.build(1), postgres={})
     assert wrong not in str(refused.value)
 
 
 def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: Postgres) -> None:
-    with pytest.raises(DestinationFailed, match="superuser or the user who publishes"):
+    with pytest.raises(PublishingError, match="superuser or the user who publishes"):
         shop.publish(shop.build(1), postgres={"reader_role": "owner"})
     assert empty_postgres.query("select to_regclass('gold.predictions')") == [(None,)]
 

@@ -11,7 +11,8 @@ import pyarrow.csv
 import pytest
 
 from likely_buyers.database import limits
-from likely_buyers.publishing import DestinationFailed, read_build
+from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.publishing import PublishingError
 from support.published_gold import (
     ONE_THREAD,
     Postgres,
@@ -38,7 +39,7 @@ PUBLISH = """\
 import os, resource, signal, sys
 from pathlib import Path
 from support.published_gold import Shop
-from likely_buyers.publishing import read_build
+from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.publishing.gold import Gold
 import likely_buyers.publishing.delta, likely_buyers.publishing.parquet
 folder, postgres, bytes_at_most, kill_at = sys.argv[1], sys.argv[2] == "postgres", int(sys.argv[3]), int(sys.argv[4])
@@ -179,7 +180,7 @@ def test_postgres_restarting_in_the_middle(
 
         # a server that is gone and stays away: said at once, and the run before stands
         server.stop()
-        with pytest.raises(DestinationFailed, match="PostgreSQL"):
+        with pytest.raises(PublishingError, match="PostgreSQL"):
             shop.publish(shop.build(3), **only)
         server.start()
         assert read_postgres(server.address()).manifest == "run-2"

@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.database import literal, quoted
-from likely_buyers.sources.databases import FILES, opened, without_secrets
+from likely_buyers.sources.databases import FILES, opened, said_by
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.setting import Relation
 
@@ -50,7 +50,7 @@ def copy_rows(
         except duckdb.Error as error:
             raise SourceProblem(
                 f"the relation '{relation.name}' of vars.events_relation cannot be read. Nothing was loaded."
-                f" Found: {_tables(relation, connection)}. It says: {without_secrets(str(error).split('LINE 1')[0])}"
+                f" Found: {_tables(relation, connection)}. It says: {said_by(error).split(' LINE 1')[0]}"
             ) from error
         types = {row[0]: row[1] for row in rows}
         cursor = _check_columns(relation, types)
@@ -66,7 +66,7 @@ def copy_rows(
         except duckdb.Error as error:
             raise SourceProblem(
                 f"the relation '{relation.name}' of vars.events_relation could not be read to its end. Nothing was"
-                f" loaded: run dbt build again. It says: {without_secrets(str(error))}"
+                f" loaded: run dbt build again. It says: {said_by(error)}"
             ) from error
     if copied != counted:
         raise SourceProblem(
