@@ -1,11 +1,14 @@
-"""The names of the settings that dbt_project.yml has under `vars`, and what a misspelt one was meant to be.
+"""The settings that dbt_project.yml has under `vars`: their names, and which values of numbers and dates can be meant.
 
 dbt takes a variable that nobody reads without a word, so a typing error would leave a default in force.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
 from difflib import get_close_matches
 from typing import Any
 
@@ -45,36 +48,85 @@ VARIABLES = (
 PUBLISH = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
 """The settings of `publish`."""
 
+
+@dataclass(frozen=True)
+class _Range:
+    """The numbers that a variable may be; `above`: more than `low`, not `low` itself."""
+
+    low: float
+    high: float | None = None
+    whole: bool = False
+    optional: bool = False
+    above: bool = False
+
+    def holds(self, value: Any) -> bool:
+        if value is None:
+            return self.optional
+        return (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and (value > self.low if self.above else value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (not self.whole or float(value).is_integer())
+        )
+
+    def __str__(self) -> str:
+        kind = "a whole number" if self.whole else "a number"
+        most = "" if self.high is None else f" and at most {self.high}"
+        none = ", or null" if self.optional else ""
+        return f"{kind} {'above' if self.above else 'of at least'} {self.low}{most}{none}"
+
+
+_CUTOFFS = _Range(1, 60, whole=True)
+_NUMBERS = {
+    "warn_left_over": _Range(0, 1),
+    "stop_left_over": _Range(0, 1),
+    "bot_events_per_day": _Range(1, whole=True),
+    "events_per_chunk": _Range(1, whole=True),
+    "users_per_chunk": _Range(1, whole=True),
+    "horizon_days": _Range(1, 365, whole=True),
+    "top_fraction": _Range(0, 1, above=True),
+    "min_probability": _Range(0, 1, optional=True),
+    "min_lift": _Range(0, optional=True),
+    "training_users": _Range(100, 1_000_000_000, whole=True),
+    "training_cutoffs": _CUTOFFS,
+    "training_step_days": _Range(1, 365, whole=True, optional=True),
+    "training_history_days": _Range(1, 3650, whole=True),
+    "training_seed": _Range(0, 4_294_967_295, whole=True),
+    "backtest_cutoffs": _CUTOFFS,
+    "backtest_users": _Range(100, 1_000_000_000, whole=True),
+}
+
 # a name of a user's own that is less alike than this to one of ours was meant as it stands
 _ALIKE = 0.85
 
 
-class UnknownVariable(LikelyBuyersError):
-    """A variable has a name that nothing reads."""
+class BadVariable(LikelyBuyersError):
+    """A variable has a name that nothing reads, or a value that cannot be meant."""
 
 
 def check_variables(given: Mapping[str, Any], of_project: Mapping[str, Any]) -> None:
-    """Refuse names that are misspelt.
+    """Refuse names that are misspelt, and numbers and dates that cannot be meant.
 
     given: what `--vars` says. A name must be one of ours, or one that dbt_project.yml has.
     of_project: `vars` of dbt_project.yml, where names of a user's own may stand beside ours, unless they are so much
         alike that ours was meant.
 
     Raises:
-        UnknownVariable: with the nearest name.
+        BadVariable: with the nearest name, or with what was expected.
     """
     own = [name for name in _flat(of_project) if name not in VARIABLES]
     for name in own:
         alike = nearest(name, VARIABLES, _ALIKE)
         if alike:
-            raise UnknownVariable(
+            raise BadVariable(
                 f"dbt_project.yml has the variable '{name}', which nothing reads. Did you mean '{alike}'? A variable"
                 " of your own needs a name less like it."
             )
     known = [*VARIABLES, *own]
     for name in _flat(given):
         if name not in known:
-            raise UnknownVariable(
+            raise BadVariable(
                 f"--vars has the variable '{name}', which nothing reads."
                 f" {did_you_mean(name, known)} A variable of your own belongs into dbt_project.yml, too."
             )
@@ -82,9 +134,30 @@ def check_variables(given: Mapping[str, Any], of_project: Mapping[str, Any]) -> 
         places = _flat(where).get("publish")
         for name in places if isinstance(places, Mapping) else ():
             if name not in PUBLISH:
-                raise UnknownVariable(
+                raise BadVariable(
                     f"vars.publish has no setting '{name}'. {did_you_mean(str(name), PUBLISH)}"
                 )
+    _check_values(_flat(of_project) | _flat(given))
+
+
+def _check_values(values: Mapping[str, Any]) -> None:
+    days = [] if values.get("as_of") is None else [("as_of", values["as_of"])]
+    for name, numbers in _NUMBERS.items():
+        value = values.get(name)
+        if name == "backtest_cutoffs" and isinstance(value, list) and value:
+            days += [(name, day) for day in value]
+        elif name in values and not numbers.holds(value):
+            raise BadVariable(f"vars.{name} must be {numbers}; found: {value}.")
+    for name, day in days:
+        text = str(day).strip()
+        if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+            raise BadVariable(
+                f"vars.{name} must be a date as YYYY-MM-DD (UTC midnight), found: {day}."
+            )
+        try:
+            date.fromisoformat(text)
+        except ValueError as error:
+            raise BadVariable(f"vars.{name} is no date of the calendar: {day}.") from error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, BadSetting, Settings
-from likely_buyers.variables import PROJECT, UnknownVariable, check_variables
+from likely_buyers.variables import PROJECT, BadVariable, check_variables
 
 
 class StatePaths(dbtPlugin):
@@ -46,7 +46,7 @@ def _check_names_and_numbers(context: click.Context) -> None:
         check_variables(
             getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
         )
-    except (BadSetting, UnknownVariable) as error:
+    except (BadSetting, BadVariable) as error:
         raise DbtRuntimeError(f"likely_buyers: {error}") from None
 
 

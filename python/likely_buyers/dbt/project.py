@@ -48,7 +48,7 @@ class Project:
 
         Raises:
             typer.BadParameter: no project there, or `--vars` is no YAML dictionary.
-            UnknownVariable: a variable's name is misspelt.
+            BadVariable: a variable's name is misspelt.
         """
         folder = (project_dir or Path(os.environ.get("DBT_PROJECT_DIR", "."))).resolve()
         if not (folder / "dbt_project.yml").is_file():

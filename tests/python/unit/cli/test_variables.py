@@ -1,11 +1,13 @@
 """Variables: a misspelt name is refused with the nearest one; a user's own are left alone."""
 
+import re
+from datetime import date
 from typing import Any
 
 import pytest
 import yaml
 
-from likely_buyers.variables import PUBLISH, VARIABLES, UnknownVariable, check_variables
+from likely_buyers.variables import PUBLISH, VARIABLES, BadVariable, check_variables
 from support.installation import PROJECT
 
 SHIPPED: dict[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
@@ -32,19 +34,19 @@ def test_the_shipped_names_pass() -> None:
     ],
 )
 def test_a_misspelt_variable_is_refused_with_the_nearest(given: str, meant: str) -> None:
-    with pytest.raises(UnknownVariable, match=rf"'{given}'.* Did you mean '{meant}'\?"):
+    with pytest.raises(BadVariable, match=rf"'{given}'.* Did you mean '{meant}'\?"):
         check_variables({given: 1}, SHIPPED)
-    with pytest.raises(UnknownVariable, match=rf"'{given}'.* Did you mean '{meant}'\?"):
+    with pytest.raises(BadVariable, match=rf"'{given}'.* Did you mean '{meant}'\?"):
         check_variables({"likely_buyers": {given: 1}}, SHIPPED)
 
 
 def test_a_name_like_no_other_is_refused_on_the_command_line_with_what_there_is() -> None:
-    with pytest.raises(UnknownVariable, match="Expected one of: events_path, "):
+    with pytest.raises(BadVariable, match="Expected one of: events_path, "):
         check_variables({"xyzzy": 1}, SHIPPED)
 
 
 def test_a_misspelt_variable_of_the_project_file_is_refused() -> None:
-    with pytest.raises(UnknownVariable, match=r"dbt_project.yml .*Did you mean 'top_fraction'"):
+    with pytest.raises(BadVariable, match=r"dbt_project.yml .*Did you mean 'top_fraction'"):
         check_variables({}, {**SHIPPED, "top_fractoin": 0.2})
 
 
@@ -54,7 +56,35 @@ def test_variables_of_ones_own_are_taken_with_the_project_file() -> None:
 
 
 def test_a_misspelt_setting_of_publish_is_refused() -> None:
-    with pytest.raises(UnknownVariable, match=r"'detla'\. Did you mean 'delta'\?"):
+    with pytest.raises(BadVariable, match=r"'detla'\. Did you mean 'delta'\?"):
         check_variables({"publish": {"detla": None}}, SHIPPED)
-    with pytest.raises(UnknownVariable, match=r"'parket'\. Did you mean 'parquet'\?"):
+    with pytest.raises(BadVariable, match=r"'parket'\. Did you mean 'parquet'\?"):
         check_variables({}, {**SHIPPED, "publish": {"parket": "there"}})
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"top_fraction": 10}, "vars.top_fraction must be a number above 0 and at most 1; found: 10."),
+        ({"top_fraction": 0}, "vars.top_fraction must be a number above 0 and at most 1; found: 0."),
+        ({"horizon_days": 2.5}, "vars.horizon_days must be a whole number of at least 1 and at most 365; found: 2.5."),
+        ({"horizon_days": True}, "vars.horizon_days must be a whole number of at least 1"),
+        ({"min_lift": -1}, "vars.min_lift must be a number of at least 0, or null; found: -1."),
+        ({"training_users": None}, "vars.training_users must be a whole number of at least 100"),
+        ({"events_per_chunk": "many"}, "vars.events_per_chunk must be a whole number of at least 1; found: many."),
+        ({"as_of": "9 November"}, "vars.as_of must be a date as YYYY-MM-DD (UTC midnight), found: 9 November."),
+        ({"as_of": "2019-02-29"}, "vars.as_of is no date of the calendar: 2019-02-29."),
+        ({"backtest_cutoffs": []}, "vars.backtest_cutoffs must be a whole number of at least 1 and at most 60"),
+        ({"backtest_cutoffs": ["2019-13-01"]}, "vars.backtest_cutoffs is no date of the calendar: 2019-13-01."),
+    ],
+)  # fmt: skip
+def test_a_value_that_cannot_be_meant_is_refused(given: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadVariable, match=re.escape(told)):
+        check_variables(given, SHIPPED)
+    with pytest.raises(BadVariable, match=re.escape(told)):
+        check_variables({}, SHIPPED | given)
+
+
+def test_values_that_can_be_meant_pass() -> None:
+    check_variables({"as_of": date(2020, 2, 29), "min_lift": None, "horizon_days": 30.0}, SHIPPED)
+    check_variables({"as_of": "2020-02-29", "backtest_cutoffs": ["2020-01-01"]}, SHIPPED)
