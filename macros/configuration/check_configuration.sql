@@ -1,7 +1,7 @@
 {#- Runs before the first model: a setting that cannot work stops the build before anything is written. -#}
 {% macro check_configuration() %}
     {% if execute %}
-        {% do source_function('check_mapping', {'mapping': event_mapping(), 'mapping_name': var('event_mapping')}) %}
+        {% do check_event_mapping() %}
         {% do events_relation() %}
         {% do events_path() %}
         {% do given_as_of() %}
