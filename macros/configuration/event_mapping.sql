@@ -20,7 +20,8 @@
     parses, and without a connection (--no-introspect).
 -#}
 {% macro compiled_mapping() %}
-    {% set raw_events, loaded_files, relations = ref('raw_events'), ref('loaded_files'), mapped_relations() %}
+    {% set raw_events, relations = ref('raw_events'), mapped_relations() %}
+    {% set loaded_files = ref('loaded_files') if event_mapping().get('sources') else none %}
     {% if not execute or not flags.INTROSPECT %}
         {% set nothing = {} %}
         {% for column in event_columns().split(', ') %}{% do nothing.update({column: {}}) %}{% endfor %}
