@@ -4,7 +4,9 @@
 -#}
 {% macro event_mapping() %}
     {% set mappings, name = var('event_mappings'), var('event_mapping') %}
-    {% if mappings is mapping and mappings.get(name) is mapping %}{% do return(mappings[name]) %}{% endif %}
+    {% if mappings is mapping and name is string and mappings.get(name) is mapping %}
+        {% do return(mappings[name]) %}
+    {% endif %}
     {% do check_event_mapping() %}
     {% do return({}) %}
 {% endmacro %}
@@ -21,7 +23,7 @@
 -#}
 {% macro compiled_mapping() %}
     {% set raw_events, relations = ref('raw_events'), mapped_relations() %}
-    {% set loaded_files = ref('loaded_files') if event_mapping().get('sources') else none %}
+    {% set loaded_files = ref('loaded_files') | string if event_mapping().get('sources') else '' %}
     {% if not execute or not flags.INTROSPECT %}
         {% set nothing = {} %}
         {% for column in event_columns().split(', ') %}{% do nothing.update({column: {}}) %}{% endfor %}
@@ -29,7 +31,7 @@
     {% endif %}
     {% do return(source_function('compiled_mapping', {
         'mapping': event_mapping(), 'mapping_name': var('event_mapping'), 'relations': relations,
-        'raw_events': raw_events | string if can_be_read(raw_events) else none, 'loaded_files': loaded_files | string,
+        'raw_events': raw_events | string if can_be_read(raw_events) else none, 'loaded_files': loaded_files,
         'register': log_table('file_register') | string,
     })) %}
 {% endmacro %}

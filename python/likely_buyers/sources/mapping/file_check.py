@@ -75,14 +75,18 @@ class _Check:
         self._whose = f"the event mapping '{mapping.name}'"
         self._types = {name: str(column["type"]) for name, column in raw.items()}
         self._everything = tuple(Column(str(c["name"]), str(c["type"])) for c in raw.values())
+        self._columns_of = {
+            source: tuple(
+                Column(name, self._types[name.lower()])
+                for name in names
+                if name.lower() in self._types
+            )
+            for source, names in source_columns.items()
+        }
         self._of_source = {
             name: f"select * from {relations[name]}"
             if is_of_dbt(pattern)
-            else null_row(
-                Column(one, self._types[one.lower()])
-                for one in source_columns.get(name, ())
-                if one.lower() in self._types
-            )
+            else null_row(self._columns_of.get(name, ()))
             for name, pattern in mapping.sources.items()
         }
         self._expressions = tuple(_expressions(mapping, engine))
@@ -96,9 +100,9 @@ class _Check:
                     f" ({', '.join(LOAD_COLUMNS)}). Nothing was loaded. Deliver the file with another name for it."
                 )
         is_json = file["format"] == "json"
-        columns = (
-            () if is_json else tuple(Column(n, self._types[n.lower()]) for n in file["columns"])
-        ) or self._everything
+        columns = tuple(Column(name, self._types[name.lower()]) for name in file["columns"])
+        if is_json or not columns:
+            columns = self._columns_of.get(file["source"], self._everything)
         # thousands of files alike are checked once, unless each of them lacks something
         alike = (columns, file["source"])
         was_seen = alike in self._lacking

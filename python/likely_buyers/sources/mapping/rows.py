@@ -23,6 +23,7 @@ class Warehouse:
     raw_events: str | None
     """None where it cannot be read: nothing was loaded, or a unit test stands in for it."""
     loaded_files: str
+    """Which files of which source are loaded; read where the mapping has `sources`."""
     register: str
     """The table behind loaded_files."""
     relations: Mapping[str, str]
