@@ -1,6 +1,6 @@
 {#-
     The event mapping that `vars.event_mapping` picks, as it was written. What may stand in it is checked, and what it
-    means compiled, in python/likely_buyers/sources/mapping. These are what Jinja itself must know, while dbt parses, too.
+    means compiled, in python/likely_buyers/sources/mapping. Jinja reads off it what must be known while dbt parses.
 -#}
 {% macro event_mapping() %}
     {% set mappings, name = var('event_mappings'), var('event_mapping') %}
@@ -36,7 +36,7 @@
     })) %}
 {% endmacro %}
 
-{#- Those of the mapping's sources that are models of dbt: source -> relation. Named while dbt parses, it builds them first. -#}
+{#- Those of the mapping's sources that are models of dbt, which it so builds first: source -> relation. -#}
 {% macro mapped_relations() %}
     {% set sources, relations = event_mapping().get('sources'), {} %}
     {% for name, pattern in (sources.items() if sources is mapping else []) %}
@@ -57,8 +57,8 @@
 {% endmacro %}
 
 {#-
-    Whether each row comes from one line alone, so that new lines can be taken in by themselves. `rows` that joins, groups,
-    ranks or sorts sees all lines: then events are made of all of them at each load.
+    Whether each row comes from one line alone, so that new lines can be taken in by themselves. `rows` that joins,
+    groups, ranks or sorts sees all lines: then events are made of all of them at each load.
 -#}
 {% macro rows_are_by_line() %}
     {% do return(not event_mapping().get('rows') or compiled_mapping().by_line or false) %}

@@ -8,24 +8,12 @@ from typing import Any, NoReturn
 from likely_buyers.database import literal
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, REQUIRED
+from likely_buyers.sources.reading import KEYS as READING_KEYS
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
 
-# beside the contract's columns, in the order in which they are told
-_KEYS = (
-    *("format", "files", "sources", "delimiter", "quote", "escape", "encoding", "skip_lines"),
-    *(
-        "header",
-        "columns",
-        "decimal",
-        "nulls",
-        "time_zone",
-        "rows",
-        "leave_out",
-        "dedupe_on",
-        "keep",
-    ),
-)
+# beside the contract's columns
+_KEYS = (*READING_KEYS, "time_zone", "rows", "leave_out", "dedupe_on", "keep")
 _AS_UTC = re.compile(r"\bas_utc\s*\(")
 
 

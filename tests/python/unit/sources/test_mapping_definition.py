@@ -12,6 +12,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no user": ({"user_id": None}, "lacks the required column 'user_id'. Give a SQL expression over the"),
     "no time": ({"event_time": ""}, "lacks the required column 'event_time'"),
     "unknown column": ({"prize": "p"}, "has an unknown column 'prize'. Expected some of: event_id, event_time,"),
+    "all keys": ({"prize": "p"}, "quantity, currency, format, files, sources, delimiter, quote, escape, encoding,"
+                 " skip_lines, header, columns, decimal, nulls, time_zone, rows, leave_out, dedupe_on, keep."),
     "a list": ({"price": ["p"]}, "must give one SQL expression for 'price', found: ['p']."),
     "a dictionary": ({"user_id": {"a": "u"}}, "must give one SQL expression for 'user_id', found: {'a': 'u'}."),
     "no users": ({"user_id": []}, "user_id must be a SQL expression, or a list of them to fall back on; found: []."),
