@@ -1,25 +1,6 @@
 {#- vars.as_of as 'YYYY-MM-DD', or none when it is left to the data. -#}
 {% macro given_as_of() %}
-    {% set as_of = var('as_of') %}
-    {% if as_of is none %}
-        {% do return(none) %}
-    {% endif %}
-    {% do return(checked_date('vars.as_of', as_of)) %}
-{% endmacro %}
-
-{#- A date given by a user as 'YYYY-MM-DD'; stops at anything else. -#}
-{% macro checked_date(name, value) %}
-    {% set text = value | string | trim %}
-    {% if not modules.re.match('^[0-9]{4}-[0-9]{2}-[0-9]{2}$', text) %}
-        {% do stop(name ~ " must be a date as YYYY-MM-DD (UTC midnight), found: " ~ value ~ ".") %}
-    {% endif %}
-    {% set year, month, day = text[0:4] | int, text[5:7] | int, text[8:10] | int %}
-    {% set month_days = [31, 29 if (year % 4 == 0 and year % 100 != 0) or year % 400 == 0 else 28,
-        31, 30, 31, 30, 31, 31, 30, 31, 30, 31] %}
-    {% if month < 1 or month > 12 or day < 1 or day > month_days[month - 1] %}
-        {% do stop(name ~ " is no date of the calendar: " ~ value ~ ".") %}
-    {% endif %}
-    {% do return(text) %}
+    {% do return(none if var('as_of') is none else var('as_of') | string | trim) %}
 {% endmacro %}
 
 {#- The moment scores speak from, as a SQL expression: the given date, or the day after the last event day. -#}

@@ -13,7 +13,7 @@
     {%- endfor %}
     {%- else %}
     {%- for day in wanted %}
-    {%- do evaluated.append("cast('" ~ checked_date('vars.backtest_cutoffs', day) ~ "' as date)") %}
+    {%- do evaluated.append("cast('" ~ (day | string | trim) ~ "' as date)") %}
     {%- endfor %}
     {%- endif %}
     select distinct cutoff_date

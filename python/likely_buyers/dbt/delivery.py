@@ -1,4 +1,4 @@
-"""The load that a build is at, for the macros: its plan, what became of it, and what the engine says of a query."""
+"""The load that a build is at, for the macros: its plan, and what became of it."""
 
 import json
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 
 from likely_buyers.settings import Settings
-from likely_buyers.sources import Reading, SourceProblem
+from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.json_text import count_lines
 from likely_buyers.sources.mending import mend
@@ -19,10 +19,8 @@ from likely_buyers.sources.plan import (
     plan_delivery,
 )
 from likely_buyers.sources.relation import Known, Relation, plan_relation
-from likely_buyers.sources.sql_helpers import use_helpers
 from likely_buyers.sources.staging import mend_file, plain_text
 from likely_buyers.sources.streams import chunks
-from likely_buyers.sources.time_zones import UnknownZone, known_zone
 
 
 class Delivery:
@@ -35,29 +33,17 @@ class Delivery:
     def functions(self) -> dict[str, Callable[[str], str]]:
         """Name in SQL -> function, each from JSON to JSON."""
         return {
-            function.__name__: _answering(function)
+            function.__name__: answering(function)
             for function in (
-                self.check_mapping,
                 self.plan_delivery,
                 self.plan_relation,
                 self.current_delivery,
                 self.count_records,
                 self.mend_file,
                 self.check_unchanged,
-                self.query_columns,
                 self.raw_columns,
-                self.rows_are_by_line,
             )
         }
-
-    def check_mapping(self, request: dict[str, Any]) -> dict[str, str]:
-        """The IANA name of the mapping's time zone; stops at a key of how files are read that cannot be meant."""
-        mapping, name = request["mapping"], request["mapping_name"]
-        Reading.of(mapping, name)
-        try:
-            return {"time_zone": known_zone(str(mapping.get("time_zone") or "UTC"))}
-        except UnknownZone as error:
-            raise SourceProblem(f"event mapping '{name}': time_zone: {error}") from error
 
     def plan_delivery(self, request: dict[str, Any]) -> dict[str, Any]:
         """The files of the load, as in `sources`; it is the current one from now on."""
@@ -142,33 +128,10 @@ class Delivery:
                 " was kept: run dbt build again once the delivery is over."
             )
 
-    def query_columns(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The "columns" of a query and their "types", or the "failure" for which it has none."""
-        with self._connection.cursor() as cursor:
-            try:
-                use_helpers(cursor)
-                rows = cursor.execute(f"describe {request['query']}").fetchall()
-            except duckdb.Error as error:
-                return {"failure": str(error), "columns": [], "types": []}
-        return {"columns": [row[0] for row in rows], "types": [row[1] for row in rows]}
-
     def raw_columns(self, request: dict[str, Any]) -> dict[str, Any]:
         """The columns of raw_events once the files are in it, and what is to be told of them."""
         columns, told = raw_columns(request["files"], request["known"])
         return {"columns": columns, "told": told}
-
-    def rows_are_by_line(self, request: dict[str, Any]) -> bool:
-        """Whether a SELECT over `lines` makes its rows of one line each: no join, group, window, sort or limit."""
-        with self._connection.cursor() as cursor:
-            text = cursor.execute("select json_serialize_sql(?)", [request["rows"]]).fetchone()
-            aggregates = {
-                row[0]
-                for row in cursor.execute(
-                    "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
-                ).fetchall()
-            }
-        parsed = json.loads(text[0]) if text else {}
-        return not parsed.get("error") and _is_by_line(parsed, aggregates)
 
     def forget(self) -> str:
         """The load is over: its copies go."""
@@ -180,7 +143,9 @@ class Delivery:
         return next(file for file in self._plan["files"] if file["path"] == path)
 
 
-def _answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
+def answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
+    """A function from JSON to JSON: {"result": ...}, or {"problem": words} where it refuses."""
+
     def answer(request: str) -> str:
         try:
             return json.dumps({"result": function(json.loads(request))})
@@ -192,27 +157,3 @@ def _answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str
 
 def _staging() -> Path:
     return Settings.of().state / "staging"
-
-
-def _is_by_line(parsed: Any, aggregates: set[str]) -> bool:
-    tables = 0
-    todo = [parsed]
-    while todo:
-        node = todo.pop()
-        if isinstance(node, list):
-            todo += node
-        elif isinstance(node, dict):
-            kind = str(node.get("type", ""))
-            tables += kind == "BASE_TABLE"
-            if (
-                tables > 1
-                or node.get("class") == "WINDOW"
-                or (node.get("class") == "FUNCTION" and node.get("function_name") in aggregates)
-                or node.get("group_expressions")
-                or kind
-                in ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER", "ORDER_MODIFIER")
-                or node.get("qualify")
-            ):
-                return False
-            todo += node.values()
-    return tables == 1

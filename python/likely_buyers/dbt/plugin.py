@@ -18,6 +18,7 @@ from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
+from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.settings import BadSetting, Settings
 from likely_buyers.sources import line_at
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
@@ -57,9 +58,9 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, query_columns,
-        rows_are_by_line, check_mapping: as in `delivery`, with JSON for their arguments and {"result": …} or
-        {"problem": words} for their answer.
+        plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, raw_columns: as in
+        `delivery`; check_mapping, compiled_mapping, check_files: as in `mapping`. Each with JSON for its arguments and
+        {"result": …} or {"problem": words} for its answer.
         line_at(path, position, lines): as in `sources`.
         forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
@@ -74,7 +75,7 @@ class Plugin(BasePlugin):
         create_helpers(conn)
         delivery = Delivery(conn)
         # side_effects: a file may have changed since the same was asked before
-        for name, function in delivery.functions().items():
+        for name, function in (delivery.functions() | MappingFunctions(conn).functions()).items():
             conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
         conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)

@@ -22,6 +22,8 @@ from likely_buyers.inspecting.table import Planned, lines_table, plan
 from likely_buyers.inspecting.times import times_of
 from likely_buyers.inspecting.trial import Trial, run_trial
 from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.mapping import EventMapping
+from likely_buyers.sources.mapping.definition import in_time_zone
 from likely_buyers.sources.reading import Reading
 
 # a mapping that reads fewer of the times has the columns' names and not their values
@@ -130,6 +132,8 @@ def _read_by(
     path: str, name: str, mapping: dict[str, Any], encoding: str | None, folder: Path
 ) -> Inspection:
     """The source as a mapping reads it; `lacks` has something where it cannot read the times."""
+    # what a build would refuse is refused before anything is read
+    EventMapping.of(name, mapping)
     sample = write_sample(path, Reading.of(mapping, name), folder / "sample")
     planned = plan(sample, mapping, name, folder / "staging")
     lineage = lineage_of(mapping)
@@ -162,7 +166,7 @@ def _read_by(
 
 
 def _reads_times(mapping: Mapping[str, Any], connection: duckdb.DuckDBPyConnection) -> bool:
-    expression = re.sub(r"\bas_utc\s*\(", "as_utc_in('UTC', ", str(mapping["event_time"]))
+    expression = in_time_zone(str(mapping["event_time"]), "UTC")
     try:
         row = connection.execute(
             "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as"

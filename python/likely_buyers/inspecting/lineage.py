@@ -1,18 +1,14 @@
 """Which columns of the source a mapping reads, asked of the engine's own parser."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
-_CONTRACT = (
-    *("event_id", "event_time", "event_type", "user_id", "session_id", "product_id"),
-    *("category", "brand", "price", "quantity", "currency"),
-)
-# columns that stand beside every line
-_OWN = ("source_file", "load_id", "loaded_at")
+from likely_buyers.sources.mapping.contract import COLUMNS, LOAD_COLUMNS
+from likely_buyers.sources.mapping.dialect import NoSql, nodes, parsed
+
 _DEEPEST = 20
 
 
@@ -103,63 +99,45 @@ class Lineage:
 
 def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
     """None where an expression of the mapping is no SQL."""
+    expressions: dict[str, list[Any]] = {}
     with duckdb.connect() as connection:
-        expressions: dict[str, list[Any]] = {}
-        for column in (*_CONTRACT, "dedupe_on", "leave_out"):
-            given = mapping.get(column)
-            if not given or given == "none":
-                continue
-            texts = (
-                given.values()
-                if isinstance(given, dict)
-                else given
-                if isinstance(given, list)
-                else [given]
-            )
-            for expression in texts:
-                parsed = _parsed(f"select {expression}", connection)
-                if parsed is None:
-                    return None
-                expressions.setdefault(column, []).append(parsed["select_list"][0])
-        rows = _parsed(mapping["rows"], connection) if mapping.get("rows") else {}
-        if rows is None:
+        try:
+            for column in (*COLUMNS, "dedupe_on", "leave_out"):
+                for expression in _texts(mapping.get(column)):
+                    node = parsed(f"select {expression}", connection)
+                    expressions.setdefault(column, []).append(node["select_list"][0])
+            rows = parsed(mapping["rows"], connection) if mapping.get("rows") else {}
+        except NoSql:
             return None
     named: dict[str, list[Any]] = {}
-    for node in _nodes(rows):
+    for node in nodes(rows):
         for item in node.get("select_list", ()) if node.get("type") == "SELECT_NODE" else ():
             name = item.get("alias") or _column(item)
             if name:
                 named.setdefault(name.lower(), []).append(item)
     used: set[str] = set()
-    for node in _nodes([rows, list(expressions.values())]):
+    for node in nodes([rows, list(expressions.values())]):
         key = _key_of_line(node, named)
         name = _column(node)
         if key is not None:
             used.add(key)
-        elif name and name not in _OWN and not _is_made(name, named):
+        elif name and name not in LOAD_COLUMNS and not _is_made(name, named):
             used.add(name)
     return Lineage(expressions, named, frozenset(used) - _lambda_names(rows) - {"lines", "chosen"})
+
+
+def _texts(given: Any) -> Iterable[Any]:
+    """The expressions that a key of a mapping gives: one, a list, or some by name."""
+    if not given or given == "none":
+        return ()
+    if isinstance(given, dict):
+        return given.values()
+    return given if isinstance(given, list) else (given,)
 
 
 def _is_made(name: str, named: Mapping[str, Sequence[Any]]) -> bool:
     """Whether `rows` makes what it calls so, rather than passing a column on."""
     return any(_column(one) != name for one in named.get(name, ()))
-
-
-def _parsed(sql: str, connection: duckdb.DuckDBPyConnection) -> Any:
-    row = connection.execute("select json_serialize_sql(?)", [sql]).fetchone()
-    parsed = json.loads(row[0]) if row else {"error": True}
-    return None if parsed.get("error") else parsed["statements"][0]["node"]
-
-
-def _nodes(node: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(node, list):
-        for child in node:
-            yield from _nodes(child)
-    elif isinstance(node, dict):
-        yield node
-        for child in node.values():
-            yield from _nodes(child)
 
 
 def _column(node: Any) -> str | None:
@@ -196,13 +174,13 @@ def _children(node: Mapping[str, Any]) -> list[Any]:
 
 def _lambda_names(rows: Any) -> frozenset[str]:
     names = set()
-    for node in _nodes(rows):
+    for node in nodes(rows):
         if node.get("class") == "LAMBDA":
-            names |= {name for part in _nodes(node["lhs"]) if (name := _column(part))}
+            names |= {name for part in nodes(node["lhs"]) if (name := _column(part))}
             # e.field of a lambda's own variable
             names |= {
                 str(part["column_names"][-1]).lower()
-                for part in _nodes(node["expr"])
+                for part in nodes(node["expr"])
                 if part.get("class") == "COLUMN_REF" and len(part["column_names"]) > 1
             }
     return frozenset(names)

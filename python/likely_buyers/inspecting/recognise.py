@@ -9,6 +9,7 @@ from likely_buyers.inspecting.lineage import Lineage, lineage_of
 from likely_buyers.inspecting.sample import write_sample
 from likely_buyers.inspecting.table import Planned, plan
 from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.mapping.contract import REQUIRED
 from likely_buyers.sources.reading import KEYS, Reading
 from likely_buyers.sources.streams import chunks
 
@@ -17,7 +18,6 @@ _FILES = 5
 # a mapping that names most of what it may read is meant for the file; generic names alone are in many files
 _LEAST_SHARE = 0.5
 _LEAST_SHARE_WITHOUT_ROWS = 0.75
-_REQUIRED = ("event_time", "event_type", "user_id")
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _fit(
     if mapping.get("format") and found.formats != (mapping["format"],):
         return None
     available = frozenset(column.lower() for column in found.columns)
-    if not all(lineage.can_give(column, available) for column in _REQUIRED):
+    if not all(lineage.can_give(column, available) for column in REQUIRED):
         return None
     matched = len(lineage.used & available)
     fit = Fit(name, matched, len(lineage.used), without_files)

@@ -2,7 +2,7 @@
 
 The engine reads; this room looks at bytes. It lists and surveys new files before a line of them is loaded, hands the
 engine a plain UTF-8 copy of what it cannot read as delivered, and finds the bad lines of a file in which the engine's
-count and ours differ.
+count and ours differ. What the lines mean is said by an event mapping, which `mapping` compiles.
 """
 
 from likely_buyers.sources.errors import SourceProblem

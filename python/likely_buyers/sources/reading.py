@@ -10,8 +10,8 @@ from likely_buyers.sources.errors import SourceProblem
 FORMATS = ("csv", "json", "parquet")
 _TABS = {"tab": "\t", "\\t": "\t"}
 KEYS = (
-    *("format", "files", "delimiter", "quote", "escape", "encoding", "skip_lines", "header"),
-    *("columns", "decimal", "nulls", "sources"),
+    *("format", "files", "sources", "delimiter", "quote", "escape", "encoding", "skip_lines"),
+    *("header", "columns", "decimal", "nulls"),
 )
 
 

@@ -187,13 +187,6 @@ def test_a_header_in_other_letters_and_a_replaced_file_with_a_new_column(shop: S
     shop.assert_a_full_refresh_gives_the_same()
 
 
-def test_a_column_with_a_name_of_ours_is_refused(shop: Shop) -> None:
-    deliver(shop.events / "1.csv", [event(1, load_id=3)])
-    message = shop.refused()
-    assert f"the file '{shop.events}/1.csv' has a column 'load_id', a name that" in message
-    assert "Nothing was loaded" in message
-
-
 def test_what_tells_events_apart_must_be_there(installation: Installation, tmp_path: Path) -> None:
     """A lost id would make one event of all lines; a line without one is an event of its own."""
     mapping = {

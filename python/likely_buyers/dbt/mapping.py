@@ -1,0 +1,62 @@
+"""The event mapping, for the macros: checked, compiled, and held against the files of a delivery."""
+
+from collections.abc import Callable
+from typing import Any
+
+import duckdb
+
+from likely_buyers.dbt.delivery import answering
+from likely_buyers.sources.mapping import (
+    Compiler,
+    EventMapping,
+    Warehouse,
+    check_files,
+    chosen_mapping,
+    columns_of_sources,
+)
+from likely_buyers.sources.mapping.dialect import DuckDB
+
+
+class MappingFunctions:
+    """Functions over one connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._compiler = Compiler(connection)
+
+    def functions(self) -> dict[str, Callable[[str], str]]:
+        """Name in SQL -> function, each from JSON to JSON."""
+        return {
+            function.__name__: answering(function)
+            for function in (self.check_mapping, self.compiled_mapping, self.check_files)
+        }
+
+    def check_mapping(self, request: dict[str, Any]) -> None:
+        """Stop at a mapping that cannot be meant, or that is not there."""
+        chosen_mapping(request["mappings"], request["mapping_name"])
+
+    def compiled_mapping(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the models are made of, as `Compiler.compiled`."""
+        return self._compiler.compiled(
+            EventMapping.of(request["mapping_name"], request["mapping"]),
+            Warehouse(
+                raw_events=request["raw_events"],
+                loaded_files=request["loaded_files"],
+                register=request["register"],
+                relations=request["relations"],
+            ),
+        )
+
+    def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What is to be told of a delivery's files ("told"), and the "refusal" if they cannot be loaded."""
+        mapping = EventMapping.of(request["mapping_name"], request["mapping"])
+        files = request["files"]
+        with self._connection.cursor() as cursor:
+            engine = DuckDB(cursor)
+            sources = (
+                columns_of_sources(request["register"], files, engine) if mapping.sources else {}
+            )
+            checked = check_files(
+                mapping, files, request["columns"], sources, request["relations"], engine
+            )
+        return {"told": checked.told, "refusal": checked.refusal}

@@ -1,0 +1,148 @@
+"""A mapping's expressions, made safe by wrapping and typed by asking the engine."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from likely_buyers.database import literal, quoted
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
+from likely_buyers.sources.mapping.definition import EventMapping
+from likely_buyers.sources.mapping.dialect import Column, Dialect, NoSql
+from likely_buyers.sources.mapping.rows import null_row
+
+# whole numbers that a floating column can hold and a bigint, too
+_GREATEST_WHOLE = "1e18"
+_READ_AT_MOST = 200
+
+
+def compiled_expressions(
+    mapping: EventMapping, columns: Sequence[Column], engine: Dialect
+) -> dict[str, Any]:
+    """Contract column -> {value, type, text}, over rows with these columns.
+
+    value: the mapping's expression, made safe; null where it has none, or where no file so far had a column that it
+        reads.
+    type: as the engine has it.
+    text: the value as text; of a number 'unreadable' where the expression failed.
+    typed: of event_time, price and quantity: what the contract has, over given_event_time and source_<column>.
+    reads: of event_time: the texts that it was read from.
+    user_id: [{name, text}] of the expressions that it may be.
+
+    columns: none where the engine cannot be asked: all is text then.
+
+    Raises:
+        SourceProblem: the expression of event_time is no SQL.
+    """
+    single = [column for column in COLUMNS if column != "user_id"]
+    expressions = [*(mapping.columns.get(column) for column in single), *mapping.user_ids]
+    values = [
+        engine.tried(mapping.in_its_zone(expression)).strip() if expression else "null"
+        for expression in expressions
+    ]
+    types = _types_of(values, columns, engine)
+    if not types:
+        # some read a column that no file has had so far
+        values = [
+            "null"
+            if not expression or absent_column(mapping, expression, columns, engine)
+            else value
+            for expression, value in zip(expressions, values, strict=True)
+        ]
+        types = _types_of(values, columns, engine) or [engine.text_type] * len(values)
+    found: dict[str, Any] = {}
+    for column, value, type_ in zip(single, values, types, strict=False):
+        given = "1" if column == "quantity" and value == "null" else value
+        text = engine.tried_as_text(given) if column in NUMBERS else _as_text(value, type_, engine)
+        found[column] = {"value": given, "type": type_, "text": text}
+    for column, type_ in NUMBERS.items():
+        found[column]["typed"] = _typed_number(
+            mapping, column, type_, found[column]["type"], engine
+        )
+    found["event_time"] |= {
+        "typed": _typed_time(mapping, found["event_time"]["type"]),
+        "reads": _read_texts(mapping, columns, engine),
+    }
+    found["user_id"] = [
+        {"name": f"given_user_{number}", "text": _as_text(value, type_, engine)}
+        for number, (value, type_) in enumerate(
+            zip(values[len(single) :], types[len(single) :], strict=True), 1
+        )
+    ]
+    return found
+
+
+def left_out_name(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
+    """The name of the first condition of `leave_out` that the row meets, or null.
+
+    A condition on a column that no file has had so far is not met.
+    """
+    conditions = [
+        f"when coalesce({engine.tried(f'({mapping.in_its_zone(condition)})')}, false) then {literal(name)}"
+        for name, condition in mapping.leave_out.items()
+        if not columns or not absent_column(mapping, condition, columns, engine)
+    ]
+    return f"case {' '.join(conditions)} end" if conditions else f"cast(null as {engine.text})"
+
+
+def absent_column(
+    mapping: EventMapping, expression: str, columns: Sequence[Column], engine: Dialect
+) -> str:
+    """The first column that an expression over the rows reads and they have not; '' without one."""
+    query = f"select ({mapping.in_its_zone(expression)}) as given from ({null_row(columns)}) as mapped_rows"
+    return engine.missing_column(engine.describe(query).failure)
+
+
+def _types_of(values: Sequence[str], columns: Sequence[Column], engine: Dialect) -> list[str]:
+    """The engine's types; none where it cannot evaluate one of them."""
+    if not columns:
+        return [engine.text_type] * len(values)
+    named = ", ".join(f"{value} as c{number}" for number, value in enumerate(values))
+    described = engine.describe(f"select {named} from ({null_row(columns)}) as mapped_rows")
+    return [column.type for column in described.columns]
+
+
+def _as_text(value: str, type_: str, engine: Dialect) -> str:
+    """Text of an id: a whole number that came in a floating column is written as the number that it is."""
+    text = f"cast({value} as {engine.text})"
+    if type_ in engine.floating_types:
+        return (
+            f"case when {value} = trunc({value}) and abs({value}) < {_GREATEST_WHOLE}"
+            f" then cast(cast({value} as bigint) as {engine.text}) else {text} end"
+        )
+    return value if type_ == engine.text_type and value != "null" else text
+
+
+def _typed_number(
+    mapping: EventMapping, column: str, type_: str, given_type: str, engine: Dialect
+) -> str:
+    """A comma is the decimal sign of text where the mapping says so."""
+    text = f"source_{column}"
+    has_comma = mapping.has_decimal_comma and given_type == engine.text_type
+    return engine.try_cast(f"as_number({text}, ',')" if has_comma else text, type_)
+
+
+def _typed_time(mapping: EventMapping, type_: str) -> str:
+    """The moment in UTC that the value tells; null where it cannot be read."""
+    is_moment = type_ == "TIMESTAMP WITH TIME ZONE"
+    is_local = type_.startswith("TIMESTAMP") and "TIME ZONE" not in type_
+    if is_moment or (is_local and mapping.time_zone == "UTC"):
+        return "cast(given_event_time as timestamp)"
+    return f"cast(as_utc_in({literal(mapping.time_zone)}, given_event_time) as timestamp)"
+
+
+def _read_texts(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
+    """What the time was read from, where it could not be."""
+    known = {column.name.lower() for column in columns}
+    expression = mapping.columns["event_time"]
+    try:
+        # an expression that is the name of a column need not be parsed, and may be no SQL
+        is_column = not known or expression.lower() in known
+        names = [expression] if is_column else engine.columns_read(expression)
+    except NoSql as error:
+        raise SourceProblem(
+            f"the event mapping '{mapping.name}' has an expression that is no SQL: {expression} ({error})."
+        ) from error
+    texts = [f"cast({quoted(name)} as {engine.text})" for name in names if name.lower() in known]
+    if not texts:
+        return f"cast(null as {engine.text})"
+    return f"nullif(substring(concat_ws(' ', {', '.join(texts)}), 1, {_READ_AT_MOST}), '')"
