@@ -14,12 +14,7 @@ _BARE_COLUMN = re.compile(r'[A-Za-z_"][A-Za-z0-9_" ]*')
 _MISSING = re.compile(
     r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"'
 )
-_OVER_SEVERAL_LINES = (
-    "SET_OPERATION_NODE",
-    "LIMIT_MODIFIER",
-    "DISTINCT_MODIFIER",
-    "ORDER_MODIFIER",
-)
+_OVER_SEVERAL_LINES = ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER")
 
 
 @dataclass(frozen=True)
@@ -167,6 +162,8 @@ class DuckDB:
                 node.get("class") == "WINDOW"
                 or (node.get("class") == "FUNCTION" and node.get("function_name") in aggregates)
                 or node.get("group_expressions")
+                # the tree has an order, of nothing, behind each call of a function
+                or (kind == "ORDER_MODIFIER" and node.get("orders"))
                 or node.get("qualify")
                 or kind in _OVER_SEVERAL_LINES
             ):

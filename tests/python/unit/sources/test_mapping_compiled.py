@@ -205,6 +205,9 @@ def test_each_source_has_the_columns_of_its_files(loaded: Loaded) -> None:
     ("rows", "by_line"),
     [
         ("select *, t as moment from lines", True),
+        ("select *, unnest([1, 2]) as n from lines", True),
+        ("select * from (select t, list_sort([u]) as s from lines) as inner_lines", True),
+        ("select t, list_sort(list(u order by t)) as s from lines group by t", False),
         (
             "select * from (select case when t = 'x' then u end as s from lines) as inner_lines",
             True,
