@@ -5,6 +5,8 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.factory import get_adapter_by_type
+from dbt.exceptions import DependencyError
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
@@ -19,7 +21,7 @@ from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.settings import BadSetting, Settings
-from likely_buyers.sources import line_at
+from likely_buyers.sources import SourceProblem, line_at
 from likely_buyers.sources.sql_helpers import create_helpers
 
 
@@ -57,11 +59,9 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, query_columns,
-        rows_are_by_line, check_mapping: as in `delivery`, with JSON for their arguments and {"result": …} or
-        {"problem": words} for their answer.
+        plan_load, check_mapping, check_relation, query_columns, rows_are_by_line: as in `delivery`, with JSON for their
+        arguments and {"result": …} or {"problem": words} for their answer.
         line_at(path, position, lines): as in `sources`.
-        forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
@@ -71,11 +71,10 @@ class Plugin(BasePlugin):
             load_scoring(model_name)
             return ""
 
-        delivery = Delivery(conn)
+        self._delivery = Delivery(conn)
         # side_effects: a file may have changed since the same was asked before
-        for name, function in delivery.functions().items():
+        for name, function in self._delivery.functions().items():
             conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
-        conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
         conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
@@ -83,6 +82,22 @@ class Plugin(BasePlugin):
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
         )
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
+
+    def store(self, target_config: Any) -> None:
+        """Write the planned load, on the connection of dbt's thread and in the transaction that it has open.
+
+        No function of SQL does it: the query around one would keep a thread of the engine waiting.
+
+        Raises:
+            DbtRuntimeError: the load cannot be written whole.
+        """
+        connections = get_adapter_by_type("duckdb").connections
+        with connections.exception_handler("the load of raw_events"):
+            try:
+                self._delivery.write(connections.get_thread_connection().handle.cursor())
+            except SourceProblem as problem:
+                # as the macro `stop` does, and for its reason
+                raise DependencyError(f"likely_buyers: {problem}") from problem
 
     def configure_cursor(self, cursor: Any) -> None:
         """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.
