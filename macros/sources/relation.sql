@@ -12,14 +12,8 @@
     {% set given = var('events_relation', none) %}
     {% set text = (given.get('relation') if given is mapping else given) | string | trim %}
     {% set name = "\\s*['\"]([A-Za-z0-9_.-]+)['\"]\\s*" %}
-    {% set one = modules.re.fullmatch('ref\\(' ~ name ~ '\\)', text) %}
-    {% set two = modules.re.fullmatch('(ref|source)\\(' ~ name ~ ',' ~ name ~ '\\)', text) %}
-    {% if one %}
-        {% do return(ref(one.group(1))) %}
-    {% elif two and two.group(1) == 'ref' %}
-        {% do return(ref(two.group(2), two.group(3))) %}
-    {% elif two %}
-        {% do return(source(two.group(2), two.group(3))) %}
-    {% endif %}
-    {% do return(none) %}
+    {% set found = modules.re.fullmatch('ref\\(' ~ name ~ '(?:,' ~ name ~ ')?\\)', text) %}
+    {% if found %}{% do return(ref(*(found.groups() | select))) %}{% endif %}
+    {% set found = modules.re.fullmatch('source\\(' ~ name ~ ',' ~ name ~ '\\)', text) %}
+    {% do return(source(*found.groups()) if found else none) %}
 {% endmacro %}

@@ -19,23 +19,10 @@
 {% macro tell_loads() %}
     {% if execute %}
         {% set rows = run_query(
-            "select load_id, files, lines, footers, rejected, rejected_by_reason, left_out, left_out_by_name, quarantined,"
-            ~ " quarantined_by_reason, duplicates, events, users, cast(first_event_time as varchar), cast(last_event_time as varchar),"
-            ~ " revenue_by_currency from " ~ this ~ " where load_id in (" ~ pending_loads('events') ~ ") and (lines > 0 or load_id = (select max(load_id) from " ~ this ~ "))"
+            "select load_in_words(cast(to_json(told) as varchar)) from " ~ this ~ " as told where load_id in ("
+            ~ pending_loads('events') ~ ") and (lines > 0 or load_id = (select max(load_id) from " ~ this ~ "))"
             ~ " order by load_id desc limit 3").rows %}
-        {% for row in rows %}
-            {% set what = ["{:,}".format(row[2] | int) ~ (" lines of 1 file: " if row[1] == 1 else " lines of " ~ row[1] ~ " files: ")
-                ~ "{:,}".format(row[11] | int) ~ " new events of " ~ "{:,}".format(row[12] | int) ~ " users"
-                ~ ((", " ~ row[13] ~ " to " ~ row[14]) if row[13] else "")] %}
-            {% for count, name, reasons in [(row[10], 'duplicates', none), (row[6], 'left out on purpose', row[7]),
-                (row[8], 'quarantined', row[9]), (row[4], 'rejected', row[5]), (row[3], 'footer lines', none)] if count %}
-                {% do what.append("{:,}".format(count | int) ~ " " ~ name ~ ((" " ~ reasons | replace('"', '') | replace('{', '(') | replace('}', ')')) if reasons else "")) %}
-            {% endfor %}
-            {% if row[15] != '{}' %}
-                {% do what.append("revenue " ~ row[15] | replace('"": ', '') | replace('"', '') | replace('{', '') | replace('}', '')) %}
-            {% endif %}
-            {% do log("likely_buyers: load " ~ row[0] ~ ": " ~ what | join("; "), info=true) %}
-        {% endfor %}
+        {% for row in rows %}{% do log("likely_buyers: " ~ row[0], info=true) %}{% endfor %}
     {% endif %}
 {% endmacro %}
 

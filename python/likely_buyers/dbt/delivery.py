@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.settings import Settings
-from likely_buyers.sources import Reading, SourceProblem
+from likely_buyers.sources import Reading, SourceProblem, line_at
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.loading import Load, files_read, warnings_of
 from likely_buyers.sources.plan import Request, forget_staged, plan_delivery
@@ -32,18 +33,20 @@ class Delivery:
         self._connection = connection
         self._load: Load | None = None
 
-    def functions(self) -> dict[str, Callable[[str], str]]:
-        """Name in SQL -> function, each from JSON to JSON."""
-        return {
-            function.__name__: _answering(function)
-            for function in (
-                self.check_mapping,
-                self.check_relation,
-                self.plan_load,
-                self.query_columns,
-                self.rows_are_by_line,
+    def add_functions(self) -> None:
+        """Give SQL those below, each from JSON to JSON, and `line_at`."""
+        for function in (
+            self.check_mapping,
+            self.check_relation,
+            self.plan_load,
+            self.query_columns,
+            self.rows_are_by_line,
+        ):
+            # side_effects: a file may have changed since the same was asked before
+            self._connection.create_function(
+                function.__name__, _answering(function), [VARCHAR], VARCHAR, side_effects=True
             )
-        }
+        self._connection.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
 
     def check_mapping(self, request: dict[str, Any]) -> dict[str, str]:
         """The IANA name of the mapping's time zone; stops at a key of how files are read that cannot be meant."""

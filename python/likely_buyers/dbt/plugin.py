@@ -10,7 +10,7 @@ from dbt.exceptions import DependencyError
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
-from duckdb.sqltypes import BIGINT, VARCHAR
+from duckdb.sqltypes import VARCHAR
 
 from likely_buyers.database import (
     DatabaseInUse,
@@ -21,7 +21,7 @@ from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.settings import BadSetting, Settings
-from likely_buyers.sources import SourceProblem, line_at
+from likely_buyers.sources import SourceProblem, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers
 
 
@@ -65,6 +65,7 @@ class Plugin(BasePlugin):
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
+        load_in_words(load): as in `sources`.
         """
 
         def start_loading(model_name: str) -> str:
@@ -72,11 +73,9 @@ class Plugin(BasePlugin):
             return ""
 
         self._delivery = Delivery(conn)
-        # side_effects: a file may have changed since the same was asked before
-        for name, function in self._delivery.functions().items():
-            conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
-        conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
+        self._delivery.add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
+        conn.create_function("load_in_words", load_in_words, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True

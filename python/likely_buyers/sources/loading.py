@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from duckdb import DuckDBPyConnection
 
 from likely_buyers.database import literal, quoted
 from likely_buyers.sources.errors import SourceProblem
@@ -20,6 +20,7 @@ from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import changed_file
 from likely_buyers.sources.reading_sql import (
     JSON_PROBLEM,
+    File,
     is_text,
     json_lines,
     name_in_bronze,
@@ -40,7 +41,7 @@ def files_read(files: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [file for file in files if file["columns"] and not file["same_as"]]
 
 
-def warnings_of(file: Mapping[str, Any]) -> list[str]:
+def warnings_of(file: File) -> list[str]:
     """What is odd about a file that is loaded all the same."""
     if not file["columns"]:
         return [f"the file '{file['path']}' is empty: no line in it."]
@@ -73,7 +74,7 @@ class Load:
     def _moment(self) -> str:
         return f"cast({literal(self.started_at)} as timestamp)"
 
-    def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def write(self, cursor: DuckDBPyConnection) -> None:
         """Write all of it, in the transaction that the cursor is in: who began it commits or rolls back.
 
         Raises:
@@ -97,16 +98,14 @@ class Load:
         self._check_unchanged(cursor)
         self._register(counts, cursor)
 
-    def _rows_of(self, files: Sequence[Mapping[str, Any]]) -> str:
+    def _rows_of(self, files: Sequence[File]) -> str:
         return rows_of(files, self.columns, self.load_id, self._moment)
 
-    def _append(
-        self, files: Sequence[Mapping[str, Any]], cursor: duckdb.DuckDBPyConnection
-    ) -> None:
+    def _append(self, files: Sequence[File], cursor: DuckDBPyConnection) -> None:
         if files:
             cursor.execute(f"insert into {RAW_EVENTS} by name {self._rows_of(files)}")
 
-    def _settle_columns(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _settle_columns(self, cursor: DuckDBPyConnection) -> None:
         for column in self.columns.values():
             name, type_ = quoted(str(column["name"])), column["type"]
             if column["known_type"] is None:
@@ -116,7 +115,7 @@ class Load:
                     f"alter table {RAW_EVENTS} alter column {name} set data type {type_}"
                 )
 
-    def _remove_replaced(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _remove_replaced(self, cursor: DuckDBPyConnection) -> None:
         """Lines of earlier versions of a file, and rows of a relation that new versions of them replace."""
         for file in self.files:
             if not file.get("replaced"):
@@ -136,9 +135,7 @@ class Load:
                 f"delete from {table} where source_file in (select unnest(?))", [replaced]
             )
 
-    def _keep_unreadable(
-        self, files: Sequence[Mapping[str, Any]], cursor: duckdb.DuckDBPyConnection
-    ) -> None:
+    def _keep_unreadable(self, files: Sequence[File], cursor: DuckDBPyConnection) -> None:
         """What the engine put aside while it read, and what was found bad before."""
         insert = f"insert into {UNREADABLE} select"
         stamp = f"{self.load_id}, {self._moment}"
@@ -166,7 +163,7 @@ class Load:
             cursor.execute(_FORGET_REJECTS)
 
     def _proved(
-        self, files: Sequence[dict[str, Any]], cursor: duckdb.DuckDBPyConnection
+        self, files: Sequence[dict[str, Any]], cursor: DuckDBPyConnection
     ) -> dict[str, tuple[int, int]]:
         """File -> (rows, unreadable lines) of those that were counted one by one."""
         of_load = f"where load_id = {self.load_id}"
@@ -210,7 +207,7 @@ class Load:
         return counts
 
     def _counted(
-        self, files: Sequence[Mapping[str, Any]], cursor: duckdb.DuckDBPyConnection
+        self, files: Sequence[File], cursor: DuckDBPyConnection
     ) -> dict[str, tuple[int, int]]:
         of_load = f"where load_id = {self.load_id}"
         rows = cursor.execute(
@@ -220,7 +217,7 @@ class Load:
         ).fetchall()
         return {file["path"]: (0, 0) for file in files} | {row[0]: (row[1], row[2]) for row in rows}
 
-    def _records(self, file: Mapping[str, Any]) -> tuple[int, int]:
+    def _records(self, file: File) -> tuple[int, int]:
         """Records and bad lines of a file, found without the engine's parser."""
         if file["format"] != "csv":
             pieces = chunks(Path(file["read_path"]), file["compression"])
@@ -235,10 +232,10 @@ class Load:
         )
         return counted.records, counted.bad_lines
 
-    def _plain_text(self, file: Mapping[str, Any]) -> Path:
+    def _plain_text(self, file: File) -> Path:
         return plain_text(file, Path(file["read_path"]), self.staging, file["path"])
 
-    def _check_unchanged(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _check_unchanged(self, cursor: DuckDBPyConnection) -> None:
         # a relation's copy is our own
         files = [file for file in self.files if file["format"] != "relation"]
         with cursor.cursor() as apart:
@@ -250,9 +247,7 @@ class Load:
                 " was kept: run dbt build again once the delivery is over."
             )
 
-    def _register(
-        self, counts: Mapping[str, tuple[int, int]], cursor: duckdb.DuckDBPyConnection
-    ) -> None:
+    def _register(self, counts: Mapping[str, tuple[int, int]], cursor: DuckDBPyConnection) -> None:
         rows = []
         for file in self.files:
             uncounted = (0 if file["same_as"] else file["lines"], 0)
@@ -272,7 +267,7 @@ class Load:
         )
 
 
-def _put_aside(files: Sequence[Mapping[str, Any]]) -> str:
+def _put_aside(files: Sequence[File]) -> str:
     """Select of (path, line, reason): what the engine could not read, one row a line, with what we call it.
 
     Blank lines above a bad one are the engine's first characters of it.

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-import duckdb
+from duckdb import DuckDBPyConnection
 
 from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.errors import SourceProblem
@@ -14,75 +14,61 @@ REGISTER = "bronze.file_register"
 UNREADABLE = "bronze.unreadable_lines"
 PROGRESS = "bronze.load_progress"
 
-# Column, its SQL in the table in which a warehouse from before kept it (none: it was not kept there), and its type.
-_REGISTER_COLUMNS = (
-    ("load_id", "load_id", "bigint"),
-    ("source_file", "source_file", "varchar"),
-    ("event_mapping", "event_mapping", "varchar"),
-    ("format", "case format when 'json_lines' then 'json' else format end", "varchar"),
-    ("source", None, "varchar"),
-    ("delimiter", "delimiter", "varchar"),
-    ("source_columns", "source_columns", "varchar"),
-    ("replaces_earlier", "replaces_earlier", "boolean"),
-    ("size_bytes", "size_bytes", "bigint"),
-    ("line_count", "line_count", "bigint"),
-    ("rejected_count", "rejected_count", "bigint"),
-    ("modified_at", "modified_at", "timestamp"),
-    ("loaded_at", "loaded_at", "timestamp"),
-    ("same_content_as", None, "varchar"),
-    ("digest", None, "varchar"),
-)
-_UNREADABLE_COLUMNS = (
-    ("source_file", "source_file", "varchar"),
-    ("line", "line", "varchar"),
-    ("reason", "reason", "varchar"),
-    ("load_id", "load_id", "bigint"),
-    ("loaded_at", "loaded_at", "timestamp"),
-)
+_TABLES = f"""
+    create table if not exists {REGISTER} (
+        load_id bigint, source_file varchar, event_mapping varchar, format varchar, source varchar, delimiter varchar,
+        source_columns varchar, replaces_earlier boolean, size_bytes bigint, line_count bigint, rejected_count bigint,
+        modified_at timestamp, loaded_at timestamp, same_content_as varchar, digest varchar, cursor_value varchar
+    );
+    -- a warehouse from before tables were sources
+    alter table {REGISTER} add column if not exists cursor_value varchar;
+    create table if not exists {UNREADABLE} (
+        source_file varchar, line varchar, reason varchar, load_id bigint, loaded_at timestamp
+    );
+"""
+# A warehouse from before these were kept in one transaction: what are views now were tables.
+_EARLIER = {
+    "loaded_files": f"""
+        insert into {REGISTER} by name
+        select
+            load_id, source_file, event_mapping, case format when 'json_lines' then 'json' else format end as format,
+            delimiter, source_columns, replaces_earlier, size_bytes, line_count, rejected_count, modified_at, loaded_at
+        from bronze.loaded_files
+        where load_id in (select load_id from {PROGRESS} where model_name = 'raw_events')
+    """,
+    "rejected_lines": f"""
+        insert into {UNREADABLE} by name
+        select source_file, line, reason, load_id, loaded_at from bronze.rejected_lines
+    """,
+}
 
 
-def create_tables(cursor: duckdb.DuckDBPyConnection) -> None:
+def create_tables(cursor: DuckDBPyConnection) -> None:
     """The register and the unreadable lines, where they are not there, with what an earlier warehouse has of them."""
-    finished = f"load_id in (select load_id from {PROGRESS} where model_name = 'raw_events')"
-    _create(cursor, REGISTER, _REGISTER_COLUMNS, "loaded_files", finished)
-    # a warehouse from before tables were sources
-    cursor.execute(f"alter table {REGISTER} add column if not exists cursor_value varchar")
-    _create(cursor, UNREADABLE, _UNREADABLE_COLUMNS, "rejected_lines", "true")
+    tables = "select table_name from duckdb_tables() where schema_name = 'bronze'"
+    there = {row[0] for row in cursor.execute(tables).fetchall()}
+    cursor.begin()
+    cursor.execute(_TABLES)
+    for table, insert in _EARLIER.items() if "file_register" not in there else ():
+        if table in there:
+            cursor.execute(insert)
+    cursor.commit()
 
 
-def _create(
-    cursor: duckdb.DuckDBPyConnection,
-    table: str,
-    columns: tuple[tuple[str, str | None, str], ...],
-    earlier: str,
-    condition: str,
-) -> None:
-    # what is a view now was the table then
-    has_earlier = cursor.execute(
-        "select 1 from duckdb_tables() where schema_name = 'bronze' and table_name = ?", [earlier]
-    ).fetchone()
-    selected = ", ".join(
-        f"cast({(has_earlier and expression) or 'null'} as {type_}) as {name}"
-        for name, expression, type_ in columns
-    )
-    source = f"from bronze.{earlier} where {condition}" if has_earlier else "where false"
-    cursor.execute(f"create table if not exists {table} as select {selected} {source}")
-
-
-def next_load_id(cursor: duckdb.DuckDBPyConnection) -> int:
+def next_load_id(cursor: DuckDBPyConnection) -> int:
     """Loads are counted up from 1."""
     row = cursor.execute(f"select coalesce(max(load_id), 0) + 1 from {REGISTER}").fetchone()
     return int(row[0]) if row else 1
 
 
-def loaded_columns(cursor: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+def loaded_columns(cursor: DuckDBPyConnection) -> list[tuple[str, str]]:
     """(name, type) of the source's columns that raw_events has."""
     rows = cursor.execute(f"describe {RAW_EVENTS}").fetchall()
     return [(row[0], row[1]) for row in rows if row[0] not in LOAD_COLUMNS]
 
 
 def known_files(
-    cursor: duckdb.DuckDBPyConnection, mapping_name: str
+    cursor: DuckDBPyConnection, mapping_name: str
 ) -> list[tuple[str, int, str, str, str]]:
     """(path, size, time of change, digest, path of the same content) of each file taken in, in its latest version.
 
@@ -104,7 +90,7 @@ def known_files(
     return [row[:5] for row in rows]
 
 
-def known_relations(cursor: duckdb.DuckDBPyConnection) -> list[Known]:
+def known_relations(cursor: DuckDBPyConnection) -> list[Known]:
     """The loads of relations, the latest first."""
     rows: list[tuple[Any, ...]] = cursor.execute(
         f"select source_file, coalesce(digest, ''), source_columns, cursor_value from {REGISTER}"

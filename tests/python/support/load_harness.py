@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.dbt import delivery as delivery_module
 from likely_buyers.dbt.delivery import Delivery
-from likely_buyers.sources import SourceProblem, line_at
+from likely_buyers.sources import SourceProblem
 
 MAPPING = {"event_time": "'2026-01-01'", "event_type": "'view'", "user_id": "'u'"}
 Refused = SourceProblem
@@ -33,12 +32,12 @@ class LoadHarness:
         warehouse = duckdb.connect()
         # as in profiles.yml
         warehouse.execute("set preserve_insertion_order = false; set threads = 2")
-        warehouse.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
         warehouse.execute(
             "create schema bronze; create table bronze.load_progress (model_name varchar, load_id bigint,"
             " definition varchar, invocation_id varchar)"
         )
         delivery = Delivery(warehouse)
+        delivery.add_functions()
         before = delivery_module._staging
         delivery_module._staging = lambda: self.folder / "staging"
         try:
