@@ -46,16 +46,6 @@
     {% do return(relations) %}
 {% endmacro %}
 
-{#- The rows' own columns, [{name, type}] by name. -#}
-{% macro mapped_row_columns() %}
-    {% do return(compiled_mapping().columns or []) %}
-{% endmacro %}
-
-{% macro user_id_expressions() %}
-    {% set given = event_mapping().user_id %}
-    {% do return([given] if given is string or given is not sequence else given) %}
-{% endmacro %}
-
 {#-
     Whether each row comes from one line alone, so that new lines can be taken in by themselves. `rows` that joins,
     groups, ranks or sorts sees all lines: then events are made of all of them at each load.

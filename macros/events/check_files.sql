@@ -1,9 +1,6 @@
 {#-
-    Stops at a file that the mapping cannot be applied to, before a line of it is loaded. A column that a required contract
-    column is made from, or by which events are told apart, must be in every file; others may be absent. A key of
-    JSON may be absent from a file, as long as some file has it.
-
-    files: of a delivery; raw: the columns of raw_events once they are in it, as raw_columns gives them.
+    Stops at a file that the mapping cannot be applied to, before a line of it is loaded (sources/mapping/file_check.py).
+    files, raw: as plan_load gives its files and columns.
 -#}
 {% macro check_files(files, raw) %}
     {% set checked = source_function('check_files', {

@@ -75,7 +75,5 @@
 
 {#- Texts that stand for nobody (vars.placeholder_user_ids), whatever their case. -#}
 {% macro is_placeholder(text) -%}
-    {%- set texts = [] -%}
-    {%- for value in var('placeholder_user_ids') -%}{%- do texts.append(sql_text(value | string | lower)) -%}{%- endfor -%}
-    {{ 'lower(' ~ text ~ ') in (' ~ texts | join(', ') ~ ')' if texts else 'false' }}
+    lower({{ text }}) in (''{% for value in var('placeholder_user_ids') %}, {{ sql_text(value | string | lower) }}{% endfor %})
 {%- endmacro %}

@@ -11,8 +11,6 @@
         definition {{ dbt.type_string() }} not null,
         invocation_id {{ dbt.type_string() }} not null
     );
-    {#- a warehouse from before this was kept -#}
-    alter table {{ load_progress() }} add column if not exists invocation_id {{ dbt.type_string() }} default '';
 {% endmacro %}
 
 {% macro load_progress() %}
@@ -22,13 +20,6 @@
 {#- A table that hooks keep, beside the models of bronze. -#}
 {% macro log_table(name) %}
     {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
-{% endmacro %}
-
-{#- Whether such a table is there; dbt's cache does not know of those made in this run. -#}
-{% macro log_table_exists(name) %}
-    {% do return(execute and flags.INTROSPECT and run_query(
-        "select count(*) from information_schema.tables where table_schema = 'bronze' and table_name = '" ~ name ~ "'"
-    ).columns[0].values()[0] > 0) %}
 {% endmacro %}
 
 {#-

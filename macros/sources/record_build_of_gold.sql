@@ -4,10 +4,8 @@
 -#}
 {% macro record_build_of_gold() %}
     {% set gold = [] %}
-    {% for unique_id in selected_resources if graph.nodes.get(unique_id, {}).get('config', {}).get('schema') == 'gold' %}
-        {% if graph.nodes[unique_id].resource_type == 'model' %}
-            {% do gold.append(unique_id) %}
-        {% endif %}
+    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id in selected_resources %}
+        {% if node.config.schema == 'gold' %}{% do gold.append(node.unique_id) %}{% endif %}
     {% endfor %}
     {% if gold %}
         {% set builds = log_table('latest_build_of_gold') %}

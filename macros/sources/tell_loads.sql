@@ -19,23 +19,10 @@
 {% macro tell_loads() %}
     {% if execute %}
         {% set rows = run_query(
-            "select load_id, files, lines, footers, rejected, rejected_by_reason, left_out, left_out_by_name, quarantined,"
-            ~ " quarantined_by_reason, duplicates, events, users, cast(first_event_time as varchar), cast(last_event_time as varchar),"
-            ~ " revenue_by_currency from " ~ this ~ " where load_id in (" ~ pending_loads('events') ~ ") and (lines > 0 or load_id = (select max(load_id) from " ~ this ~ "))"
+            "select load_in_words(cast(to_json(told) as varchar)) from " ~ this ~ " as told where load_id in ("
+            ~ pending_loads('events') ~ ") and (lines > 0 or load_id = (select max(load_id) from " ~ this ~ "))"
             ~ " order by load_id desc limit 3").rows %}
-        {% for row in rows %}
-            {% set what = ["{:,}".format(row[2] | int) ~ (" lines of 1 file: " if row[1] == 1 else " lines of " ~ row[1] ~ " files: ")
-                ~ "{:,}".format(row[11] | int) ~ " new events of " ~ "{:,}".format(row[12] | int) ~ " users"
-                ~ ((", " ~ row[13] ~ " to " ~ row[14]) if row[13] else "")] %}
-            {% for count, name, reasons in [(row[10], 'duplicates', none), (row[6], 'left out on purpose', row[7]),
-                (row[8], 'quarantined', row[9]), (row[4], 'rejected', row[5]), (row[3], 'footer lines', none)] if count %}
-                {% do what.append("{:,}".format(count | int) ~ " " ~ name ~ ((" " ~ reasons | replace('"', '') | replace('{', '(') | replace('}', ')')) if reasons else "")) %}
-            {% endfor %}
-            {% if row[15] != '{}' %}
-                {% do what.append("revenue " ~ row[15] | replace('"": ', '') | replace('"', '') | replace('{', '') | replace('}', '')) %}
-            {% endif %}
-            {% do log("likely_buyers: load " ~ row[0] ~ ": " ~ what | join("; "), info=true) %}
-        {% endfor %}
+        {% for row in rows %}{% do log("likely_buyers: " ~ row[0], info=true) %}{% endfor %}
     {% endif %}
 {% endmacro %}
 
@@ -59,11 +46,10 @@
                 ~ " || ', price ' || coalesce(price, 'none') || ', quantity ' || coalesce(quantity, 'none') as sample from " ~ this ~ " where " ~ whole
                 ~ " union all select reason, line from " ~ ref('rejected_lines') ~ " where reason <> 'footer' and load_id in (" ~ pending
                 ~ ")) group by reason order by count(*) desc, reason limit 5").rows %}
-            {% set what = [] %}
-            {% for row in rows %}{% do what.append("{:,}".format(row[1] | int) ~ " " ~ row[0] ~ " (such as: " ~ row[2][:160] ~ ")") %}{% endfor %}
-            {% set message = "{:,} of {:,} new lines ({:.0f} %) are no events, and nothing in the event mapping says why: ".format(
-                lost, all, 100.0 * lost / all) ~ what | join('; ') ~ ". Is the mapping '" ~ var('event_mapping')
-                ~ "' the right one? What is no event on purpose gets a name in leave_out." %}
+            {% set reasons = [] %}
+            {% for row in rows %}{% do reasons.append([row[0], row[1] | int, row[2]]) %}{% endfor %}
+            {% set message = source_function('left_over_in_words', {
+                'lines': all, 'lost': lost, 'reasons': reasons, 'mapping': var('event_mapping')}) %}
             {% if lost > all * var('stop_left_over') %}
                 {% do stop(message ~ " More than vars.stop_left_over (" ~ var('stop_left_over') ~ ") are lost, so the build stops"
                     ~ " before silver; bronze has the lines. Mend the mapping and run dbt build again, or raise stop_left_over (1 never stops).") %}
@@ -82,20 +68,14 @@
 
 {#- Ids that came as floating numbers beyond what those tell apart. -#}
 {% macro warn_of_imprecise_ids(pending) %}
-    {% set row_columns = mapped_row_columns() %}
-    {% for column in row_columns if column.type in ('DOUBLE', 'FLOAT') %}
-        {% for of in ['user_id', 'session_id', 'product_id'] %}
-            {% set expressions = user_id_expressions() if of == 'user_id' else [event_mapping().get(of)] %}
-            {% if column.name in expressions or sql_name(column.name) in expressions %}
-                {% set count = run_query("select count(*) from " ~ mapped_rows(raw_lines(pending)) ~ " as mapped_rows where abs("
-                    ~ sql_name(column.name) ~ ") >= 9007199254740992").columns[0].values()[0] %}
-                {% if count %}
-                    {% do exceptions.warn("likely_buyers: the column '" ~ column.name ~ "' has " ~ "{:,}".format(count | int)
-                        ~ " numbers of 2^53 or more in a floating type, which cannot tell neighbours apart: two ids may have become one "
-                        ~ of ~ ". Deliver it as whole numbers or as text.") %}
-                {% endif %}
-            {% endif %}
-        {% endfor %}
+    {% for column in compiled_mapping().floating_ids %}
+        {% set count = run_query("select count(*) from " ~ mapped_rows(raw_lines(pending)) ~ " as mapped_rows where abs("
+            ~ sql_name(column.name) ~ ") >= 9007199254740992").columns[0].values()[0] %}
+        {% if count %}
+            {% do exceptions.warn("likely_buyers: the column '" ~ column.name ~ "' has " ~ "{:,}".format(count | int)
+                ~ " numbers of 2^53 or more in a floating type, which cannot tell neighbours apart: two ids may have become one "
+                ~ column.id ~ ". Deliver it as whole numbers or as text.") %}
+        {% endif %}
     {% endfor %}
 {% endmacro %}
 

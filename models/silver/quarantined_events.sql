@@ -31,7 +31,7 @@ quarantined_events as (
         coalesce(user_id, source_user_id) as user_id,
         source_price as price,
         source_quantity as quantity,
-        {{ columns_as_json(mapped_row_columns() | map(attribute='name'), prefix='source.') }} as line
+        {{ columns_as_json((compiled_mapping().columns or []) | map(attribute='name'), prefix='source.') }} as line
     from broken_lines
 )
 

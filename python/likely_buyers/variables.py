@@ -1,4 +1,4 @@
-"""The settings that dbt_project.yml has under `vars`: their names, and which values of numbers and dates can be meant.
+"""The settings that dbt_project.yml has under `vars`: their names, and which values can be meant.
 
 dbt takes a variable that nobody reads without a word, so a typing error would leave a default in force.
 """
@@ -106,7 +106,7 @@ class BadVariable(LikelyBuyersError):
 
 
 def check_variables(given: Mapping[str, Any], of_project: Mapping[str, Any]) -> None:
-    """Refuse names that are misspelt, and numbers and dates that cannot be meant.
+    """Refuse names that are misspelt, and values that cannot be meant.
 
     given: what `--vars` says. A name must be one of ours, or one that dbt_project.yml has.
     of_project: `vars` of dbt_project.yml, where names of a user's own may stand beside ours, unless they are so much
@@ -141,6 +141,11 @@ def check_variables(given: Mapping[str, Any], of_project: Mapping[str, Any]) -> 
 
 
 def _check_values(values: Mapping[str, Any]) -> None:
+    path = values.get("events_path")
+    if path and not isinstance(path, str):
+        raise BadVariable(
+            f"vars.events_path must be the path of a file, a folder or a glob, found: {path}."
+        )
     days = [] if values.get("as_of") is None else [("as_of", values["as_of"])]
     for name, numbers in _NUMBERS.items():
         value = values.get(name)

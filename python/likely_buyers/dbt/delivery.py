@@ -1,146 +1,134 @@
-"""The load that a build is at, for the macros: its plan, and what became of it."""
+"""The load that a build is at, for the macros: its plan and its writing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from likely_buyers.settings import Settings
-from likely_buyers.sources import SourceProblem
+from likely_buyers.sources import SourceProblem, left_over_in_words
 from likely_buyers.sources.columns import raw_columns
-from likely_buyers.sources.json_text import count_lines
-from likely_buyers.sources.mending import mend
-from likely_buyers.sources.plan import (
-    Request,
-    changed_file,
-    forget_staged,
-    plan_delivery,
+from likely_buyers.sources.loading import Load, files_read, warnings_of
+from likely_buyers.sources.plan import Request, forget_staged, plan_delivery
+from likely_buyers.sources.register import (
+    RAW_EVENTS,
+    create_tables,
+    known_files,
+    known_relations,
+    loaded_columns,
+    next_load_id,
 )
-from likely_buyers.sources.relation import Known, Relation, plan_relation
-from likely_buyers.sources.staging import mend_file, plain_text
-from likely_buyers.sources.streams import chunks
+from likely_buyers.sources.relation import Relation, given_relation, plan_relation
 
 
 class Delivery:
-    """One load at a time: planned while raw_events compiles, and looked up by the hooks around its rows."""
+    """One load at a time: planned, and then written, by the materialization of raw_events."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
-        self._plan: dict[str, Any] = {"files": []}
+        self._load: Load | None = None
 
     def functions(self) -> dict[str, Callable[[str], str]]:
         """Name in SQL -> function, each from JSON to JSON."""
         return {
             function.__name__: answering(function)
-            for function in (
-                self.plan_delivery,
-                self.plan_relation,
-                self.current_delivery,
-                self.count_records,
-                self.mend_file,
-                self.check_unchanged,
-                self.raw_columns,
-            )
+            for function in (self.check_relation, self.plan_load, left_over_in_words)
         }
 
-    def plan_delivery(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The files of the load, as in `sources`; it is the current one from now on."""
-        with self._connection.cursor() as cursor:
-            plan = plan_delivery(
-                Request(
-                    events_path=request["events_path"],
-                    mapping_name=request["mapping_name"],
-                    mapping=request["mapping"],
-                    known=[tuple(row) for row in request["known"]],
-                    staging=_staging(),
-                ),
-                cursor,
-            )
-        self._plan = plan | {"load_id": request["load_id"]}
-        return self._plan
+    def check_relation(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
+        """vars.events_relation as a mapping; None where it is not set."""
+        return given_relation(request["events_relation"], request["events_path"])
 
-    def plan_relation(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What is new of vars.events_relation, as a delivery; it is the current one from now on."""
-        self._plan = {"files": []}
+    def plan_load(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Plan the load that `write` writes: the "files" that it reads, and the "columns" of raw_events with them.
+
+        "told" and "warned" is what to say of it.
+        """
+        is_full, mapping_name = request["is_full"], request["mapping_name"]
         # what an earlier build left when it was stopped
         forget_staged(_staging())
-        given, register = request["relation"], request["register"]
-        relation = Relation.of(given, request["from_clause"], Settings.of().database)
+        with self._connection.cursor() as cursor:
+            create_tables(cursor)
+            load_id = 1 if is_full else next_load_id(cursor)
+            known = [] if is_full else known_files(cursor, mapping_name)
+            if request["events_relation"] is None:
+                plan = self._planned_files(request, known, cursor)
+            else:
+                plan = self._planned_relation(request, load_id, cursor)
+            files = files_read(plan["files"])
+            columns, changes = raw_columns(files, [] if is_full else loaded_columns(cursor))
+        self._load = Load(
+            load_id=load_id,
+            is_full=is_full,
+            files=plan["files"],
+            columns=columns,
+            mapping_name=mapping_name,
+            started_at=request["started_at"],
+            invocation_id=request["invocation_id"],
+            staging=_staging(),
+        )
+        warned = [words for file in plan["files"] for words in warnings_of(file)]
+        return {
+            "files": files,
+            "columns": columns,
+            "told": plan["told"],
+            "warned": warned + changes,
+        }
+
+    def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Write the planned load, in the transaction that the cursor is in; its copies of files go in any case."""
+        if self._load is None:
+            raise AssertionError("no load is planned")
         try:
-            with self._connection.cursor() as cursor:
-                plan = plan_relation(
-                    relation,
-                    [Known(row[0], row[1], tuple(json.loads(row[2])), row[3]) for row in register],
-                    request["raw_events"],
-                    request["load_id"],
-                    _staging(),
-                    cursor,
-                )
+            self._load.write(cursor)
+        finally:
+            self._load = None
+            forget_staged(_staging())
+
+    def _planned_files(
+        self,
+        request: dict[str, Any],
+        known: list[tuple[str, int, str, str, str]],
+        cursor: duckdb.DuckDBPyConnection,
+    ) -> dict[str, Any]:
+        asked = Request(
+            request["events_path"], request["mapping_name"], request["mapping"], known, _staging()
+        )
+        plan = plan_delivery(asked, cursor)
+        files = plan["files"]
+        if files and not known and not any(file["columns"] for file in files):
+            raise SourceProblem(
+                f"events_path '{request['events_path']}' holds no line: every file there is empty"
+                f" ({', '.join(file['path'] for file in files)}). Deliver the events, then run dbt build."
+            )
+        return plan | {
+            "told": [
+                f"the file '{copy}' has the content of '{original}', which is loaded: it is not loaded again."
+                for copy, original in plan["same_content"]
+            ]
+        }
+
+    def _planned_relation(
+        self, request: dict[str, Any], load_id: int, cursor: duckdb.DuckDBPyConnection
+    ) -> dict[str, Any]:
+        if request["mapping"].get("sources"):
+            raise SourceProblem(
+                f"the event mapping '{request['mapping_name']}' has sources, which are files, and vars.events_relation"
+                " is one relation. Join in a model of dbt, and name that one."
+            )
+        relation = Relation.of(
+            request["events_relation"], request["from_clause"], Settings.of().database
+        )
+        is_full = request["is_full"]
+        known = [] if is_full else known_relations(cursor)
+        raw_events = None if is_full else RAW_EVENTS
+        try:
+            return plan_relation(relation, known, raw_events, load_id, _staging(), cursor)
         except SourceProblem:
             forget_staged(_staging())
             raise
-        self._plan = plan | {"load_id": request["load_id"]}
-        return self._plan
-
-    def current_delivery(self, _request: dict[str, Any]) -> dict[str, Any]:
-        """The plan."""
-        return self._plan
-
-    def count_records(self, request: dict[str, Any]) -> dict[str, int]:
-        """Records and bad lines of a file, found without the engine's parser."""
-        file = self._file(request["path"])
-        self.check_unchanged({})
-        if file["format"] != "csv":
-            pieces = chunks(Path(file["read_path"]), file["compression"])
-            is_text = file["json_kind"] == "lines"
-            return {"records": count_lines(pieces) if is_text else file["lines"], "bad_lines": 0}
-        text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
-        counted = mend(
-            text,
-            start=file["first_byte"],
-            delimiter=file["delimiter"] or ",",
-            quote=file["quote"],
-            escape=file["escape"],
-            columns=len(file["columns"]),
-        )
-        return {"records": counted.records, "bad_lines": counted.bad_lines}
-
-    def mend_file(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The file with a copy of its good records to be read instead, and its bad lines."""
-        file = self._file(request["path"])
-        text = plain_text(file, Path(file["read_path"]), _staging(), file["path"])
-        if file["format"] == "csv":
-            mend_file(file, text, _staging())
-        return file
-
-    def check_unchanged(self, _request: dict[str, Any]) -> None:
-        """Stop where a file is not what it was when the load was planned."""
-        # a relation's copy is our own
-        files = [file for file in self._plan["files"] if file["format"] != "relation"]
-        with self._connection.cursor() as cursor:
-            file = changed_file(files, cursor)
-        if file:
-            raise SourceProblem(
-                f"the file '{file['path']}' seems to have changed while it was read: it had {file['size']:,}"
-                f" bytes and was changed at {file['modified_at']} when this load began. Nothing of this load"
-                " was kept: run dbt build again once the delivery is over."
-            )
-
-    def raw_columns(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The columns of raw_events once the files are in it, and what is to be told of them."""
-        columns, told = raw_columns(request["files"], request["known"])
-        return {"columns": columns, "told": told}
-
-    def forget(self) -> str:
-        """The load is over: its copies go."""
-        self._plan = {"files": []}
-        forget_staged(_staging())
-        return ""
-
-    def _file(self, path: str) -> dict[str, Any]:
-        return next(file for file in self._plan["files"] if file["path"] == path)
 
 
 def answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import duckdb
 from dbt.adapters.duckdb.plugins import BasePlugin
+from dbt.adapters.factory import get_adapter_by_type
+from dbt.exceptions import DependencyError
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
@@ -20,7 +22,7 @@ from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.settings import BadSetting, Settings
-from likely_buyers.sources import line_at
+from likely_buyers.sources import SourceProblem, line_at, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
@@ -58,14 +60,14 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        plan_delivery, plan_relation, current_delivery, count_records, mend_file, check_unchanged, raw_columns: as in
-        `delivery`; check_mapping, compiled_mapping, check_files: as in `mapping`. Each with JSON for its arguments and
-        {"result": …} or {"problem": words} for its answer.
+        check_relation, plan_load: as in `delivery`; left_over_in_words: as in `sources`; check_mapping,
+        compiled_mapping, check_files: as in `mapping`. Each with JSON for its arguments and {"result": …} or
+        {"problem": words} for its answer.
         line_at(path, position, lines): as in `sources`.
-        forget_delivery(): '' at once.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
+        load_in_words(load): as in `sources`.
         """
 
         def start_loading(model_name: str) -> str:
@@ -73,18 +75,35 @@ class Plugin(BasePlugin):
             return ""
 
         create_helpers(conn)
-        delivery = Delivery(conn)
+        self._delivery = Delivery(conn)
         # side_effects: a file may have changed since the same was asked before
-        for name, function in (delivery.functions() | MappingFunctions(conn).functions()).items():
+        answers = self._delivery.functions() | MappingFunctions(conn).functions()
+        for name, function in answers.items():
             conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
-        conn.create_function("forget_delivery", delivery.forget, [], VARCHAR, side_effects=True)
         conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
+        conn.create_function("load_in_words", load_in_words, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
         )
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
+
+    def store(self, target_config: Any) -> None:
+        """Write the planned load, on the connection of dbt's thread and in the transaction that it has open.
+
+        No function of SQL does it: the query around one would keep a thread of the engine waiting.
+
+        Raises:
+            DbtRuntimeError: the load cannot be written whole.
+        """
+        connections = get_adapter_by_type("duckdb").connections
+        with connections.exception_handler("the load of raw_events"):
+            try:
+                self._delivery.write(connections.get_thread_connection().handle.cursor())
+            except SourceProblem as problem:
+                # as the macro `stop` does, and for its reason
+                raise DependencyError(f"likely_buyers: {problem}") from problem
 
     def configure_cursor(self, cursor: Any) -> None:
         """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.

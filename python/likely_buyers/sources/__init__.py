@@ -10,5 +10,14 @@ from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import plan_delivery
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.rejects import line_at
+from likely_buyers.sources.words import left_over_in_words, load_in_words
 
-__all__ = ["Reading", "SourceProblem", "line_at", "mend", "plan_delivery"]
+__all__ = [
+    "Reading",
+    "SourceProblem",
+    "left_over_in_words",
+    "line_at",
+    "load_in_words",
+    "mend",
+    "plan_delivery",
+]

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+LOAD_COLUMNS = ("source_file", "load_id", "loaded_at")
+"""Those that a load adds to the source's."""
 _NARROW = ("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "INTEGER", "UINTEGER", "BIGINT")
 _WIDE = (*_NARROW, "UBIGINT", "HUGEINT")
 

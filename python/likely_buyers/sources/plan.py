@@ -1,6 +1,5 @@
 """What a load will read, settled before a line of it is: what cannot be read stops the build with nothing written."""
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,10 +45,6 @@ class Request:
     staging: Path
 
 
-# What was found out about a file of this size and time of change, so that the hooks of a model need not look again.
-_looked_at: dict[tuple[Any, ...], dict[str, Any]] = {}
-
-
 def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
     """The new files, each with how it is read: {files: [...], left_alone: [path], same_content: [[path, as]]}.
 
@@ -79,16 +74,12 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
         if known.get(one.path) != (one.size, one.modified_at) or same_as.get(one.path) in changed
     ]
     columns = _given_columns(reading, request.events_path, cursor)
-    settings = json.dumps({key: str(value) for key, value in request.mapping.items()})
 
     def looked_at(file: Listed) -> dict[str, Any]:
-        key = (file.path, file.size, file.modified_at, settings)
-        if key not in _looked_at or not Path(_looked_at[key]["read_path"]).exists():
-            _looked_at[key] = _look_at(file, reading, columns, request.staging, cursor.cursor())
-        return _looked_at[key]
+        return _look_at(file, reading, columns, request.staging, cursor.cursor())
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        files = [dict(found) for found in threads.map(looked_at, fresh)]
+        files = list(threads.map(looked_at, fresh))
     # files that are replaced stand for their new content only
     by_digest = {
         row[3]: row[0] for row in request.known if row[3] and not row[4] and row[0] not in changed
@@ -109,7 +100,6 @@ def forget_staged(staging: Path) -> None:
     """Remove the plain copies of a load that is over."""
     shutil.rmtree(staging, ignore_errors=True)
     forget_lines()
-    _looked_at.clear()
 
 
 def _given_columns(

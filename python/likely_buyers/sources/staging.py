@@ -1,7 +1,7 @@
 """Plain copies of a load's files in the state folder, where the engine cannot read the files themselves."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ def from_byte(text: Path, start: int) -> Iterator[bytes]:
             yield piece
 
 
-def plain_text(found: dict[str, Any], text: Path, staging: Path, path: str) -> Path:
+def plain_text(found: Mapping[str, Any], text: Path, staging: Path, path: str) -> Path:
     """The file decompressed, in a copy if it is compressed."""
     if found["compression"] == "none":
         return text

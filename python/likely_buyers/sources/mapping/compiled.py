@@ -7,7 +7,11 @@ import duckdb
 from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Dialect, DuckDB
 from likely_buyers.sources.mapping.event_key import event_id, key_expressions
-from likely_buyers.sources.mapping.expressions import compiled_expressions, left_out_name
+from likely_buyers.sources.mapping.expressions import (
+    compiled_expressions,
+    floating_ids,
+    left_out_name,
+)
 from likely_buyers.sources.mapping.rows import Rows, Warehouse, columns_of_sources, nulls, rows_of
 
 
@@ -28,6 +32,7 @@ class Compiler:
             that joins, groups, ranks or sorts sees all lines.
         time_zone: IANA name; what a day is.
         expressions: as `compiled_expressions`.
+        floating_ids: as in `expressions`.
         left_out: as `left_out_name`.
         event_key, event_id: as in `event_key`.
 
@@ -61,6 +66,7 @@ def _pieces(mapping: EventMapping, rows: Rows, engine: Dialect) -> dict[str, Any
         "by_line": not mapping.rows or (not mapping.sources and engine.is_by_line(mapping.rows)),
         "time_zone": mapping.time_zone,
         "expressions": expressions,
+        "floating_ids": floating_ids(mapping, rows.columns, engine),
         "left_out": left_out_name(mapping, rows.columns, engine),
         "event_key": key_expressions(mapping, rows.columns, own_id, engine),
         "event_id": event_id(mapping, rows.columns, engine),

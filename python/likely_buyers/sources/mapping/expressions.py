@@ -71,6 +71,20 @@ def compiled_expressions(
     return found
 
 
+def floating_ids(
+    mapping: EventMapping, columns: Sequence[Column], engine: Dialect
+) -> list[dict[str, str]]:
+    """The columns of a floating type that are an id as they stand: [{name, id: the column of the contract}]."""
+    ids = {column: [mapping.columns.get(column)] for column in ("session_id", "product_id")}
+    return [
+        {"name": column.name, "id": name}
+        for column in columns
+        if column.type in engine.floating_types
+        for name, expressions in ({"user_id": list(mapping.user_ids)} | ids).items()
+        if column.name in expressions or quoted(column.name) in expressions
+    ]
+
+
 def left_out_name(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
     """The name of the first condition of `leave_out` that the row meets, or null.
 

@@ -15,6 +15,32 @@ _SETTINGS = ("relation", "database", "path", "table", "cursor", "key", "lookback
 _LOOKBACK = re.compile(r"[0-9]{1,6} (second|minute|hour|day|week|month)s?")
 
 
+def given_relation(given: Any, events_path: str | None) -> Mapping[str, Any] | None:
+    """vars.events_relation as a mapping, the text of a relation of dbt among them; None where it is not set.
+
+    Raises:
+        SourceProblem: events_path is given, too, or it is neither.
+    """
+    if given is None or given == "":
+        return None
+    if events_path:
+        words = given
+        if isinstance(given, Mapping):
+            words = given.get("relation") or given.get("table") or "a mapping"
+        raise SourceProblem(
+            f"both vars.events_path ({events_path}) and vars.events_relation ({words}) are given. Events come from one"
+            " of them: set the other to null."
+        )
+    if isinstance(given, str):
+        return {"relation": given}
+    if not isinstance(given, Mapping):
+        raise SourceProblem(
+            "vars.events_relation must be \"ref('model')\", \"source('name', 'table')\", or a mapping such as"
+            f" {{database: postgres, table: public.orders, cursor: updated_at, key: [id]}}; found: {given}."
+        )
+    return given
+
+
 @dataclass(frozen=True)
 class Relation:
     """vars.events_relation, checked."""
@@ -36,7 +62,7 @@ class Relation:
 
         Args:
             given: vars.events_relation as a mapping.
-            from_clause: what dbt makes of its `relation`.
+            from_clause: what dbt makes of its `relation`; None where it names none that dbt knows how to find.
             warehouse: the file that dbt writes.
 
         Raises:
@@ -69,7 +95,10 @@ class Relation:
                     f"vars.events_relation names a relation of dbt and a {also[0]}: leave one of them out."
                 )
             if from_clause is None:
-                raise AssertionError("dbt has rendered it")
+                raise SourceProblem(
+                    "vars.events_relation must name its relation as ref('model') or source('name', 'table'); found:"
+                    f" {given['relation'].strip()}. For a table of another database give database and table."
+                )
             return cls(given["relation"], "model", None, from_clause, cursor, tuple(key), lookback)
         kind, path, table = given.get("database", ""), given.get("path"), given.get("table", "")
         if kind not in KINDS:

@@ -1,0 +1,99 @@
+"""The tables that loads keep beside their rows, and what they say of the loads before."""
+
+import json
+from typing import Any
+
+from duckdb import DuckDBPyConnection
+
+from likely_buyers.sources.columns import LOAD_COLUMNS
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.relation import Known
+
+RAW_EVENTS = "bronze.raw_events"
+REGISTER = "bronze.file_register"
+UNREADABLE = "bronze.unreadable_lines"
+PROGRESS = "bronze.load_progress"
+
+_TABLES = f"""
+    create table if not exists {REGISTER} (
+        load_id bigint, source_file varchar, event_mapping varchar, format varchar, source varchar, delimiter varchar,
+        source_columns varchar, replaces_earlier boolean, size_bytes bigint, line_count bigint, rejected_count bigint,
+        modified_at timestamp, loaded_at timestamp, same_content_as varchar, digest varchar, cursor_value varchar
+    );
+    -- a warehouse from before tables were sources
+    alter table {REGISTER} add column if not exists cursor_value varchar;
+    create table if not exists {UNREADABLE} (
+        source_file varchar, line varchar, reason varchar, load_id bigint, loaded_at timestamp
+    );
+"""
+# A warehouse from before these were kept in one transaction: what are views now were tables.
+_EARLIER = {
+    "loaded_files": f"""
+        insert into {REGISTER} by name
+        select
+            load_id, source_file, event_mapping, case format when 'json_lines' then 'json' else format end as format,
+            delimiter, source_columns, replaces_earlier, size_bytes, line_count, rejected_count, modified_at, loaded_at
+        from bronze.loaded_files
+        where load_id in (select load_id from {PROGRESS} where model_name = 'raw_events')
+    """,
+    "rejected_lines": f"""
+        insert into {UNREADABLE} by name
+        select source_file, line, reason, load_id, loaded_at from bronze.rejected_lines
+    """,
+}
+
+
+def create_tables(cursor: DuckDBPyConnection) -> None:
+    """The register and the unreadable lines, where they are not there, with what an earlier warehouse has of them."""
+    tables = "select table_name from duckdb_tables() where schema_name = 'bronze'"
+    there = {row[0] for row in cursor.execute(tables).fetchall()}
+    cursor.begin()
+    cursor.execute(_TABLES)
+    for table, insert in _EARLIER.items() if "file_register" not in there else ():
+        if table in there:
+            cursor.execute(insert)
+    cursor.commit()
+
+
+def next_load_id(cursor: DuckDBPyConnection) -> int:
+    """Loads are counted up from 1."""
+    row = cursor.execute(f"select coalesce(max(load_id), 0) + 1 from {REGISTER}").fetchone()
+    return int(row[0]) if row else 1
+
+
+def loaded_columns(cursor: DuckDBPyConnection) -> list[tuple[str, str]]:
+    """(name, type) of the source's columns that raw_events has."""
+    rows = cursor.execute(f"describe {RAW_EVENTS}").fetchall()
+    return [(row[0], row[1]) for row in rows if row[0] not in LOAD_COLUMNS]
+
+
+def known_files(
+    cursor: DuckDBPyConnection, mapping_name: str
+) -> list[tuple[str, int, str, str, str]]:
+    """(path, size, time of change, digest, path of the same content) of each file taken in, in its latest version.
+
+    Raises:
+        SourceProblem: they were read with another event mapping.
+    """
+    rows = cursor.execute(
+        "select source_file, size_bytes, cast(modified_at as varchar), coalesce(digest, ''),"
+        f" coalesce(same_content_as, ''), event_mapping from {REGISTER}"
+        " qualify row_number() over (partition by source_file order by load_id desc) = 1"
+    ).fetchall()
+    for row in rows:
+        if row[5] != mapping_name:
+            raise SourceProblem(
+                f"this warehouse holds events read with the event mapping '{row[5]}', and vars.event_mapping is"
+                f" '{mapping_name}' now. Give each source a state folder of its own (LIKELY_BUYERS_STATE=...), or start"
+                " over from vars.events_path: dbt build --full-refresh."
+            )
+    return [row[:5] for row in rows]
+
+
+def known_relations(cursor: DuckDBPyConnection) -> list[Known]:
+    """The loads of relations, the latest first."""
+    rows: list[tuple[Any, ...]] = cursor.execute(
+        f"select source_file, coalesce(digest, ''), source_columns, cursor_value from {REGISTER}"
+        " where format = 'relation' order by load_id desc"
+    ).fetchall()
+    return [Known(row[0], row[1], tuple(json.loads(row[2])), row[3]) for row in rows]
