@@ -4,7 +4,7 @@
 -#}
 {% macro record_build_of_gold() %}
     {% set gold = [] %}
-    {% for node in graph.nodes.values() if node.resource_type == 'model' and node.unique_id in selected_resources %}
+    {% for node in graph.get('nodes', {}).values() if node.resource_type == 'model' and node.unique_id in selected_resources %}
         {% if node.config.schema == 'gold' %}{% do gold.append(node.unique_id) %}{% endif %}
     {% endfor %}
     {% if gold %}
