@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.settings import Settings
-from likely_buyers.sources import SourceProblem, left_over_in_words
+from likely_buyers.sources import SourceProblem, left_over_in_words, line_at
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.loading import Load, files_read, warnings_of
 from likely_buyers.sources.plan import Request, forget_staged, plan_delivery
@@ -30,12 +31,10 @@ class Delivery:
         self._connection = connection
         self._load: Load | None = None
 
-    def functions(self) -> dict[str, Callable[[str], str]]:
-        """Name in SQL -> function, each from JSON to JSON."""
-        return {
-            function.__name__: answering(function)
-            for function in (self.check_relation, self.plan_load, left_over_in_words)
-        }
+    def add_functions(self) -> None:
+        """Give SQL those below, `left_over_in_words` and `line_at`."""
+        add_functions(self._connection, self.check_relation, self.plan_load, left_over_in_words)
+        self._connection.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
 
     def check_relation(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
         """vars.events_relation as a mapping; None where it is not set."""
@@ -131,9 +130,18 @@ class Delivery:
             raise
 
 
-def answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
-    """A function from JSON to JSON: {"result": ...}, or {"problem": words} where it refuses."""
+def add_functions(
+    connection: duckdb.DuckDBPyConnection, *functions: Callable[[dict[str, Any]], Any]
+) -> None:
+    """Give SQL functions under their names, from JSON to JSON: {"result": ...}, or {"problem": words} of a refusal."""
+    for function in functions:
+        # side_effects: a file may have changed since the same was asked before
+        connection.create_function(
+            function.__name__, _answering(function), [VARCHAR], VARCHAR, side_effects=True
+        )
 
+
+def _answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
     def answer(request: str) -> str:
         try:
             return json.dumps({"result": function(json.loads(request))})

@@ -1,11 +1,10 @@
 """The event mapping, for the macros: checked, compiled, and held against the files of a delivery."""
 
-from collections.abc import Callable
 from typing import Any
 
 import duckdb
 
-from likely_buyers.dbt.delivery import answering
+from likely_buyers.dbt.delivery import add_functions
 from likely_buyers.sources.mapping import (
     Compiler,
     EventMapping,
@@ -24,12 +23,9 @@ class MappingFunctions:
         self._connection = connection
         self._compiler = Compiler(connection)
 
-    def functions(self) -> dict[str, Callable[[str], str]]:
-        """Name in SQL -> function, each from JSON to JSON."""
-        return {
-            function.__name__: answering(function)
-            for function in (self.check_mapping, self.compiled_mapping, self.check_files)
-        }
+    def add_functions(self) -> None:
+        """Give SQL those below."""
+        add_functions(self._connection, self.check_mapping, self.compiled_mapping, self.check_files)
 
     def check_mapping(self, request: dict[str, Any]) -> None:
         """Stop at a mapping that cannot be meant, or that is not there."""

@@ -10,7 +10,7 @@ from dbt.exceptions import DependencyError
 from dbt.flags import get_flags
 from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
-from duckdb.sqltypes import BIGINT, VARCHAR
+from duckdb.sqltypes import VARCHAR
 
 from likely_buyers.database import (
     DatabaseInUse,
@@ -22,7 +22,7 @@ from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.settings import BadSetting, Settings
-from likely_buyers.sources import SourceProblem, line_at, load_in_words
+from likely_buyers.sources import SourceProblem, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
@@ -76,11 +76,8 @@ class Plugin(BasePlugin):
 
         create_helpers(conn)
         self._delivery = Delivery(conn)
-        # side_effects: a file may have changed since the same was asked before
-        answers = self._delivery.functions() | MappingFunctions(conn).functions()
-        for name, function in answers.items():
-            conn.create_function(name, function, [VARCHAR], VARCHAR, side_effects=True)
-        conn.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
+        self._delivery.add_functions()
+        MappingFunctions(conn).add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         conn.create_function("load_in_words", load_in_words, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)

@@ -30,7 +30,9 @@ def database(installation: Installation) -> Path:
 def test_our_commands_open_the_database_as_the_profile_does(database: Path) -> None:
     profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["likely_buyers"]
     output = profile["outputs"]["duckdb"]
-    given = output["config_options"] | output["settings"]
+    # what is set for each cursor changes under the query of another
+    assert "settings" not in output
+    given = dict(output["config_options"])
     # a property of the file, from when it was made
     del given["storage_compatibility_version"]
     ours = limits(database)
