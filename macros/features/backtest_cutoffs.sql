@@ -3,29 +3,29 @@
     vars.backtest_cutoffs is a list of dates, or a number: so many, newest first, in the steps of training.
 -#}
 {% macro backtest_cutoffs(user_days) %}
-    {%- set horizon_days = var('horizon_days') %}
-    {%- set step_days = training_step_days() %}
     {%- set wanted = var('backtest_cutoffs') %}
-    {%- set evaluated = [] %}
-    {%- if wanted is number %}
-    {%- for number in range(wanted) %}
-    {%- do evaluated.append(dbt.dateadd('day', -(horizon_days + number * step_days), as_of_date(user_days)) | trim) %}
-    {%- endfor %}
-    {%- else %}
-    {%- for day in wanted %}
-    {%- do evaluated.append("cast('" ~ (day | string | trim) ~ "' as date)") %}
-    {%- endfor %}
-    {%- endif %}
-    select distinct cutoff_date
-    from (
-        {%- for cutoff in evaluated %}
-        select cast({{ cutoff }} as date) as cutoff_date
-        union all
-        {{ cutoffs_over_by(cutoff) }}
+    with evaluated as (
+        {%- if wanted is number %}
+        {{ cutoffs_over_by("(select " ~ as_of_date(user_days) ~ " as moment)", wanted) }}
+        {%- else %}
+        {%- for day in wanted %}
+        select cast('{{ day | string | trim }}' as date) as cutoff_date
         {{ 'union all' if not loop.last }}
         {%- endfor %}
+        {%- endif %}
+    ),
+
+    trained as (
+        {{ cutoffs_over_by("(select cutoff_date as moment from evaluated)", var('training_cutoffs')) }}
+    )
+
+    select distinct cutoff_date
+    from (
+        select cutoff_date from evaluated
+        union all
+        select cutoff_date from trained
     ) as possible_cutoffs
     where
         cutoff_date >= {{ first_cutoff(user_days) }}
-        and cutoff_date <= {{ dbt.dateadd('day', -horizon_days, as_of_date(user_days)) }}
+        and cutoff_date <= {{ dbt.dateadd('day', -var('horizon_days'), as_of_date(user_days)) }}
 {% endmacro %}

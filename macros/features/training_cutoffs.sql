@@ -5,18 +5,16 @@
 {% macro training_cutoffs(user_days) %}
     {%- do check_training_history(user_days) %}
     select cutoff_date
-    from ({{ cutoffs_over_by(as_of_date(user_days)) }}) as possible_cutoffs
+    from ({{ cutoffs_over_by("(select " ~ as_of_date(user_days) ~ " as moment)", var('training_cutoffs')) }}) as possible_cutoffs
     where cutoff_date >= {{ first_cutoff(user_days) }}
 {% endmacro %}
 
-{#- Select of the cutoffs whose horizon is over by a moment, a SQL expression, as many as training takes. -#}
-{% macro cutoffs_over_by(moment) %}
-    {%- for number in range(var('training_cutoffs')) %}
-    select
-        cast({{ dbt.dateadd('day', -(var('horizon_days') + number * training_step_days()), moment) }} as date)
-            as cutoff_date
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+{#- Select of so many cutoffs whose horizon is over by each `moment` of a relation, the last ones. -#}
+{% macro cutoffs_over_by(moments, how_many) %}
+    {%- set days_before = var('horizon_days') ~ ' + numbers.number * ' ~ training_step_days() %}
+    select cast({{ dbt.dateadd('day', '-(' ~ days_before ~ ')', 'moments.moment') }} as date) as cutoff_date
+    from {{ moments }} as moments
+    cross join (values {% for number in range(how_many) %}({{ number }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (number)
 {% endmacro %}
 
 {#- The earliest cutoff that has enough history before it, as a SQL expression. -#}
