@@ -6,7 +6,7 @@ from statistics import fmean
 import duckdb
 import pytest
 
-from likely_buyers.evaluation import average_precision, roc_auc
+from likely_buyers.evaluation import evaluate
 from support.installation import ONLINE_RETAIL, Installation
 
 pytestmark = pytest.mark.skipif(
@@ -72,9 +72,13 @@ def test_the_champion_ranks_the_customers_of_november(job: Installation) -> None
             left join buyers using (user_id)
             """
         ).fetchnumpy()
+    found = evaluate(scored["bought"], scored["probability"])
     assert len(scored["bought"]) == 4_067
-    assert roc_auc(scored["bought"], scored["probability"]) >= 0.75
-    assert average_precision(scored["bought"], scored["probability"]) >= 0.66
+    assert found["roc_auc"] >= 0.75
+    assert found["average_precision"] >= 0.66
+    assert found["lift_10pct"] >= 2.47
+    assert found["ece"] <= 0.065
+    assert 0.8 <= found["expected_over_observed"] <= 1.25
     assert job.query("select metrics from training.model_versions") != []
     latest_horizon = job.query("select max(cutoff_date) + 30 from training.examples")
     assert str(latest_horizon[0][0])[:10] == "2011-11-09"
@@ -82,8 +86,8 @@ def test_the_champion_ranks_the_customers_of_november(job: Installation) -> None
 
 # --- the numbers that the README promises, at past cutoffs ------------------------------------------
 
-# every second month, and the last one whose horizon is over
-CUTOFFS = "2011-05-01,2011-07-01,2011-09-01,2011-10-01,2011-11-09"
+# of the nine that docs/model_card.md has; the last one is November, above
+CUTOFFS = "2011-05-01,2011-09-01,2011-10-01"
 
 
 @pytest.fixture(scope="module")
@@ -102,22 +106,13 @@ def backtest(job: Installation) -> dict[tuple[str, str, str], float]:
     return {(cutoff, method, metric): value for cutoff, method, metric, value in rows}
 
 
-@pytest.mark.parametrize(
-    ("cutoff", "customers", "auc", "precision", "lift"),
-    [("2011-11-09", 4067, 0.750, 0.660, 2.47), ("2011-09-01", 3317, 0.746, 0.612, 2.70)],
-)
-def test_the_champion_ranks_as_promised(
-    backtest: dict[tuple[str, str, str], float],
-    cutoff: str,
-    customers: int,
-    auc: float,
-    precision: float,
-    lift: float,
-) -> None:
-    assert backtest[cutoff, "champion", "users"] == customers
-    assert backtest[cutoff, "champion", "roc_auc"] >= auc
-    assert backtest[cutoff, "champion", "average_precision"] >= precision
-    assert backtest[cutoff, "champion", "lift_10pct"] >= lift
+def test_the_champion_ranks_as_promised(backtest: dict[tuple[str, str, str], float]) -> None:
+    found = {metric: value for (cutoff, method, metric), value in backtest.items()
+             if (cutoff, method) == ("2011-09-01", "champion")}  # fmt: skip
+    assert found["users"] == 3_317
+    assert found["roc_auc"] >= 0.746
+    assert found["average_precision"] >= 0.612
+    assert found["lift_10pct"] >= 2.70
 
 
 def test_the_champion_beats_the_simple_rules_on_average(
