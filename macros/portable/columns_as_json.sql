@@ -6,10 +6,6 @@
     {{ return(adapter.dispatch('columns_as_json')(columns, prefix)) }}
 {% endmacro %}
 
-{% macro default__columns_as_json(columns, prefix='') %}
-    {% do stop("columns_as_json is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
 {% macro duckdb__columns_as_json(columns, prefix) -%}
     cast(json_merge_patch('{}', json_object(
         {%- for column in columns %}{{ sql_text(column) }}, cast({{ sql_name(prefix ~ column) }} as varchar)

@@ -6,10 +6,6 @@
     {{ return(adapter.dispatch('fast_hash')(expressions)) }}
 {% endmacro %}
 
-{% macro default__fast_hash(expressions) %}
-    {% do stop("fast_hash is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
 {% macro duckdb__fast_hash(expressions) -%}
     hash({{ expressions | join(', ') }})
 {%- endmacro %}

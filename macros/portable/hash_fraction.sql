@@ -6,10 +6,6 @@
     {{ return(adapter.dispatch('hash_fraction')(text)) }}
 {% endmacro %}
 
-{% macro default__hash_fraction(text) %}
-    {% do stop("hash_fraction is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
 {% macro duckdb__hash_fraction(text) -%}
     cast(cast('0x' || substr({{ dbt.hash(text) }}, 1, 13) as ubigint) as double) / 4503599627370496
 {%- endmacro %}

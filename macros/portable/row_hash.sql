@@ -3,10 +3,6 @@
     {{ return(adapter.dispatch('row_hash')(table_alias)) }}
 {% endmacro %}
 
-{% macro default__row_hash(table_alias) %}
-    {% do stop("row_hash is not written for " ~ target.type ~ ".") %}
-{% endmacro %}
-
 {% macro duckdb__row_hash(table_alias) -%}
     hash({{ table_alias }})
 {%- endmacro %}

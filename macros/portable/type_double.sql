@@ -3,10 +3,6 @@
     {{- return(adapter.dispatch('type_double')()) -}}
 {% endmacro %}
 
-{% macro default__type_double() %}
-    {%- do stop("type_double is not written for " ~ target.type ~ ".") -%}
-{% endmacro %}
-
 {% macro duckdb__type_double() %}
     {{- return('double') -}}
 {% endmacro %}
