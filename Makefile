@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 STARTED := $(shell date +%s)
 TOOK = @echo "make $@: $$(( $$(date +%s) - $(STARTED) )) s"
 
-.PHONY: help demo generate check test lint quick-lint lint-but-sql quick-tests registry-tests docs bench lock clean
+.PHONY: help demo generate check test lint quick-lint lint-python lint-dbt lint-sql quick-tests model-tests docs bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
@@ -81,38 +81,43 @@ generate: $(VENV)/.installed
 # two workers share two cores: more threads of one only wait for the other
 check test: export OMP_NUM_THREADS := 1
 
-# On two cores. The registry's tests import MLflow, which takes seconds, and so have a process of their own.
+# On two cores. The tests of models import scikit-learn and MLflow, which takes seconds, and so have a process of their own.
 check: $(VENV)/.installed-dev
-	@$(MAKE) --no-print-directory -j 2 quick-tests quick-lint registry-tests
+	@$(MAKE) --no-print-directory -j 2 quick-tests quick-lint model-tests
 	$(TOOK)
 
-quick-tests registry-tests: export LIKELY_BUYERS_TRIES := few
+quick-tests model-tests: export LIKELY_BUYERS_TRIES := few
 quick-tests: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/python/unit/registry tests/python/unit
+	$(BIN)/python -m pytest -q -m "not slow" --ignore tests/python/unit/registry --ignore tests/python/unit/training tests/python/unit
 
-registry-tests: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -q -m "not slow" tests/python/unit/registry
+model-tests: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -q -m "not slow" tests/python/unit/registry tests/python/unit/training
 
 test: lint $(AIRFLOW_VENV)/.installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(TOOK)
 
 # sqlfluff and dbt-bouncer cannot be told of another state folder: pyproject.toml names the artifacts they read
-lint quick-lint: export LIKELY_BUYERS_STATE := warehouse
-lint: lint-but-sql
-	sqlfluff lint --processes 2 models tests
-	@touch $(VENV)/.sql-linted
+lint quick-lint lint-sql: export LIKELY_BUYERS_STATE := warehouse
+lint: $(VENV)/.installed-dev
+	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql
 
-quick-lint: lint-but-sql $(VENV)/.sql-linted
+quick-lint: lint-python lint-dbt $(VENV)/.sql-linted
 
-lint-but-sql: $(VENV)/.installed-dev
+lint-python: $(VENV)/.installed-dev
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	$(BIN)/python -m likely_buyers.features.generate --check
+
+lint-dbt: $(VENV)/.installed-dev
 	dbt --quiet --warn-error parse
 	dbt-bouncer run --config-file pyproject.toml
+
+lint-sql: lint-dbt
+	sqlfluff lint --processes 2 models tests
+	@touch $(VENV)/.sql-linted
 
 # sqlfluff takes a second for each file: here those that changed since they last passed
 $(VENV)/.sql-linted: $(shell find models tests -name '*.sql') | $(VENV)/.installed-dev

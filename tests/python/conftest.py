@@ -11,18 +11,24 @@ import pytest
 # two processes of tests share two cores: more threads of one only wait for the other
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from support.commands import share_a_server
 from support.installation import Installation
 from support.trained_shop import TrainedShop, trained_shop
 
 MEMORY = Path("/dev/shm")  # noqa: S108
 
 
-def pytest_configure() -> None:
-    """A build commits a hundred times, and each time waits for the disk: folders are in memory where there is room."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Where folders lie, and a command server for all processes of the run.
+
+    A build commits a hundred times, and each time waits for the disk: folders are in memory where there is room.
+    """
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > 8 * 2**30:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
         os.environ.setdefault("TMPDIR", str(MEMORY))
         tempfile.tempdir = None
+    if config.getoption("numprocesses", None) and "PYTEST_XDIST_WORKER" not in os.environ:
+        share_a_server()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

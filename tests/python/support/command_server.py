@@ -9,6 +9,7 @@ have open: DuckDB would take a database that a test holds for one that the comma
 """
 
 import faulthandler
+import fcntl
 import gc
 import importlib
 import json
@@ -279,13 +280,16 @@ def _close_databases() -> None:
 
 
 def main() -> None:
-    """`python -m support.command_server SOCKET CACHE`; prints a line once commands may come."""
+    """`python -m support.command_server SOCKET CACHE`; the socket appears once commands may come."""
     path, cache = sys.argv[1:]
-    server = CommandServer(Path(cache))
+    # only one at a time parses into the cache
+    with (Path(cache) / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        server = CommandServer(Path(cache))
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
+    listener.bind(f"{path}.bound")
     listener.listen(16)
-    print("ready", flush=True)
+    Path(f"{path}.bound").rename(path)
     server.serve(listener)
 
 

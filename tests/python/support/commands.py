@@ -1,7 +1,6 @@
-"""The tests' side of the command server: one a process of tests, started by the first command."""
+"""The tests' side of the command server: one for a run of pytest, or started by the first command."""
 
 import atexit
-import fcntl
 import json
 import os
 import signal
@@ -19,41 +18,48 @@ from support.command_server import PROJECT
 
 # beside pytest's own, and as little kept: what dbt parses of one run of the tests serves the next
 CACHE = PROJECT / ".pytest_cache" / "dbt"
+# the folder of a server that serves all processes of a run
+SHARED = "COMMAND_SERVER_OF_TESTS"
+_SECONDS_TO_START = 180
 _starting = threading.Lock()
 
 
 class Server:
-    """A command server and its socket."""
+    """A command server, which is told to start, and the folder of its socket."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="commands-")
-        self.path = str(Path(self.folder.name) / "socket")
+        self._folder = tempfile.TemporaryDirectory(prefix="commands-")
+        self.folder = Path(self._folder.name)
         CACHE.mkdir(parents=True, exist_ok=True)
         here = [str(Path(__file__).parents[1]), str(PROJECT / "python")]
         environment = dict(os.environ, OMP_NUM_THREADS="1")
         # dbt's locks in the processes that were forked off, which end without Python's farewell
         environment["PYTHONWARNINGS"] = "ignore:resource_tracker:UserWarning"
         environment["PYTHONPATH"] = os.pathsep.join([*here, os.environ.get("PYTHONPATH", "")])
-        # only one at a time parses into the cache
-        with (CACHE / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "support.command_server", self.path, str(CACHE)],
-                cwd=PROJECT,
-                env=environment,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            assert self._process.stdout
-            told = self._process.stdout.readline()
-        assert told == "ready\n", "the command server did not start: see above"
+        self._process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "support.command_server",
+                str(_socket_in(self.folder)),
+                str(CACHE),
+            ],
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            text=True,
+        )
         atexit.register(self.stop)
 
     def stop(self) -> None:
         """End the process: it lives as long as its standard input is open, and so no longer than this one."""
         self._process.communicate()
-        self.folder.cleanup()
+        self._folder.cleanup()
+
+
+def share_a_server() -> None:
+    """Start one for this process and those that it starts, and do not wait for it."""
+    os.environ[SHARED] = str(_server().folder)
 
 
 @cache
@@ -61,10 +67,20 @@ def _server() -> Server:
     return Server()
 
 
-def _started_server() -> Server:
+def _folder_of_server() -> Path:
+    """Once the server listens."""
     # tests may start two commands at once
     with _starting:
-        return _server()
+        folder = Path(os.environ[SHARED]) if SHARED in os.environ else _server().folder
+    ends = time.monotonic() + _SECONDS_TO_START
+    while not _socket_in(folder).exists():
+        assert time.monotonic() < ends, "the command server did not start: see above"
+        time.sleep(0.05)
+    return folder
+
+
+def _socket_in(folder: Path) -> Path:
+    return folder / "socket"
 
 
 class Running:
@@ -77,11 +93,11 @@ class Running:
         folder: Path,
         first: str = "",
     ) -> None:
-        server = _started_server()
-        with tempfile.NamedTemporaryFile(dir=server.folder.name, delete=False) as file:
+        server = _folder_of_server()
+        with tempfile.NamedTemporaryFile(dir=server, delete=False) as file:
             self.output_file = Path(file.name)
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(server.path)
+        self._socket.connect(str(_socket_in(server)))
         self._answers = self._socket.makefile()
         wanted = {
             "command": list(command),
