@@ -246,7 +246,7 @@ def _say_next(found: Inspection) -> bool:
     if found.is_draft:
         _say(
             "\nNext: put the draft under vars.event_mappings in dbt_project.yml and answer the questions. Look"
-            " again, then build:",
+            " again, then train a model and build:",
             style="bold",
         )
         look = shlex.quote(f"{{event_mapping: {found.mapping_name}}}")
@@ -265,6 +265,7 @@ def _say_next(found: Inspection) -> bool:
         variables = f"{{event_mapping: NAME, events_path: {_as_variable(found.path)}}}"
     else:
         _say("\nNext:", style="bold")
+    _exactly(f"  likely-buyers train --promote --vars {shlex.quote(variables)}")
     _exactly(f"  dbt build --vars {shlex.quote(variables)}")
     return True
 
