@@ -86,20 +86,22 @@ reasons_by_load as (
 valid_rows as (
     select
         load_id,
-        {{ "event_id, " if count_events_by_load() -}}
+        {{ event_id() ~ " as event_id, " if count_events_by_load() -}}
         event_time,
-        user_id,
-        -- a digest for few rows only: an event that is told twice is no revenue twice
-        case when event_type = 'purchase' then {{ "''" if equal_lines_are_separate() else "event_id" }} end as purchase_id,
+        user_id
+    from ({{ event_lines(pending) }}) as mapped_lines
+    where left_out is null and {{ keeps_contract() }}
+),
+
+-- a digest for few rows only: an event that is told twice is no revenue twice
+purchase_rows as (
+    select
+        load_id,
+        {{ "''" if equal_lines_are_separate() else event_id() }} as purchase_id,
         price * coalesce(quantity, 1) as amount,
         currency
-    from (
-        select
-            mapped_lines.*,
-            {{ event_id() }} as event_id
-        from ({{ event_lines(pending) }}) as mapped_lines
-    ) as identified_lines
-    where left_out is null and {{ keeps_contract() }}
+    from ({{ event_lines(pending) }}) as mapped_lines
+    where event_type = 'purchase' and left_out is null and {{ keeps_contract() }}
 ),
 
 rows_by_load as (
@@ -119,15 +121,13 @@ purchases as (
         load_id,
         currency,
         amount
-    from valid_rows
-    where purchase_id is not null
+    from purchase_rows
     {%- else %}
     select
         load_id,
         max(currency) as currency,
         max(amount) as amount
-    from valid_rows
-    where purchase_id is not null
+    from purchase_rows
     group by load_id, purchase_id
     {%- endif %}
 ),
