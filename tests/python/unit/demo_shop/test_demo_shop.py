@@ -172,6 +172,7 @@ def test_another_seed_is_another_shop(
     assert all(mine[name] != others[name] for name in mine)
 
 
+@pytest.mark.slow
 def test_every_format_holds_the_same_lines(small_shop: Callable[[FileFormat], Shop]) -> None:
     whole = {
         file_format: [line for line in read_lines(small_shop(file_format).folder) if line[1]]
@@ -222,6 +223,7 @@ def test_duckdb_reads_the_whole_csv_lines(small_shop: Callable[[FileFormat], Sho
 # --- dirt ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", ["csv", "parquet", "jsonl"])
 def test_dirt_is_counted_exactly(
     file_format: FileFormat, small_shop: Callable[[FileFormat], Shop]
@@ -281,6 +283,7 @@ def test_dirt_leaves_the_events_alone(
 # --- behaviour -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_shares_are_near_the_public_shop(big_shop: Shop) -> None:
     events = big_shop.summary.valid_distinct_events
     share = {name: count / events for name, count in big_shop.summary.events_by_type.items()}

@@ -35,6 +35,7 @@ def a_ranking(n: int = 4000, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
     return rng.random(n) < probability, probability
 
 
+@pytest.mark.slow
 @given(users=scored_users)
 def test_metrics_equal_the_reference_implementation_with_ties(users):
     label, score = (np.array(column) for column in zip(*users, strict=True))

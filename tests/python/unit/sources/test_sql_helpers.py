@@ -346,6 +346,7 @@ def test_what_python_writes_comes_back(
     assert dict(zip(texts, as_utc(cursor, zone, *texts), strict=True)) == dict(written), moments
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=tries(60))
 @given(
     st.lists(instants, min_size=1, max_size=80),
@@ -373,6 +374,7 @@ def test_local_times_are_of_their_zone(
     assert as_utc(cursor, other_zone, *(f"{text} {zone}" for text in texts)) == expected
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=tries(100))
 @given(
     st.lists(

@@ -49,6 +49,7 @@ def a_model_of_three_components() -> PurchaseModel:
     return model.fit(matrix(trained(), examples), examples["label"].to_numpy())
 
 
+@pytest.mark.slow
 def test_the_model_ranks_later_buyers_and_its_probabilities_add_up_to_them():
     later = a_shop(users=4000, seed=11, cutoffs=[date(2024, 9, 15)])
     p = trained().estimator.predict_proba(matrix(trained(), later))
@@ -59,6 +60,7 @@ def test_the_model_ranks_later_buyers_and_its_probabilities_add_up_to_them():
     assert p[:, 1].sum() == pytest.approx(bought.sum(), rel=0.12)
 
 
+@pytest.mark.slow
 def test_the_same_examples_in_any_order_give_the_same_model_to_the_bit():
     shuffled = a_shop().take(np.random.default_rng(0).permutation(900 * len(CUTOFFS)))
     again = fit(shuffled, SETTINGS)
@@ -101,6 +103,7 @@ def test_labels_without_meaning_give_no_ranking():
     assert model.metrics["roc_auc"] == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.slow
 def test_without_the_features_of_a_habit_the_other_models_are_compared():
     model = fit(a_shop().drop_columns(["days_since_first_purchase"]), SETTINGS)
     names = {row["candidate"] for row in model.candidates}

@@ -43,6 +43,7 @@ def examples(
     return table.take(rng.permutation(table.num_rows)) if shuffled else table
 
 
+@pytest.mark.slow
 def test_the_same_examples_in_any_order_give_the_same_model() -> None:
     table = examples()
     order = np.random.default_rng(5).permutation(table.num_rows)
