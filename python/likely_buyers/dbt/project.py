@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from likely_buyers.dbt.profile import duckdb_file, read_yaml
-from likely_buyers.errors import LikelyBuyersError, ProjectError
+from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import Volume, volume
@@ -210,7 +210,7 @@ class Project:
                 return connection.execute(direct).fetchall()
             except duckdb.CatalogException as error:
                 raise refusal(
-                    f"the database {file} does not have what a build makes: {str(error).splitlines()[0]} Run dbt"
+                    f"the database {file} does not have what a build makes: {first_line(error)} Run dbt"
                     " build first."
                 ) from error
 

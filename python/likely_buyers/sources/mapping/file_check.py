@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from likely_buyers.errors import first_line
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, LOAD_COLUMNS, NUMBERS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
@@ -142,7 +143,7 @@ class _Check:
         if described.failure:
             raise SourceProblem(
                 f"{self._whose} gives `rows` that cannot be evaluated over the columns of {_in_words(file)}:"
-                f" {_first_line(described.failure)}. Found: {', '.join(file['columns'])}. Nothing was loaded. Mend the"
+                f" {first_line(described.failure).rstrip('.')}. Found: {', '.join(file['columns'])}. Nothing was loaded. Mend the"
                 " file, or the mapping in dbt_project.yml or --vars."
             )
         return tuple(
@@ -193,7 +194,7 @@ class _Check:
         if failure:
             raise SourceProblem(
                 f"{self._whose} gives for '{given.use}' an expression that cannot be evaluated:"
-                f" {given.expression.strip()} (over the columns of {_in_words(file)}). {_first_line(failure)}. Columns"
+                f" {given.expression.strip()} (over the columns of {_in_words(file)}). {first_line(failure).rstrip('.')}. Columns"
                 " of CSV and JSON, and those whose type differs between files, are text: cast what is to be reckoned"
                 " with, as in cast(price as double). Nothing was loaded. Mend the mapping in dbt_project.yml or --vars."
             )
@@ -214,7 +215,3 @@ def _in_words(file: Mapping[str, Any]) -> str:
     if file["format"] == "relation":
         return f"the relation '{file['relation']}'"
     return f"the file '{file['path']}'"
-
-
-def _first_line(failure: str) -> str:
-    return failure.partition("\n")[0].rstrip(".")
