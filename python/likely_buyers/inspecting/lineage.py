@@ -6,7 +6,8 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.sources.mapping.contract import COLUMNS, LOAD_COLUMNS
+from likely_buyers.sources.columns import LOAD_COLUMNS
+from likely_buyers.sources.mapping.contract import COLUMNS
 from likely_buyers.sources.mapping.dialect import NoSql, nodes, parsed
 
 _DEEPEST = 20

@@ -10,6 +10,3 @@ REQUIRED = ("event_time", "event_type", "user_id")
 
 NUMBERS = {"price": "decimal(18, 4)", "quantity": "decimal(18, 3)"}
 """Columns that are no text, and their types; a time is typed by what it is read from."""
-
-LOAD_COLUMNS = ("source_file", "load_id", "loaded_at")
-"""What bronze.raw_events adds to the columns of the source."""

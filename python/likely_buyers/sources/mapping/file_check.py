@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from likely_buyers.errors import first_line
+from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.mapping.contract import COLUMNS, LOAD_COLUMNS, NUMBERS
+from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
 from likely_buyers.sources.mapping.dialect import Column, Dialect
 from likely_buyers.sources.mapping.expressions import absent_column
@@ -141,10 +142,11 @@ class _Check:
         absent = absent_keys(lines, over, engine) if file["format"] == "json" else []
         described = engine.describe(over(with_nulls(lines, absent, engine)))
         if described.failure:
+            said = first_line(described.failure).rstrip(".")
             raise SourceProblem(
                 f"{self._whose} gives `rows` that cannot be evaluated over the columns of {_in_words(file)}:"
-                f" {first_line(described.failure).rstrip('.')}. Found: {', '.join(file['columns'])}. Nothing was loaded. Mend the"
-                " file, or the mapping in dbt_project.yml or --vars."
+                f" {said}. Found: {', '.join(file['columns'])}. Nothing was loaded. Mend the file, or the"
+                " mapping in dbt_project.yml or --vars."
             )
         return tuple(
             column for column in described.columns if column.name.lower() not in LOAD_COLUMNS
@@ -192,11 +194,12 @@ class _Check:
             f"select {typed}, mapped_rows.* from ({null_row(columns)}) as mapped_rows"
         ).failure
         if failure:
+            said = first_line(failure).rstrip(".")
             raise SourceProblem(
                 f"{self._whose} gives for '{given.use}' an expression that cannot be evaluated:"
-                f" {given.expression.strip()} (over the columns of {_in_words(file)}). {first_line(failure).rstrip('.')}. Columns"
-                " of CSV and JSON, and those whose type differs between files, are text: cast what is to be reckoned"
-                " with, as in cast(price as double). Nothing was loaded. Mend the mapping in dbt_project.yml or --vars."
+                f" {given.expression.strip()} (over the columns of {_in_words(file)}). {said}. Columns of CSV and"
+                " JSON, and those whose type differs between files, are text: cast what is to be reckoned with, as in"
+                " cast(price as double). Nothing was loaded. Mend the mapping in dbt_project.yml or --vars."
             )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from likely_buyers.database import literal, quoted
-from likely_buyers.sources.mapping.contract import LOAD_COLUMNS
+from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
 from likely_buyers.sources.mapping.dialect import Column, Dialect
 
