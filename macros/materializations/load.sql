@@ -4,8 +4,8 @@
 -#}
 {% materialization load, adapter="duckdb" %}
     {%- set target_relation = this.incorporate(type="table") -%}
-    {%- set plan = plan_load(load_cached_relation(this) is none or should_full_refresh()) -%}
-    {%- do check_files(plan.files, plan.columns) -%}
+    {%- do plan_load(load_cached_relation(this) is none or should_full_refresh()) -%}
+    {%- do check_files() -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks) }}

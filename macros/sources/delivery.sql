@@ -1,6 +1,6 @@
 {#-
-    The load that is written next, settled before a line of it is read (python/likely_buyers/dbt/delivery.py): the files that
-    it reads, and the columns of raw_events with them. is_full: raw_events is made anew.
+    Settles the load that is written next, before a line of it is read (python/likely_buyers/dbt/delivery.py), and says what
+    there is to say of it. is_full: raw_events is made anew.
 -#}
 {% macro plan_load(is_full) %}
     {% set relation = events_relation_of_dbt() %}
@@ -11,12 +11,11 @@
     }) %}
     {% for words in plan.told %}{% do log("likely_buyers: " ~ words, info=true) %}{% endfor %}
     {% for words in plan.warned %}{% do exceptions.warn("likely_buyers: " ~ words) %}{% endfor %}
-    {% do return(plan) %}
 {% endmacro %}
 
 {#- A function of the plugin (python/likely_buyers/dbt/plugin.py) that takes and gives JSON. -#}
 {% macro source_function(name, request) %}
-    {% if not execute %}{% do return({'files': [], 'columns': {}, 'types': []}) %}{% endif %}
+    {% if not execute %}{% do return({}) %}{% endif %}
     {% set answer = fromjson(run_query(
         "select " ~ name ~ "(" ~ sql_text(tojson(request)) ~ ")").columns[0].values()[0]) %}
     {% if answer.problem %}

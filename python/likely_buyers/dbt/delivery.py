@@ -12,9 +12,12 @@ from likely_buyers.settings import Settings
 from likely_buyers.sources import SourceProblem, left_over_in_words, line_at
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.loading import Load, files_read, warnings_of
+from likely_buyers.sources.mapping import EventMapping, check_files, columns_of_sources
+from likely_buyers.sources.mapping.dialect import DuckDB
 from likely_buyers.sources.plan import Request, forget_staged, plan_delivery
 from likely_buyers.sources.register import (
     RAW_EVENTS,
+    REGISTER,
     create_tables,
     known_files,
     known_relations,
@@ -33,7 +36,13 @@ class Delivery:
 
     def add_functions(self) -> None:
         """Give SQL those below, `left_over_in_words` and `line_at`."""
-        add_functions(self._connection, self.check_relation, self.plan_load, left_over_in_words)
+        add_functions(
+            self._connection,
+            self.check_relation,
+            self.plan_load,
+            self.check_files,
+            left_over_in_words,
+        )
         self._connection.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
 
     def check_relation(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
@@ -41,10 +50,7 @@ class Delivery:
         return given_relation(request["events_relation"], request["events_path"])
 
     def plan_load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Plan the load that `write` writes: the "files" that it reads, and the "columns" of raw_events with them.
-
-        "told" and "warned" is what to say of it.
-        """
+        """Plan what `write` writes: the "columns" of raw_events with it, and what is to be "told" and "warned" of it."""
         is_full, mapping_name = request["is_full"], request["mapping_name"]
         # what an earlier build left when it was stopped
         forget_staged(_staging())
@@ -69,22 +75,34 @@ class Delivery:
             staging=_staging(),
         )
         warned = [words for file in plan["files"] for words in warnings_of(file)]
-        return {
-            "files": files,
-            "columns": columns,
-            "told": plan["told"],
-            "warned": warned + changes,
-        }
+        return {"columns": columns, "told": plan["told"], "warned": warned + changes}
+
+    def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What is to be told of the planned files under the mapping ("told"), and why none is loaded ("refusal")."""
+        load = self._planned()
+        mapping = EventMapping.of(load.mapping_name, request["mapping"])
+        files = files_read(load.files)
+        with self._connection.cursor() as cursor:
+            engine = DuckDB(cursor)
+            sources = columns_of_sources(REGISTER, files, engine) if mapping.sources else {}
+            checked = check_files(
+                mapping, files, load.columns, sources, request["relations"], engine
+            )
+        return {"told": checked.told, "refusal": checked.refusal}
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Write the planned load, in the transaction that the cursor is in; its copies of files go in any case."""
-        if self._load is None:
-            raise AssertionError("no load is planned")
+        load = self._planned()
         try:
-            self._load.write(cursor)
+            load.write(cursor)
         finally:
             self._load = None
             forget_staged(_staging())
+
+    def _planned(self) -> Load:
+        if self._load is None:
+            raise AssertionError("no load is planned")
+        return self._load
 
     def _planned_files(
         self,

@@ -1,19 +1,11 @@
-"""The event mapping, for the macros: checked, compiled, and held against the files of a delivery."""
+"""The event mapping, for the macros: checked and compiled."""
 
 from typing import Any
 
 import duckdb
 
 from likely_buyers.dbt.delivery import add_functions
-from likely_buyers.sources.mapping import (
-    Compiler,
-    EventMapping,
-    Warehouse,
-    check_files,
-    chosen_mapping,
-    columns_of_sources,
-)
-from likely_buyers.sources.mapping.dialect import DuckDB
+from likely_buyers.sources.mapping import Compiler, EventMapping, Warehouse, chosen_mapping
 
 
 class MappingFunctions:
@@ -25,7 +17,7 @@ class MappingFunctions:
 
     def add_functions(self) -> None:
         """Give SQL those below."""
-        add_functions(self._connection, self.check_mapping, self.compiled_mapping, self.check_files)
+        add_functions(self._connection, self.check_mapping, self.compiled_mapping)
 
     def check_mapping(self, request: dict[str, Any]) -> None:
         """Stop at a mapping that cannot be meant, or that is not there."""
@@ -42,17 +34,3 @@ class MappingFunctions:
                 relations=request["relations"],
             ),
         )
-
-    def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What is to be told of a delivery's files ("told"), and the "refusal" if they cannot be loaded."""
-        mapping = EventMapping.of(request["mapping_name"], request["mapping"])
-        files = request["files"]
-        with self._connection.cursor() as cursor:
-            engine = DuckDB(cursor)
-            sources = (
-                columns_of_sources(request["register"], files, engine) if mapping.sources else {}
-            )
-            checked = check_files(
-                mapping, files, request["columns"], sources, request["relations"], engine
-            )
-        return {"told": checked.told, "refusal": checked.refusal}

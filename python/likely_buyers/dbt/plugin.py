@@ -60,9 +60,9 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        check_relation, plan_load: as in `delivery`; left_over_in_words: as in `sources`; check_mapping,
-        compiled_mapping, check_files: as in `mapping`. Each with JSON for its arguments and {"result": …} or
-        {"problem": words} for its answer.
+        check_relation, plan_load, check_files: as in `delivery`; left_over_in_words: as in `sources`; check_mapping,
+        compiled_mapping: as in `mapping`. Each with JSON for its arguments and {"result": …} or {"problem": words} for
+        its answer.
         line_at(path, position, lines): as in `sources`.
         package_digest(), champion_digest(model_name): as in `inputs`.
         load_scoring(model_name): as in `jobs`; '' at once.
