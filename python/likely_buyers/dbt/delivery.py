@@ -50,7 +50,7 @@ class Delivery:
         return given_relation(request["events_relation"], request["events_path"])
 
     def plan_load(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Plan what `write` writes: the "columns" of raw_events with it, and what is to be "told" and "warned" of it."""
+        """Plan what `write` writes: the "columns" of raw_events with it; "told" and "warned" is to be said of it."""
         is_full, mapping_name = request["is_full"], request["mapping_name"]
         # what an earlier build left when it was stopped
         forget_staged(_staging())
