@@ -35,15 +35,18 @@ class Source:
         file.write_text("\n".join([header, *lines, ""]))
         return file
 
-    def build(self, *flags: str, into: Installation | None = None) -> Finished:
-        variables = {
+    def given(self) -> dict[str, Any]:
+        """The variables of a build."""
+        return {
             "events_path": str(self.events),
             "event_mapping": "mine",
             "event_mappings": {"mine": self.mapping},
             **self.variables,
         }
+
+    def build(self, *flags: str, into: Installation | None = None) -> Finished:
         return (into or self.warehouse).build_models(
-            "--select", "+loads", "+user_days", *flags, variables=variables
+            "--select", "+loads", "+user_days", *flags, variables=self.given()
         )
 
     def built(self, *flags: str) -> str:
@@ -302,6 +305,22 @@ def test_rows_of_a_line_and_of_several_files(source: Source) -> None:
     source.assert_a_fresh_warehouse_has_the_same_events()
     (source.events / "items-1.csv").write_text("order_id,price\no1,5\n")
     assert "gives `rows` that cannot be evaluated over the columns of" in source.refused()
+
+
+def test_a_source_that_is_a_model_of_dbt_is_built_first(source: Source) -> None:
+    """By the console script, which parses with these variables: models depend on what the mapping names."""
+    source.mapping = {
+        "sources": {"orders": "orders*.csv", "labels": "ref('feature_labels')"},
+        "rows": "select orders.*, (select count(*) from labels) as many from orders",
+        "event_time": "as_utc(ordered)", "event_type": "'purchase'", "user_id": "customer", "price": "many",
+    }  # fmt: skip
+    source.write("orders-1.csv", "o1,2026-01-01 10:00:00,u1", header="id,ordered,customer")
+    built = source.warehouse.typed(
+        *("dbt", "build", "--select", "+events", "--resource-type", "seed", "model"),
+        variables=source.given(),
+    )
+    assert built.succeeded, built.output
+    assert source.query("select user_id, price > 0 from silver.events") == [("u1", True)]
 
 
 def test_a_key_that_cannot_be_meant(source: Source) -> None:
