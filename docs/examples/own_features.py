@@ -1,6 +1,6 @@
 """Own features: does a feature of yours tell the model something new? Ask before you add it.
 
-    python docs/examples/own_features.py [warehouse/likely_buyers.duckdb]
+    python docs/examples/own_features.py [warehouse]
 
 It computes a candidate at the cutoffs of training.examples, from events before each cutoff only, and compares a
 logistic regression with and without it on the last cutoff, which neither was fitted on. It reads the warehouse, so no
@@ -8,12 +8,15 @@ build may run meanwhile, and needs what `likely-buyers train` left there.
 """
 
 import sys
+from pathlib import Path
 
-import duckdb
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+from likely_buyers.lake import connect
+from likely_buyers.settings import Lake
 
 # edit this: one number for each user and cutoff
 CANDIDATE = """
@@ -37,15 +40,15 @@ EXAMPLES = f"""
     order by cutoff_date, user_id
 """  # noqa: S608
 
-warehouse = sys.argv[1] if len(sys.argv) > 1 else "warehouse/likely_buyers.duckdb"
-with duckdb.connect(warehouse, read_only=True) as connection:
+state = Path(sys.argv[1] if len(sys.argv) > 1 else "warehouse")
+with connect(Lake.in_folder(state), read_only=True) as connection:
     examples = connection.sql(EXAMPLES).df()
 
 last = examples["cutoff_date"].max()
 # cutoffs are half a horizon apart: the labels of the last but one speak of days after the last
 horizon_over = examples["cutoff_date"] < sorted(examples["cutoff_date"].unique())[-2]
 fit, test = examples[horizon_over], examples[examples["cutoff_date"] == last]
-features = examples.columns.drop(["user_id", "cutoff_date", "label"])
+features = examples.columns.drop(["user_id", "cutoff_date", "as_of_date", "label"])
 print(f"{len(fit):,} examples to fit, {len(test):,} to test at {last:%Y-%m-%d}")
 for title, columns in (("without", features.drop(NAME)), (f"with {NAME}", features)):
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))

@@ -18,6 +18,11 @@
     {{ compiled_mapping().event_id }}
 {%- endmacro %}
 
+{#- Expressions over event_lines that are equal for rows of the same event, and for no others. -#}
+{% macro same_event() -%}
+    {{ compiled_mapping().same_event | join(', ') }}
+{%- endmacro %}
+
 {#-
     The total order by which one of several versions of the same event is kept. keep: first is the oldest event, of equally
     old ones the version loaded first; last is the version loaded last. Loads are told by their files' time of change and
@@ -29,10 +34,10 @@
     {%- for column in leading -%}
     {{ column }}{{ ' desc' if event_mapping().get('keep') == 'last' }} nulls last, {% endfor -%}
     event_type, user_id, session_id nulls last, product_id nulls last, category nulls last,
-    brand nulls last, price nulls last, quantity, currency nulls last
+    brand nulls last, price nulls last, quantity, currency nulls last, row_id
 {%- endmacro %}
 
-{#- The columns of silver.events, but for line_count. -#}
+{#- The columns of silver.events. -#}
 {% macro event_columns() -%}
     event_id, event_time, event_date, event_type, user_id, session_id, product_id, category, brand, price, quantity, currency
 {%- endmacro %}

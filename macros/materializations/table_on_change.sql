@@ -10,7 +10,7 @@
     {%- set intermediate = make_intermediate_relation(target_relation) -%}
     {%- set inputs = table_inputs() -%}
 
-    {%- if existing is not none and not should_full_refresh() and inputs == remembered_inputs() -%}
+    {%- if existing is not none and not should_full_refresh() and inputs == run_query(state_of(this.identifier)).columns[0].values()[0] -%}
         {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {% do persist_docs(target_relation, model) %}
@@ -26,7 +26,7 @@
     {%- endcall -%}
     {{ drop_relation_if_exists(existing) }}
     {% do adapter.rename_relation(intermediate, target_relation) %}
-    {% do remember_inputs(inputs) %}
+    {% do run_query(remember_state(sql_text(inputs))) %}
     {{ run_hooks(post_hooks) }}
     {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
     {% do persist_docs(target_relation, model) %}

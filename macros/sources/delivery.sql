@@ -7,7 +7,7 @@
     {% set plan = source_function('plan_load', {
         'is_full': is_full, 'events_path': events_path(), 'mapping_name': var('event_mapping'), 'mapping': event_mapping(),
         'events_relation': events_relation(), 'from_clause': relation | string if relation is not none else none,
-        'started_at': run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f"), 'invocation_id': invocation_id,
+        'started_at': run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")
     }) %}
     {% for words in plan.told %}{% do log("likely_buyers: " ~ words, info=true) %}{% endfor %}
     {% for words in plan.warned %}{% do exceptions.warn("likely_buyers: " ~ words) %}{% endfor %}

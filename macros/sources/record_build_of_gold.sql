@@ -8,9 +8,6 @@
         {% if node.config.schema == 'gold' %}{% do gold.append(node.unique_id) %}{% endif %}
     {% endfor %}
     {% if gold %}
-        {% set builds = log_table('latest_build_of_gold') %}
-        create table if not exists {{ builds }} (invocation_id {{ dbt.type_string() }} not null);
-        delete from {{ builds }};
-        insert into {{ builds }} values ('{{ invocation_id }}');
+        create or replace table {{ log_table('latest_build_of_gold') }} as select '{{ invocation_id }}' as invocation_id;
     {% endif %}
 {% endmacro %}

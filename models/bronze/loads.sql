@@ -1,13 +1,17 @@
 {{
     config(
-        pre_hook="{{ begin_loads('events', on_every_load=not rows_are_by_line()) }}",
-        post_hook=["{{ tell_loads() }}", "{{ finish_loads('events') }}"],
+        materialized="incremental",
+        incremental_strategy="append",
+        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) }}",
+        post_hook=["{{ tell_loads() }}", "{{ finish_loads() }}"],
     )
 }}
--- depends_on: {{ ref('raw_events') }}
+-- depends_on: {{ source_rows() }}
 -- depends_on: {{ ref('event_types') }}
+-- depends_on: {{ ref('left_out_lines') }}
+-- depends_on: {{ ref('events') }}
 
-{%- set pending = pending_loads('events') if rows_are_by_line() else loads_if_pending('events') %}
+{%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
 
 with loaded_files as (
     select
@@ -16,46 +20,35 @@ with loaded_files as (
     from {{ ref('loaded_files') }}
 ),
 
-pending_files as (
-    select * from loaded_files
-    where load_id in ({{ pending }})
-),
-
 files_by_load as (
     select
         load_id,
         max(loaded_at) as loaded_at,
         count(*) as files,
         sum(case when version_number = 1 then line_count else 0 end) as lines
-    from pending_files
+    from loaded_files
+    where load_id > {{ seen }}
     group by load_id
 ),
 
 reasons as (
     select
-        pending_files.load_id,
+        load_id,
         'rejected' as fate,
-        rejected_lines.reason,
-        1 as line_count
-    from {{ ref('rejected_lines') }} as rejected_lines
-    inner join pending_files on rejected_lines.load_id = pending_files.load_id and rejected_lines.source_file = pending_files.source_file
-    union all
-    select
-        pending_files.load_id,
-        'quarantined' as fate,
-        quarantined_events.reasons as reason,
-        1 as line_count
-    from {{ ref('quarantined_events') }} as quarantined_events
-    inner join pending_files on quarantined_events.source_file = pending_files.source_file
-    where pending_files.version_number = 1 and pending_files.same_content_as is null
+        reason
+    from {{ ref('rejected_lines') }}
+    where load_id > {{ seen }}
     union all
     select
         load_id,
-        'left_out' as fate,
-        left_out_as as reason,
-        line_count
+        case
+            when reasons is not null then 'quarantined'
+            when left_out_as is not null then 'left_out'
+            else 'duplicate'
+        end as fate,
+        coalesce(reasons, left_out_as, '') as reason
     from {{ ref('left_out_lines') }}
-    where load_id in ({{ pending }})
+    where load_id > {{ seen }}
 ),
 
 counted_reasons as (
@@ -63,7 +56,7 @@ counted_reasons as (
         load_id,
         fate,
         reason,
-        sum(line_count) as line_count
+        count(*) as line_count
     from reasons
     group by load_id, fate, reason
 ),
@@ -78,68 +71,54 @@ reasons_by_load as (
             "', '", "order by line_count desc, reason"
         ) }} || '}' as {{ fate }}_by_reason,
         {%- endfor %}
+        sum(case when fate = 'duplicate' then line_count else 0 end) as duplicates,
         sum(case when fate = 'rejected' and reason = 'footer' then line_count else 0 end) as footers
     from counted_reasons
     group by load_id
 ),
 
-valid_rows as (
-    select
-        load_id,
-        {{ event_id() ~ " as event_id, " if count_events_by_load() -}}
-        event_time,
-        user_id
-    from ({{ event_lines(pending) }}) as mapped_lines
-    where left_out is null and {{ keeps_contract() }}
-),
-
--- a digest for few rows only: an event that is told twice is no revenue twice
-purchase_rows as (
-    select
-        load_id,
-        {{ "''" if equal_lines_are_separate() else event_id() }} as purchase_id,
-        price * coalesce(quantity, 1) as amount,
-        currency
-    from ({{ event_lines(pending) }}) as mapped_lines
-    where event_type = 'purchase' and left_out is null and {{ keeps_contract() }}
+new_events as (
+    {{ events(only="load_id > " ~ seen) }}
 ),
 
 rows_by_load as (
     select
         load_id,
-        count(*) as valid_rows,
+        count(*) as events,
         count(distinct {{ fast_hash(['user_id']) }}) as users,
         min(event_time) as first_event_time,
         max(event_time) as last_event_time
-    from valid_rows
+    from new_events
     group by load_id
 ),
 
-purchases as (
-    {%- if equal_lines_are_separate() %}
+kept_rows as (
     select
-        load_id,
-        currency,
-        amount
-    from purchase_rows
-    {%- else %}
+        rowid as row_id,
+        load_id
+    from {{ source_rows() }}
+    where load_id > {{ seen }}
+),
+
+-- events that were told before: a later version of theirs is kept
+replaced_by_load as (
     select
-        load_id,
-        max(currency) as currency,
-        max(amount) as amount
-    from purchase_rows
-    group by load_id, purchase_id
-    {%- endif %}
+        kept_rows.load_id,
+        count(distinct kept_rows.row_id) as events
+    from {{ ref('left_out_lines') }} as earlier_lines
+    inner join kept_rows
+        on earlier_lines.duplicate_of = kept_rows.row_id and earlier_lines.load_id < kept_rows.load_id
+    group by kept_rows.load_id
 ),
 
 revenue_by_currency as (
     select
         load_id,
         coalesce(currency, '') as currency,
-        cast(sum(amount) as decimal(38, 2)) as revenue
-    from purchases
-    where amount is not null
-    group by load_id, currency
+        cast(sum(price * quantity) as decimal(38, 2)) as revenue
+    from new_events
+    where event_type = 'purchase' and price is not null
+    group by load_id, coalesce(currency, '')
 ),
 
 revenue_by_load as (
@@ -150,37 +129,6 @@ revenue_by_load as (
     from revenue_by_currency
     group by load_id
 ),
-
-{%- if count_events_by_load() %}
-
-events_by_load as (
-    select
-        first_load_id as load_id,
-        count(*) as events
-    from (
-        select
-            event_id,
-            min(load_id) as first_load_id
-        from valid_rows
-        group by event_id
-    ) as events_of_rows
-    group by first_load_id
-),
-
-{%- else %}
-
--- one load: what there is now, less what there was
-events_by_load as (
-    select
-        files_by_load.load_id,
-        (select count(*) from {{ ref('events') }})
-        {%- if is_incremental() %}
-        - (select coalesce(sum(events), 0) from {{ this }})
-        {%- endif %} as events
-    from files_by_load
-),
-
-{%- endif %}
 
 loads as (
     select
@@ -195,8 +143,8 @@ loads as (
         coalesce(reasons_by_load.left_out_by_reason, '{}') as left_out_by_name,
         cast(coalesce(reasons_by_load.quarantined, 0) as {{ dbt.type_bigint() }}) as quarantined,
         coalesce(reasons_by_load.quarantined_by_reason, '{}') as quarantined_by_reason,
-        cast(coalesce(rows_by_load.valid_rows, 0) - coalesce(events_by_load.events, 0) as {{ dbt.type_bigint() }}) as duplicates,
-        cast(coalesce(events_by_load.events, 0) as {{ dbt.type_bigint() }}) as events,
+        cast(coalesce(reasons_by_load.duplicates, 0) + coalesce(replaced_by_load.events, 0) as {{ dbt.type_bigint() }}) as duplicates,
+        cast(coalesce(rows_by_load.events, 0) - coalesce(replaced_by_load.events, 0) as {{ dbt.type_bigint() }}) as events,
         cast(coalesce(rows_by_load.users, 0) as {{ dbt.type_bigint() }}) as users,
         rows_by_load.first_event_time,
         rows_by_load.last_event_time,
@@ -204,7 +152,7 @@ loads as (
     from files_by_load
     left join reasons_by_load on files_by_load.load_id = reasons_by_load.load_id
     left join rows_by_load on files_by_load.load_id = rows_by_load.load_id
-    left join events_by_load on files_by_load.load_id = events_by_load.load_id
+    left join replaced_by_load on files_by_load.load_id = replaced_by_load.load_id
     left join revenue_by_load on files_by_load.load_id = revenue_by_load.load_id
 )
 

@@ -1,38 +1,26 @@
-{{
-    config(
-        materialized="incremental",
-        incremental_strategy="append",
-        pre_hook="{{ begin_loads('raw_events', on_every_load=not rows_are_by_line()) }}",
-        post_hook=["{{ check_left_over() }}", "{{ finish_loads('raw_events') }}"],
-    )
-}}
--- depends_on: {{ ref('loaded_files') }}
--- depends_on: {{ ref('rejected_lines') }}
+{{ config(materialized="view") }}
+-- depends_on: {{ source_rows() }}
+-- depends_on: {{ ref('event_types') }}
+-- depends_on: {{ ref('left_out_lines') }}
+
+{%- set broken = "(select row_id from " ~ ref('left_out_lines') ~ " where reasons is not null)" %}
 
 with broken_lines as (
-    select *
-    from (
-        {{ event_lines(pending_loads('raw_events') if rows_are_by_line() else loads_if_pending('raw_events')) }}
-    ) as mapped_lines
-    where left_out is null and not ({{ keeps_contract() }})
+    {{ event_lines(only="rowid in " ~ broken) }}
 ),
 
 quarantined_events as (
     select
-        source_file,
-        trim(
-            {%- for name, condition in contract_violations().items() %}
-            case when {{ condition }} then '{{ name }} ' else '' end
-            {{- " ||" if not loop.last }}
-            {%- endfor %}
-        ) as reasons,
-        source_event_time as event_time,
-        source_event_type as event_type,
-        coalesce(user_id, source_user_id) as user_id,
-        source_price as price,
-        source_quantity as quantity,
+        left_out_lines.source_file,
+        left_out_lines.reasons,
+        broken_lines.source_event_time as event_time,
+        broken_lines.source_event_type as event_type,
+        coalesce(broken_lines.user_id, broken_lines.source_user_id) as user_id,
+        broken_lines.source_price as price,
+        broken_lines.source_quantity as quantity,
         {{ columns_as_json((compiled_mapping().columns or []) | map(attribute='name'), prefix='source.') }} as line
     from broken_lines
+    inner join {{ ref('left_out_lines') }} as left_out_lines on broken_lines.row_id = left_out_lines.row_id
 )
 
 select * from quarantined_events

@@ -3,23 +3,24 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        pre_hook="{{ begin_loads('events', on_every_load=user_days_start_over()) }}",
-        post_hook=["{{ warn_of_bots() }}", "{{ finish_loads('events') }}"],
+        pre_hook="{{ begin_loads(on_every_load=user_days_start_over()) }}",
+        post_hook=["{{ warn_of_bots() }}", "{{ finish_loads() }}"],
     )
 }}
--- depends_on: {{ ref('raw_events') }}
--- depends_on: {{ ref('loaded_files') }}
+-- depends_on: {{ source_rows() }}
+-- depends_on: {{ ref('left_out_lines') }}
 -- depends_on: {{ ref('event_types') }}
 -- depends_on: {{ ref('currency_rates') }}
 
-{%- if is_incremental() and not user_days_start_over() %}
+{%- set seen = seen_load(on_every_load=user_days_start_over()) %}
+
+{%- if seen %}
 
 with touched_user_days as (
     select distinct
         user_id,
-        {{ event_day('event_time') }} as event_date
-    from ({{ event_lines(pending_loads('events')) }}) as mapped_lines
-    where left_out is null and {{ keeps_contract() }}
+        event_date
+    from ({{ events(only="load_id > " ~ seen) }}) as new_events
 ),
 
 touched_events as (
@@ -37,11 +38,9 @@ user_days as (
 
 {%- else %}
 
-{%- set if_pending = "exists (" ~ pending_loads('events') ~ ")" if is_incremental() %}
-
 with user_days as (
     {%- for chunk in chunks_by_date(ref('events')) %}
-    {{ user_days(ref('events'), [chunk, if_pending] | select | join(' and ')) }}
+    {{ user_days(ref('events'), chunk) }}
     {{ "union all" if not loop.last }}
     {%- endfor %}
 )

@@ -1,26 +1,29 @@
 """The same result: a benchmark of jobs that do not come out alike compares nothing."""
 
-from pathlib import Path
-
-import duckdb
+from likely_buyers.lake import connect
+from likely_buyers.settings import Lake
 
 # Far above the noise of adding in another order, far below what a single other value of a feature does to a score.
 TOLERANCE = 1e-9
 
 
 def check_predictions(
-    database: Path, who: str, predictions: str, *, other_database: Path | None = None
+    lake: Lake, who: str, predictions: str | None, *, other: Lake | None = None
 ) -> None:
     """The same users as in gold.predictions, each with the same probability within TOLERANCE.
 
-    predictions: a SQL relation with `user_id` and `probability`; a table of `other_database` begins with `other.`.
+    predictions: a SQL relation with `user_id` and `probability`; None is gold.predictions of the lake `other`.
 
     Raises:
         SystemExit: not so; with how many differ.
     """
-    with duckdb.connect(str(database), read_only=True) as connection:
-        if other_database:
-            connection.execute(f"attach '{other_database}' as other (read_only)")
+    if other:
+        with connect(other, read_only=True) as connection:
+            # DuckDB reads it by name
+            scores = connection.sql(  # noqa: F841
+                "select user_id, probability from gold.predictions"
+            ).to_arrow_table()
+    with connect(lake, read_only=True) as connection:
         ((users, missing, unknown, differing, largest),) = connection.sql(
             f"""
             select
@@ -34,7 +37,7 @@ def check_predictions(
                 max(abs(ours.probability - theirs.probability))
             from gold.predictions as ours
             full join (
-                select cast(user_id as varchar) as user_id, probability from {predictions}
+                select cast(user_id as varchar) as user_id, probability from {predictions or "scores"}
             ) as theirs on ours.user_id = theirs.user_id
             """
         ).fetchall()
@@ -46,15 +49,22 @@ def check_predictions(
         )
 
 
-def check_top_buyers(database: Path, who: str, top_buyers: str) -> None:
-    """The same list as gold.top_buyers: users, ranks, deciles and favourite categories.
+def check_top_buyers(
+    lake: Lake,
+    who: str,
+    top_buyers: str,
+    columns: str = "rank, decile, favourite_category",
+) -> None:
+    """The same list as gold.top_buyers: users, and these columns of them.
 
     Raises:
         SystemExit: not so.
     """
-    columns = "cast(user_id as varchar) as user_id, rank, decile, favourite_category"
-    ours, theirs = (f"select {columns} from {table}" for table in ("gold.top_buyers", top_buyers))
-    with duckdb.connect(str(database), read_only=True) as connection:
+    ours, theirs = (
+        f"select cast(user_id as varchar) as user_id, {columns} from {table}"
+        for table in ("gold.top_buyers", top_buyers)
+    )
+    with connect(lake, read_only=True) as connection:
         ((differing,),) = connection.sql(
             f"select count(*) from ((({ours}) except ({theirs})) union all (({theirs}) except ({ours})))"
         ).fetchall()
@@ -64,7 +74,7 @@ def check_top_buyers(database: Path, who: str, top_buyers: str) -> None:
         )
 
 
-def check_events(database: Path, who: str, events: str, quarantined_events: str) -> None:
+def check_events(lake: Lake, who: str, events: str, quarantined_events: str) -> None:
     """The same events as silver.events, by their ids, and as many lines in quarantine.
 
     Raises:
@@ -73,7 +83,7 @@ def check_events(database: Path, who: str, events: str, quarantined_events: str)
     # adding up hashes compares 100 M ids without holding them
     ids = "select count(*), sum(hash(event_id)::hugeint) from"
     lines = "select count(*) from"
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with connect(lake, read_only=True) as connection:
         for ours, theirs in [
             (f"{ids} silver.events", f"{ids} {events}"),
             (f"{lines} silver.quarantined_events", f"{lines} {quarantined_events}"),
@@ -85,13 +95,13 @@ def check_events(database: Path, who: str, events: str, quarantined_events: str)
                 )
 
 
-def check_user_days(database: Path, who: str, user_days: int) -> None:
+def check_user_days(lake: Lake, who: str, user_days: int) -> None:
     """As many rows as silver.user_days.
 
     Raises:
         SystemExit: not so.
     """
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with connect(lake, read_only=True) as connection:
         ((ours,),) = connection.sql("select count(*) from silver.user_days").fetchall()
     if ours != user_days:
         raise SystemExit(f"{who} finds {user_days:,} user days, and silver.user_days has {ours:,}.")

@@ -7,9 +7,9 @@ import argparse
 from pathlib import Path
 
 import altair as alt
-import duckdb
 import pandas as pd
 
+from likely_buyers.lake import connect
 from likely_buyers.settings import Settings
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--population", default="customers", choices=["customers", "users"])
     parser.add_argument("--out", type=Path, default=PROJECT / "docs" / "pictures")
     options = parser.parse_args()
-    with duckdb.connect(str(Settings.of().database), read_only=True) as connection:
+    with connect(Settings.of().lake, read_only=True) as connection:
         deciles = connection.execute(DECILES, [options.population]).df()
     options.out.mkdir(exist_ok=True)
     reliability(deciles).save(str(options.out / "reliability.svg"))

@@ -24,8 +24,9 @@ from deltalake import DeltaTable, write_deltalake
 from rich.console import Console
 from rich.table import Table
 
-from likely_buyers.database import connect
+from likely_buyers.lake import connect
 from likely_buyers.publishing import GoldTable, PassedBuild, publish
+from likely_buyers.settings import Lake
 
 FIRST_DAY = date(2020, 1, 1)
 VERSIONS = (1, 2)
@@ -66,11 +67,11 @@ def benchmark(users: int, state: Path) -> None:
     if not (state / "made").exists():
         console.print(f"making {users:,} users, {DAYS} days, {len(VERSIONS)} versions ...")
         state.mkdir(exist_ok=True)
-        build = make_gold(state / "likely_buyers.duckdb", users)
+        build = make_gold(Lake.in_folder(state), users)
         settings = {"duckdb": "gold.duckdb", "parquet": "parquet", "delta": "delta"}
         started = time.perf_counter()
         publish(
-            state / "likely_buyers.duckdb",
+            Lake.in_folder(state),
             build,
             settings | {"delta_keep_days": 30},
             state / "published",
@@ -89,9 +90,9 @@ def benchmark(users: int, state: Path) -> None:
 # --- what is read -------------------------------------------------------------------------
 
 
-def make_gold(database: Path, users: int) -> PassedBuild:
+def make_gold(lake: Lake, users: int) -> PassedBuild:
     """A warehouse of scores in no order: the history of all days and versions, and the newest as predictions."""
-    with connect(database) as connection:
+    with connect(lake) as connection:
         connection.execute(
             f"""
             create schema bronze; create schema silver; create schema gold;
@@ -131,7 +132,7 @@ def make_unordered(state: Path) -> None:
     """The same rows as they happen to lie, without partitions: what writing a stream away gives."""
 
     def batches() -> Iterator[pa.RecordBatch]:
-        with connect(state / "likely_buyers.duckdb", read_only=True) as connection:
+        with connect(Lake.in_folder(state), read_only=True) as connection:
             query = "select * replace (scored_at at time zone 'UTC' as scored_at)"
             yield from connection.execute(f"{query} from gold.prediction_history").to_arrow_reader(
                 131_072
@@ -279,7 +280,7 @@ def make_duckdb_files(state: Path) -> None:
     """A file of each layout, with how long it took."""
     for name, (order, rows, index) in DUCKDB_LAYOUTS.items():
         started = time.perf_counter()
-        with connect(state / "likely_buyers.duckdb", read_only=False) as connection:
+        with connect(Lake.in_folder(state)) as connection:
             connection.execute(f"attach '{state / name}.duckdb' as layout (row_group_size {rows})")
             connection.execute(f"create table layout.predictions as from gold.predictions {order}")
             if index:

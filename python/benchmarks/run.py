@@ -16,14 +16,14 @@ from pathlib import Path
 import psutil
 from agreement import check_predictions
 from builds import Build, build
-from peers import SPARK_PYTHON, run_floor, run_pandas, run_pyspark
+from peers import SPARK_PYTHON, run_duckdb, run_floor, run_pandas, run_polars, run_pyspark
 from shops import PROJECT, champion, deliver, hold_back_last_day, shop
-from table import AGAIN, FULL, NEW_DAY, PANDAS, PYSPARK, TWICE, Measured, markdown
+from table import AGAIN, DUCKDB, FULL, NEW_DAY, PANDAS, POLARS, PYSPARK, TWICE, Measured, markdown
 
-from likely_buyers.settings import DATABASE_FILE, Settings
+from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import say
 
-PARTS = ("again", "daily", "twice", "pandas", "pyspark", "floor")
+PARTS = ("again", "daily", "twice", "pandas", "duckdb", "polars", "pyspark", "floor")
 # Above this pandas needs more memory than machines of two cores have.
 MOST_EVENTS_FOR_PANDAS = 50_000_000
 
@@ -40,6 +40,12 @@ def arguments() -> argparse.Namespace:
         default=[1, 20],
         metavar="MILLIONS",
         help="million events, one size or several (default: 1 20)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=["parquet", "csv"],
+        default="parquet",
+        help="of the event files, for everybody (default: parquet)",
     )
     parser.add_argument(
         "--without",
@@ -113,11 +119,11 @@ def main() -> None:
 
 def measured(events: int, folder: Path, registry: Path, options: argparse.Namespace) -> Measured:
     """Everything that is asked for, at one size."""
-    place = folder / f"{events}_events"
-    whole = shop(place / "shop", events=events)
-    size = Measured(events, users=events // 20)
+    place = folder / (f"{events}_events" + ("" if options.format == "parquet" else "_csv"))
+    whole = shop(place / "shop", events=events, file_format=options.format)
+    size = Measured(events, users=events // 20, file_format=options.format)
     state, most_gb = fresh(place / "full"), options.most_gb
-    database = state / DATABASE_FILE
+    lake = Lake.in_folder(state)
 
     say(f"{events:,} events: full build")
     size.builds[FULL] = build(state, whole, registry, most_gb=most_gb)
@@ -126,26 +132,36 @@ def measured(events: int, folder: Path, registry: Path, options: argparse.Namesp
         size.builds[AGAIN] = build(state, whole, registry, most_gb=most_gb)
     if "floor" not in options.without:
         say("the floor")
-        size.floor = run_floor(whole, registry, fresh(place / "floor"), database, most_gb=most_gb)
+        size.floor = run_floor(whole, registry, fresh(place / "floor"), lake, most_gb=most_gb)
     if "pandas" not in options.without and (
         events <= MOST_EVENTS_FOR_PANDAS or options.pandas_at_any_size
     ):
         say(PANDAS)
         size.peers[PANDAS] = run_pandas(
-            whole, registry, fresh(place / "pandas"), database, most_gb=most_gb
+            whole, registry, fresh(place / "pandas"), lake, most_gb=most_gb
         )
+    for part, name, run_peer in [("duckdb", DUCKDB, run_duckdb), ("polars", POLARS, run_polars)]:
+        if part not in options.without:
+            say(name)
+            out = fresh(place / part)
+            size.peers[name] = run_peer(whole, registry, out, lake, most_gb=most_gb)
     if "pyspark" not in options.without:
         say(PYSPARK)
         out = fresh(place / "pyspark")
         size.peers[PYSPARK] = run_pyspark(
-            whole, registry, out, database, cores=options.cores, most_gb=most_gb
+            whole, registry, out, lake, cores=options.cores, most_gb=most_gb
         )
         shutil.rmtree(out)
     if "daily" not in options.without:
-        size.builds[NEW_DAY] = last_day(whole, place / "daily", registry, options, database)
+        size.builds[NEW_DAY] = last_day(whole, place / "daily", registry, options, lake)
     shutil.rmtree(state)
     if not {"daily", "twice"} & options.without:
-        longer = shop(place / "shop_of_twice_the_history", events=events, history=2)
+        longer = shop(
+            place / "shop_of_twice_the_history",
+            events=events,
+            history=2,
+            file_format=options.format,
+        )
         size.builds[TWICE] = last_day(longer, place / "daily", registry, options)
     return size
 
@@ -162,9 +178,9 @@ def last_day(
     place: Path,
     registry: Path,
     options: argparse.Namespace,
-    full_database: Path | None = None,
+    full: Lake | None = None,
 ) -> Build:
-    """The build of a shop's last day, after all days before it; its result must be that of `full_database`, if any."""
+    """The build of a shop's last day, after all days before it; its result must be that of the lake `full`, if any."""
     state, delivered = fresh(place) / "state", place / "delivered"
     last = hold_back_last_day(whole, delivered)
     say(f"all days before {last.stem}")
@@ -172,13 +188,8 @@ def last_day(
     deliver(last, delivered)
     say(f"{last.stem} is new")
     finished = build(state, delivered, registry, most_gb=options.most_gb)
-    if full_database:
-        check_predictions(
-            full_database,
-            NEW_DAY,
-            "other.gold.predictions",
-            other_database=state / DATABASE_FILE,
-        )
+    if full:
+        check_predictions(full, NEW_DAY, None, other=Lake.in_folder(state))
     shutil.rmtree(place)
     return finished
 

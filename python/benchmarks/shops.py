@@ -8,7 +8,7 @@ from pathlib import Path
 
 from measure import run
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
+from likely_buyers.demo_shop import FileFormat, SimulationSettings, simulate_shop
 from likely_buyers.registry import Registry
 from likely_buyers.terminal import say
 
@@ -17,8 +17,10 @@ EVENTS_PER_USER = 20
 DAYS = 60
 
 
-def shop(folder: Path, *, events: int, history: int = 1) -> Path:
-    """About `events` events in 60 days, 20 a user, in Parquet files of a day; the folder's own if it has them.
+def shop(
+    folder: Path, *, events: int, history: int = 1, file_format: FileFormat = "parquet"
+) -> Path:
+    """About `events` events in 60 days, 20 a user, in files of a day; the folder's own if it has them.
 
     With `history` 2 the same number of users did as much in each of 120 days, which end on the same day.
     """
@@ -32,7 +34,7 @@ def shop(folder: Path, *, events: int, history: int = 1) -> Path:
     )
     if not (folder / "_truth" / "dirt.json").exists():
         say(f"generating {events * history:,} events of {users:,} users in {days} days")
-        simulate_shop(settings, folder, "parquet")
+        simulate_shop(settings, folder, file_format)
     return folder
 
 
@@ -43,7 +45,7 @@ def hold_back_last_day(whole: Path, delivered: Path) -> Path:
     """
     shutil.rmtree(delivered, ignore_errors=True)
     delivered.mkdir(parents=True)
-    *earlier, last = sorted(whole.glob("*.parquet"))
+    *earlier, last = sorted(whole.glob("events-*"))
     for file in earlier:
         deliver(file, delivered)
     return last

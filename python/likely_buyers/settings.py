@@ -14,14 +14,16 @@ from likely_buyers.errors import LikelyBuyersError
 
 STATE = "LIKELY_BUYERS_STATE"
 MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
-THREADS = "LIKELY_BUYERS_THREADS"
+CATALOG = "LIKELY_BUYERS_CATALOG"
+DATA = "LIKELY_BUYERS_DATA"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 USER = "LIKELY_BUYERS_USER"
 REGISTRY = "MLFLOW_TRACKING_URI"
 # dbt's own; the first wins
 _TARGET_PATHS = ("DBT_ENGINE_TARGET_PATH", "DBT_TARGET_PATH")
 
-DATABASE_FILE = "likely_buyers.duckdb"
+CATALOG_FILE = "catalog.ducklake"
+DATA_FOLDER = "data"
 # what dbt writes: its artifacts, the site of `dbt docs generate`, and its log
 ARTIFACTS = "target"
 DOCS = "docs"
@@ -33,22 +35,56 @@ class BadSetting(LikelyBuyersError):
 
 
 @dataclass(frozen=True)
+class Lake:
+    """Where the lake is.
+
+    Attributes:
+        catalog: the path of a file, or `postgres:` and a connection string.
+        data: a folder, or s3://bucket/prefix.
+        state: the state folder, where what does not fit into memory is put.
+    """
+
+    catalog: str
+    data: str
+    state: Path
+
+    @classmethod
+    def of(cls, catalog: str, data: str, state: Path, project: Path) -> "Lake":
+        """Where both are, relative paths relative to the project."""
+        return cls(
+            catalog if catalog.startswith("postgres:") else str(project / catalog),
+            data if "://" in data else str(project / data),
+            state,
+        )
+
+    @classmethod
+    def in_folder(cls, state: Path) -> "Lake":
+        """Both in a state folder."""
+        return cls(str(state / CATALOG_FILE), str(state / DATA_FOLDER), state)
+
+    @property
+    def file(self) -> Path | None:
+        """The catalog's file; None is a server."""
+        return None if self.catalog.startswith("postgres:") else Path(self.catalog)
+
+
+@dataclass(frozen=True)
 class Settings:
     """One installation: a state folder, and the limits of a run.
 
     Attributes:
         state: the folder of everything that a checkout writes.
+        lake: where the tables are.
         artifacts: where dbt leaves its artifacts.
         memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
-        threads: dbt's threads.
         registry_uri: MLflow's address; None is the file in the state folder.
         user: who promotes; None is the user of the system.
     """
 
     state: Path
+    lake: Lake
     artifacts: Path
     memory_limit: str = "4GB"
-    threads: str = "2"
     lock_attempts_text: str = "5"
     registry_uri: str | None = None
     user: str | None = None
@@ -66,20 +102,21 @@ class Settings:
         project = project or Path.cwd()
         state = project / (given.get(STATE) or "warehouse")
         artifacts = next((given[name] for name in _TARGET_PATHS if given.get(name)), None)
+        lake = Lake.of(
+            given.get(CATALOG) or str(state / CATALOG_FILE),
+            given.get(DATA) or str(state / DATA_FOLDER),
+            state,
+            project,
+        )
         return cls(
             state=state,
+            lake=lake,
             artifacts=project / artifacts if artifacts else state / ARTIFACTS,
             memory_limit=given.get(MEMORY_LIMIT, cls.memory_limit),
-            threads=given.get(THREADS, cls.threads),
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
             registry_uri=given.get(REGISTRY) or None,
             user=given.get(USER) or None,
         )
-
-    @property
-    def database(self) -> Path:
-        """The warehouse's file."""
-        return self.state / DATABASE_FILE
 
     @property
     def spill(self) -> Path:
@@ -90,18 +127,6 @@ class Settings:
     def demo_shop(self) -> Path:
         """Where the demo's events lie, which are read where vars.events_path names no others."""
         return self.state / "demo_shop"
-
-    def check(self) -> None:
-        """Refuse numbers that are none before dbt, which takes a word for 0, does so in its own words.
-
-        Raises:
-            BadSetting: with the variable's name.
-        """
-        if not re.fullmatch(r"0*[1-9][0-9]{0,3}", self.threads):
-            raise BadSetting(
-                f"{THREADS} must be a whole number of at least 1: how many models dbt builds at once. Found:"
-                f" {self.threads}."
-            )
 
     def lock_attempts(self, value: object = None) -> int:
         """How often to try to open a database that another process holds, a second apart.

@@ -1,8 +1,8 @@
 """The floor: what no way around the job can leave out, done once in memory, and nothing else.
 
-    python floor.py EVENTS_FOLDER DATABASE REGISTRY_FOLDER OUT_FOLDER
+    python floor.py EVENTS_FOLDER STATE_FOLDER REGISTRY_FOLDER OUT_FOLDER
 
-DuckDB reads the needed columns of the Parquet files once and makes one aggregate by user and day of them; then the
+DuckDB reads the needed columns of the event files once and makes one aggregate by user and day of them; then the
 champion's `predict_proba` runs over ready features in memory. No line is kept, no duplicate is found, no feature is
 computed (they come from the pipeline's silver.user_features, unmeasured) and nothing is tested. Prints the two times as
 JSON.
@@ -18,9 +18,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from plain_duckdb import event_files
 
+from likely_buyers.lake import connect
 from likely_buyers.registry import LoadedModel, Registry
 from likely_buyers.scoring import feature_matrix
+from likely_buyers.settings import Lake
 
 # Valid lines, the sums and distinct counts of silver.user_days; hashes of text are told apart faster than text
 USER_DAYS = """
@@ -39,7 +42,7 @@ select
     count(distinct product_id) filter (where event_type = 'purchase') as purchased_products,
     sum(price) filter (where event_type = 'purchase') as revenue,
     sum(price) filter (where event_type = 'refund') as refunded
-from read_parquet(?)
+from {event_files}
 where
     event_type in ('view', 'cart', 'remove_from_cart', 'purchase', 'refund')
     and user_id is not null
@@ -51,10 +54,10 @@ group by all
 
 def main() -> None:
     """Aggregate, predict, report."""
-    events, database, registry, out = map(Path, sys.argv[1:])
+    events, state, registry, out = map(Path, sys.argv[1:])
     aggregate_seconds, user_days = aggregate(events)
     model = Registry(registry).load()
-    users, matrix = features_in_memory(database, model)
+    users, matrix = features_in_memory(Lake.in_folder(state), model)
     predict_seconds, probability = predict(matrix, model)
     out.mkdir(parents=True, exist_ok=True)
     pq.write_table(
@@ -75,16 +78,16 @@ def aggregate(events: Path) -> tuple[float, int]:
     """Seconds of the aggregate, and its rows."""
     with duckdb.connect(config={"preserve_insertion_order": False}) as connection:
         started = time.perf_counter()
-        connection.execute(USER_DAYS, [str(events / "*.parquet")])
+        connection.execute(USER_DAYS.format(event_files=event_files(events)))
         seconds = time.perf_counter() - started
         ((rows,),) = connection.sql("select count(*) from user_days").fetchall()
     return seconds, rows
 
 
-def features_in_memory(database: Path, model: LoadedModel) -> tuple[pa.Array, NDArray[np.float64]]:
+def features_in_memory(lake: Lake, model: LoadedModel) -> tuple[pa.Array, NDArray[np.float64]]:
     """User ids (n,) and the matrix (n, features), NaN for null."""
     names = ", ".join(["user_id", *model.feature_names])
-    with duckdb.connect(str(database), read_only=True) as connection:
+    with connect(lake, read_only=True) as connection:
         table = connection.sql(f"select {names} from silver.user_features").to_arrow_table()
     (batch,) = table.combine_chunks().to_batches()
     return batch["user_id"], feature_matrix(batch, model.feature_names)

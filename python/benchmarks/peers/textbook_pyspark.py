@@ -30,6 +30,10 @@ EVENT_TYPES = {
     "purchase": "purchases",
     "refund": "refunds",
 }
+CSV_COLUMNS = [
+    *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
+    *("price", "user_id", "user_session"),
+]
 ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
 PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
 REVENUE_WINDOWS = [30, 90, 365]
@@ -65,9 +69,8 @@ def main() -> None:
         table.write.mode("overwrite").parquet(path)
         return spark.read.parquet(path)
 
-    lines = spark.read.parquet(str(options.events / "*.parquet"))
     raw_events = written(
-        lines.withColumns(
+        read(spark, options.events).withColumns(
             {
                 "source_file": f.input_file_name(),
                 "load_id": f.lit(1),
@@ -90,15 +93,37 @@ def main() -> None:
     spark.stop()
 
 
+def read(spark: SparkSession, events: Path) -> DataFrame:
+    """All event files: text as text, since ids are made of it, without lines of too few or too many fields."""
+    if not any(events.glob("*.csv")):
+        return spark.read.parquet(str(events / "*.parquet"))
+    return spark.read.csv(
+        str(events / "*.csv"),
+        schema=", ".join(f"{name} string" for name in CSV_COLUMNS),
+        header=True,
+        mode="DROPMALFORMED",
+    )
+
+
+def event_time() -> Column:
+    """Of a line whose columns may be text."""
+    return f.col("event_time").cast("timestamp_ntz")
+
+
+def price() -> Column:
+    """Of a line whose columns may be text."""
+    return f.col("price").cast("decimal(10,2)")
+
+
 def broken_rules() -> Column:
     """Names of the rules that a raw line breaks, with spaces between; empty if it is an event."""
     rules = {
-        "future_event_time": f.col("event_time") > f.expr("localtimestamp() + interval 1 day"),
+        "future_event_time": event_time() > f.expr("localtimestamp() + interval 1 day"),
         "unknown_event_type": ~f.coalesce(
             f.col("event_type").isin(list(EVENT_TYPES)), f.lit(False)
         ),
         "missing_user_id": f.col("user_id").isNull(),
-        "negative_price": f.col("price") < 0,
+        "negative_price": price() < 0,
     }
     return f.concat_ws(" ", *(f.when(broken, f.lit(name)) for name, broken in rules.items()))
 
@@ -118,15 +143,15 @@ def cleaned(raw_events: DataFrame) -> DataFrame:
         raw_events.where(broken_rules() == "")
         .select(
             f.md5(f.concat_ws("", *line)).alias("event_id"),
-            "event_time",
-            f.to_date("event_time").alias("event_date"),
+            event_time().alias("event_time"),
+            f.to_date(event_time()).alias("event_date"),
             "event_type",
             f.col("user_id").cast("string").alias("user_id"),
             f.col("user_session").alias("session_id"),
             f.col("product_id").cast("string").alias("product_id"),
             f.col("category_code").alias("category"),
             "brand",
-            "price",
+            price().alias("price"),
         )
         .dropDuplicates(["event_id"])
     )

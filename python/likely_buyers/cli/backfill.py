@@ -24,9 +24,7 @@ def backfill(project: Project, first: date, last: date, every: int, version: str
         raise BackfillImpossible(f"no day lies between --from {first} and --to {last}.")
     model = project.registry().load(version)
     past = PastDays.of(project, BackfillImpossible)
-    target = BackfillTarget(
-        past.database, past.prediction_history, past.user_days, past.features_as_of
-    )
+    target = BackfillTarget(past.lake, past.prediction_history, past.user_days, past.features_as_of)
     found = backfill_scores(
         target, model, days, progress=lambda days: Progress("backfill", total=days, unit="days")
     )

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
+from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import Project
 from likely_buyers.scoring import ScoringError
+from likely_buyers.settings import Lake
 
 # The day stands in the text: as a variable of dbt it would have the whole project parsed again for each.
 _ANY_DAY = "0001-01-01"
-_RENDERED = """\
-{{ target.type }}
-{{ target.path }}
-{{ ref('prediction_history') }}
-{{ ref('loaded_files') }}
-{{ ref('user_days') }}
+_FEATURES = """\
 with scoring_cutoff as (
     select cast('0001-01-01' as date) as cutoff_date
 ),
@@ -26,13 +22,15 @@ user_features as (
 )
 
 select * from user_features"""
+_MODELS = ("prediction_history", "loaded_files", "user_days")
+_RENDERED = "\n".join([TOLD_BY_DBT, *(f"{{{{ ref('{model}') }}}}" for model in _MODELS), _FEATURES])
 
 
 @dataclass(frozen=True)
 class PastDays:
-    """The database and SQL names of relations in it."""
+    """The lake and SQL names of relations in it."""
 
-    database: Path
+    lake: Lake
     prediction_history: str
     loaded_files: str
     user_days: str
@@ -45,14 +43,9 @@ class PastDays:
         Raises:
             refusal: the target is no DuckDB.
         """
-        engine, database, history, files, days, features = project.rendered(_RENDERED).split(
-            "\n", 5
-        )
-        if engine != "duckdb":
-            raise refusal(
-                f"past days are scored in DuckDB, and the target is {engine}. Choose another: --target"
-            )
-        return cls(Path(database), history, files, days, features)
+        *told, history, files, days, features = project.rendered(_RENDERED).split("\n", 6)
+        lake = project.lake_told(told, "past days are scored", refusal)
+        return cls(lake, history, files, days, features)
 
     def features_as_of(self, day: date) -> str:
         """SQL select of `user_id`, `as_of_date` and the features as of a day."""

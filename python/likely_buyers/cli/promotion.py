@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import typer
 
-from likely_buyers.database import DatabaseInUse
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import first_line
+from likely_buyers.lake import LakeInUse
 from likely_buyers.registry import ModelVersion, Promotion
 from likely_buyers.settings import Settings
 
@@ -84,7 +84,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
     top_fraction = float(project.var("top_fraction"))
     try:
         found = compare_versions(
-            project.settings().database,
+            project.settings().lake,
             registry.load(champion),
             registry.load(version),
             top_fraction,
@@ -92,7 +92,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
     except duckdb.CatalogException:
         _print("  no report of what changes for the list: no dbt build has made features here yet")
         return
-    except (duckdb.Error, DatabaseInUse, RegistryError, ScoringError, ValueError) as error:
+    except (duckdb.Error, LakeInUse, RegistryError, ScoringError, ValueError) as error:
         _print(f"  no report of what changes for the list: {first_line(error)}")
         return
     for line in difference_lines(found, champion.version, version.version, top_fraction):

@@ -17,7 +17,7 @@ def publish_gold(project: Project) -> None:
     build = read_build(project.target_path())
     settings, base = project.publishing_destinations(), project.settings().state / "published"
     publish(
-        project.database_file("gold is published", PublishingError),
+        project.lake("gold is published", PublishingError),
         build,
         settings,
         base,

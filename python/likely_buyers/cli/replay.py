@@ -22,7 +22,7 @@ def replay_version(project: Project, day: date, version: str) -> bool:
     past = PastDays.of(project, ReplayImpossible)
     found = replay_scores(
         ReplaySource(
-            past.database, past.prediction_history, past.loaded_files, past.features_as_of(day)
+            past.lake, past.prediction_history, past.loaded_files, past.features_as_of(day)
         ),
         model,
         day,

@@ -14,8 +14,8 @@ def report(project: Project, out: Path | None, rows: int) -> None:
     Raises:
         ReportImpossible: the warehouse cannot be read, holds no scores, or the page cannot be written.
     """
-    database = project.database_file("the report is made", ReportImpossible)
-    figures = read_figures(database, rows, project.var("currency"))
+    lake = project.lake("the report is made", ReportImpossible)
+    figures = read_figures(lake, rows, project.var("currency"))
     page = out or project.settings().state / "report.html"
     try:
         write_report(figures, page)

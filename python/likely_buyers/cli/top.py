@@ -7,9 +7,9 @@ from datetime import date
 from typing import Any, Literal
 
 from likely_buyers.cli.tables import Column, print_rows, print_table
-from likely_buyers.database import literal
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
 
 _Form = Literal["table", "csv", "json"]

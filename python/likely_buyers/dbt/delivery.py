@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 from duckdb.sqltypes import BIGINT, VARCHAR
 
-from likely_buyers.settings import Settings
+from likely_buyers.settings import Lake, Settings
 from likely_buyers.sources import SourceProblem, left_over_in_words, line_at
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.loading import Load, files_read, warnings_of
@@ -25,13 +25,16 @@ from likely_buyers.sources.register import (
     next_load_id,
 )
 from likely_buyers.sources.relation import Relation, given_relation, plan_relation
+from likely_buyers.sources.sql_helpers import use_helpers
 
 
 class Delivery:
     """One load at a time: planned, and then written, by the materialization of raw_events."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake | None) -> None:
+        """lake: as of `Load`."""
         self._connection = connection
+        self._lake = lake
         self._load: Load | None = None
 
     def add_functions(self) -> None:
@@ -45,6 +48,11 @@ class Delivery:
         )
         self._connection.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
 
+    def _cursor(self) -> duckdb.DuckDBPyConnection:
+        cursor = self._connection.cursor()
+        use_helpers(cursor)
+        return cursor
+
     def check_relation(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
         """vars.events_relation as a mapping; None where it is not set."""
         return given_relation(request["events_relation"], request["events_path"])
@@ -54,7 +62,7 @@ class Delivery:
         is_full, mapping_name = request["is_full"], request["mapping_name"]
         # what an earlier build left when it was stopped
         forget_staged(_staging())
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             create_tables(cursor)
             load_id = 1 if is_full else next_load_id(cursor)
             known = [] if is_full else known_files(cursor, mapping_name)
@@ -71,8 +79,8 @@ class Delivery:
             columns=columns,
             mapping_name=mapping_name,
             started_at=request["started_at"],
-            invocation_id=request["invocation_id"],
             staging=_staging(),
+            lake=self._lake,
         )
         warned = [words for file in plan["files"] for words in warnings_of(file)]
         return {"columns": columns, "told": plan["told"], "warned": warned + changes}
@@ -82,7 +90,7 @@ class Delivery:
         load = self._planned()
         mapping = EventMapping.of(load.mapping_name, request["mapping"])
         files = files_read(load.files)
-        with self._connection.cursor() as cursor:
+        with self._cursor() as cursor:
             engine = DuckDB(cursor)
             sources = columns_of_sources(REGISTER, files, engine) if mapping.sources else {}
             checked = check_files(
@@ -136,7 +144,7 @@ class Delivery:
                 " is one relation. Join in a model of dbt, and name that one."
             )
         relation = Relation.of(
-            request["events_relation"], request["from_clause"], Settings.of().database
+            request["events_relation"], request["from_clause"], Settings.of().lake.file
         )
         is_full = request["is_full"]
         known = [] if is_full else known_relations(cursor)

@@ -1,6 +1,6 @@
 """What to do about a fault of the machine or of a delivery, which DuckDB reports in its own words."""
 
-from likely_buyers.settings import MEMORY_LIMIT, THREADS, Settings
+from likely_buyers.settings import MEMORY_LIMIT, Settings
 
 _KEPT = "Each table is as it was before or as it is after; the next dbt build goes on from there."
 
@@ -20,8 +20,8 @@ def remedy(problem: str) -> str:
     if "Out of Memory Error" in problem:
         return (
             f"DuckDB may use too little memory: {MEMORY_LIMIT} is {settings.memory_limit}. Raise it (below 1GB a CSV"
-            f" file cannot be read), or lower {THREADS}"
-            f" (now {settings.threads}). If that is not little, spill/ in the state folder"
+            " file cannot be read), or lower vars.events_per_chunk and vars.users_per_chunk. If that is not little,"
+            f" spill/ in the state folder"
             f" {settings.state} found no room: free space there. {_KEPT}"
         )
     if any(

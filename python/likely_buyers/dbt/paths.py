@@ -17,12 +17,12 @@ from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, BadSetting, Settings
+from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, Settings
 from likely_buyers.variables import PROJECT, BadVariable, check_variables
 
 
 class StatePaths(dbtPlugin):
-    """Refuses misspelt variables, and sets the paths that nobody has set.
+    """Refuses misspelt variables and a second thread, and sets the paths that nobody has set.
 
     Options, DBT_TARGET_PATH and DBT_LOG_PATH come first.
     """
@@ -33,21 +33,32 @@ class StatePaths(dbtPlugin):
         # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
         if self.project_name != PROJECT or context is None or "project" not in (context.obj or {}):
             return
-        _check_names_and_numbers(context)
+        _check_names(context)
+        _check_threads(context)
         _work_in_the_project(context)
         _keep_artifacts(context)
         _keep_log(context)
 
 
-def _check_names_and_numbers(context: click.Context) -> None:
+def _check_names(context: click.Context) -> None:
     """Here, since a macro sees only the variables that it asks for."""
     try:
-        Settings.of().check()
         check_variables(
             getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
         )
-    except (BadSetting, BadVariable) as error:
+    except BadVariable as error:
         raise DbtRuntimeError(f"likely_buyers: {error}") from None
+
+
+def _check_threads(context: click.Context) -> None:
+    """Whatever profile or option says it: a catalog that was lost is worse than a command that stops."""
+    profile = context.obj.get("profile")
+    if profile and profile.credentials.type == "duckdb" and profile.threads > 1:
+        raise DbtRuntimeError(
+            f"likely_buyers: dbt must build with one thread, and is to have {profile.threads}: when two make tables at"
+            " once, DuckLake may stop or lose its catalog (https://github.com/duckdb/ducklake/issues/1248). Leave"
+            " --threads out, and have profiles.yml say threads: 1. DuckDB uses all cores in any case."
+        )
 
 
 def _work_in_the_project(context: click.Context) -> None:

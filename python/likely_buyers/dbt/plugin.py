@@ -12,16 +12,15 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import VARCHAR
 
-from likely_buyers.database import (
-    DatabaseInUse,
-    opened_when_free,
-)
 from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
-from likely_buyers.settings import BadSetting, Settings
+from likely_buyers.dbt.profile import NO_LAKE
+from likely_buyers.lake import LAKE, LakeInUse, attach
+from likely_buyers.lake.extensions import ExtensionMissing
+from likely_buyers.settings import BadSetting, Lake, Settings
 from likely_buyers.sources import SourceProblem, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
@@ -30,32 +29,28 @@ class Plugin(BasePlugin):
     """Creates the state folder, explains faults of the database, and adds SQL functions for macros."""
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
-        """Make sure that the database can be opened, waiting for who holds it as `retries` of the profile says.
+        """Take over the lake's place in `attach`: it is attached here, so that who holds it is waited for and named.
 
         A relative path is relative to the project folder, in which each command works but `dbt debug`.
 
-        dbt-duckdb's own retries say nothing while they wait, double the pause each time, and end with the engine's
-        words; they come after this and find the database free.
-
         Raises:
-            DbtRuntimeError: another process holds the database, or the number of attempts is none.
+            DbtRuntimeError: the profile attaches no lake of the name that everything here is written for.
         """
-        if creds.path == ":memory:" or "://" in creds.path or creds.path.startswith("md:"):
-            return
         project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path.cwd())
-        path = project / creds.path
-        creds.path = str(path)
         if "temp_directory" in config:
             config["temp_directory"] = str(project / config["temp_directory"])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            attempts = Settings.of().lock_attempts(
-                creds.retries.connect_attempts if creds.retries else 1
-            )
-            if path.exists():
-                opened_when_free(path, attempts, config=config).close()
-        except (BadSetting, DatabaseInUse) as error:
-            raise DbtRuntimeError(f"likely_buyers: {error}") from error
+        for attached in list(creds.attach or ()):
+            if attached.alias == LAKE and attached.path.startswith("ducklake:"):
+                self._lake = Lake.of(
+                    attached.path.removeprefix("ducklake:"),
+                    str((attached.options or {}).get("data_path", "")),
+                    Settings.of(project).state,
+                    project,
+                )
+                self._attempts = creds.retries.connect_attempts if creds.retries else 1
+                creds.attach.remove(attached)
+                return
+        raise DbtRuntimeError(f"likely_buyers: {NO_LAKE}")
 
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
@@ -74,8 +69,12 @@ class Plugin(BasePlugin):
             load_scoring(model_name)
             return ""
 
+        try:
+            attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))
+        except (BadSetting, LakeInUse, ExtensionMissing) as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from error
         create_helpers(conn)
-        self._delivery = Delivery(conn)
+        self._delivery = Delivery(conn, self._lake)
         self._delivery.add_functions()
         MappingFunctions(conn).add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)

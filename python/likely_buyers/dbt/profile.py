@@ -10,12 +10,23 @@ from typing import Any
 import yaml
 
 from likely_buyers.errors import ProjectError
-from likely_buyers.settings import DATABASE_FILE, Settings
+from likely_buyers.lake import LAKE
+from likely_buyers.settings import CATALOG, CATALOG_FILE, DATA, DATA_FOLDER, Lake, Settings
 
-# profiles.yml as shipped says so
-STATE_DATABASE = (
-    "{{ env_var('LIKELY_BUYERS_STATE', '') or 'warehouse' }}/" + DATABASE_FILE
-)  # fmt: skip
+# what profiles.yml as shipped says
+_STATE = "env_var('LIKELY_BUYERS_STATE', '') or 'warehouse'"
+SHIPPED_CATALOG = f"ducklake:{{{{ env_var('{CATALOG}', '') or ({_STATE}) ~ '/{CATALOG_FILE}' }}}}"
+SHIPPED_DATA = f"{{{{ env_var('{DATA}', '') or ({_STATE}) ~ '/{DATA_FOLDER}' }}}}"
+# for who must ask dbt: engine, catalog and data, a line each
+TOLD_BY_DBT = f"""\
+{{%- set lake = (target.attach or []) | selectattr('alias', 'equalto', '{LAKE}') | list -%}}
+{{{{ target.type }}}}
+{{{{ lake[0].path if lake else '' }}}}
+{{{{ lake[0].options.data_path if lake else '' }}}}"""
+NO_LAKE = (
+    f"the target must attach the lake as {LAKE}, as profiles.yml of the project does: database: {LAKE}, and in"
+    f" attach a path that begins with ducklake: and the alias {LAKE}."
+)
 _PROFILES_DIRS = ("DBT_ENGINE_PROFILES_DIR", "DBT_PROFILES_DIR")
 _PROFILES = ("DBT_ENGINE_PROFILE", "DBT_PROFILE")
 _TARGETS = ("DBT_ENGINE_TARGET", "DBT_TARGET")
@@ -38,13 +49,13 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def duckdb_file(
+def lake_of_profile(
     project_dir: Path,
     profiles_dir: Path | None,
     target: str | None,
     environment: Mapping[str, str] | None = None,
-) -> Path | None:
-    """The file of a DuckDB target; None where only dbt can say: another engine, or Jinja that is not the shipped one's.
+) -> Lake | None:
+    """The lake of a DuckDB target; None where only dbt can say: another engine, or Jinja that is not the shipped one's.
 
     Raises:
         ProjectError: a file of the project is no YAML.
@@ -62,11 +73,16 @@ def duckdb_file(
     output = (profile.get("outputs") or {}).get(name)
     if not isinstance(output, Mapping) or output.get("type") != "duckdb":
         return None
-    path = str(output.get("path", ""))
-    if path == STATE_DATABASE:
-        return Settings.of(project_dir, given).database
-    is_file = path and not any(sign in path for sign in ("{{", "{%", "://", "md:", ":memory:"))
-    return project_dir / path if is_file else None
+    lakes = [one for one in output.get("attach") or () if one.get("alias") == LAKE]
+    attached = lakes[0] if lakes else {}
+    catalog = str(attached.get("path", ""))
+    data = str((attached.get("options") or {}).get("data_path", ""))
+    settings = Settings.of(project_dir, given)
+    if (catalog, data) == (SHIPPED_CATALOG, SHIPPED_DATA):
+        return settings.lake
+    if not catalog.startswith("ducklake:") or "{" in catalog + data:
+        return None
+    return Lake.of(catalog.removeprefix("ducklake:"), data, settings.state, project_dir)
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:

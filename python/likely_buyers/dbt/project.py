@@ -14,10 +14,10 @@ from typing import Any
 import typer
 import yaml
 
-from likely_buyers.dbt.profile import duckdb_file, read_yaml
+from likely_buyers.dbt.profile import NO_LAKE, TOLD_BY_DBT, lake_of_profile, read_yaml
 from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line
 from likely_buyers.registry import Registry
-from likely_buyers.settings import Settings
+from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import Volume, volume
 from likely_buyers.variables import check_variables
 
@@ -119,9 +119,9 @@ class Project:
 
         A database that is not there yet is not made for it.
         """
-        database = self.settings().database
-        if not (self.profiles_dir or self.target or database.exists()):
-            return f"there is no database {database} yet"
+        file = self.settings().lake.file
+        if not (self.profiles_dir or self.target or file is None or file.exists()):
+            return f"there is no database {file} yet"
         finished = self._invoke(*_ASIDE, "--log-level", "none", "run", "--select", *models)
         return None if finished.success else _problem(finished)
 
@@ -141,22 +141,34 @@ class Project:
             raise ProjectError(told.partition("likely_buyers: ")[2] or told)
         return str(finished.result.results[0].node.compiled_code)
 
-    def database_file(self, what: str, refusal: type[LikelyBuyersError]) -> Path:
-        """The file of the target's database; `what` is made from it.
+    def lake(self, what: str, refusal: type[LikelyBuyersError]) -> Lake:
+        """Where the target's tables are; `what` is made from them.
 
         Raises:
             refusal: the target is no DuckDB.
             ProjectError: the project or its profile cannot be read.
         """
-        file = duckdb_file(self.project_dir, self.profiles_dir, self.target)
-        if file is None:
-            engine, _, path = self.rendered("{{ target.type }}\n{{ target.path }}").partition("\n")
-            if engine != "duckdb":
-                raise refusal(
-                    f"{what} from DuckDB, and the target is {engine}. Choose another: --target"
-                )
-            file = self.project_dir / path.strip()
-        return file
+        lake = lake_of_profile(self.project_dir, self.profiles_dir, self.target)
+        if lake is None:
+            return self.lake_told(self.rendered(TOLD_BY_DBT).split("\n"), what, refusal)
+        return lake
+
+    def lake_told(self, told: Sequence[str], what: str, refusal: type[LikelyBuyersError]) -> Lake:
+        """The lake that dbt told by TOLD_BY_DBT.
+
+        Raises:
+            refusal: as `lake`; or the target attaches no lake.
+        """
+        engine, catalog, data = told
+        if engine != "duckdb":
+            raise refusal(
+                f"{what} from DuckDB, and the target is {engine}. Choose another: --target"
+            )
+        if not catalog.startswith("ducklake:"):
+            raise refusal(NO_LAKE)
+        return Lake.of(
+            catalog.removeprefix("ducklake:"), data, self.settings().state, self.project_dir
+        )
 
     def build_aside(self, *arguments: str) -> tuple[str | None, list[str]]:
         """`dbt build` without a word, as the arguments say: why it failed, or None; and its warnings.
@@ -194,23 +206,23 @@ class Project:
             refusal: there is no database, another process holds it, or it has no such table.
             ProjectError: a file of the project is no YAML.
         """
-        file = duckdb_file(self.project_dir, self.profiles_dir, self.target)
-        if file is None:
+        lake = lake_of_profile(self.project_dir, self.profiles_dir, self.target)
+        if lake is None:
             shown = self.show(query, -1 if limit is None else limit)
             if shown is None:
                 raise refusal("dbt could not read it: see what it says above.")
             return shown
         import duckdb
 
-        from likely_buyers.database import opened
+        from likely_buyers.lake import opened
 
         direct = _REF.sub(r"gold.\1", query) + (f" limit {limit:d}" if limit is not None else "")
-        with opened(file, refusal, read_only=True) as connection:
+        with opened(lake, refusal, read_only=True) as connection:
             try:
                 return connection.execute(direct).fetchall()
             except duckdb.CatalogException as error:
                 raise refusal(
-                    f"the database {file} does not have what a build makes: {first_line(error)} Run dbt"
+                    f"the database {lake.catalog} does not have what a build makes: {first_line(error)} Run dbt"
                     " build first."
                 ) from error
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import quoted
 from likely_buyers.inspecting import vocabulary
 from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
 from likely_buyers.inspecting.profile import Column
 from likely_buyers.inspecting.times import Times, plain, times_of
 from likely_buyers.inspecting.vocabulary import rank
+from likely_buyers.sql_text import quoted
 
 _MOSTLY_FILLED = 0.5
 _RARELY_FILLED = 0.02

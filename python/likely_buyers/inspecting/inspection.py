@@ -9,7 +9,6 @@ from typing import Any
 import duckdb
 import yaml
 
-from likely_buyers.database import quoted
 from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting.draft import Draft, draft_of
 from likely_buyers.inspecting.errors import InspectionImpossible
@@ -25,6 +24,7 @@ from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping import EventMapping
 from likely_buyers.sources.mapping.definition import in_time_zone
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sql_text import quoted
 
 # a mapping that reads fewer of the times has the columns' names and not their values
 _READABLE = 0.5

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.profile import Column
 from likely_buyers.inspecting.times import plain
 from likely_buyers.inspecting.vocabulary import (
@@ -16,6 +15,7 @@ from likely_buyers.inspecting.vocabulary import (
     rank,
     words,
 )
+from likely_buyers.sql_text import literal, quoted
 
 _MOST_VALUES = 60
 _SHOWN = 8

@@ -5,7 +5,7 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import quoted
+from likely_buyers.sql_text import quoted
 
 _CURRENCY = (
     r"(?:US\$|R\$|C\$|A\$|\p{Sc}|kr\.?|zł|Kč|Ft|lei|Rs\.?|CHF|EUR|USD|GBP|JPY|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|"

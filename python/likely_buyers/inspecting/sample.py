@@ -17,13 +17,13 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.database import literal
 from likely_buyers.sources.encodings import likely_encoding, marked_encoding
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.streams import chunks, compression_of
 from likely_buyers.sources.survey import decoded
+from likely_buyers.sql_text import literal
 
 LINES = 100_000
 # of many files some are read, spread over all of them

@@ -9,12 +9,12 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.sample import Sample
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.plan import Request, plan_delivery
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
+from likely_buyers.sql_text import literal, quoted
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from itertools import product
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.inspecting.vocabulary import words
+from likely_buyers.sql_text import literal, quoted
 
 # of the column's values; a few broken ones are for the quarantine
 _ENOUGH = 0.9

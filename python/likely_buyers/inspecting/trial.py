@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 
-from likely_buyers.database import limits
 from likely_buyers.dbt.project import Project
 from likely_buyers.inspecting.errors import InspectionImpossible
-from likely_buyers.settings import DATABASE_FILE, STATE
+from likely_buyers.lake import LAKE, connect
+from likely_buyers.settings import STATE, Lake
 
 _SAMPLED = 3
 
@@ -80,12 +79,12 @@ def run_trial(
     with _state(folder):
         problem, warnings = sampled.build_aside(
             *("--profiles-dir", str(profile), "--target-path", str(folder / "target")),
-            *("--log-path", str(folder / "logs"), "--select", "+loads"),
+            *("--log-path", str(folder / "logs"), "--select", "+loads", "+quarantined_events"),
             *("--resource-type", "model", "--resource-type", "seed"),
         )
     if problem:
         raise InspectionImpossible(_in_words(problem))
-    return _result(folder / DATABASE_FILE, [_in_words(warning) for warning in warnings])
+    return _result(Lake.in_folder(folder), [_in_words(warning) for warning in warnings])
 
 
 def _what_is_needed(project_dir: Path, folder: Path) -> Path:
@@ -122,7 +121,7 @@ def _state(folder: Path) -> Iterator[None]:
 
 
 def _profile(project: Project, folder: Path) -> Path:
-    """The profile of the project with a database of its own, whatever path the profile names."""
+    """The profile of the project with a lake of its own, wherever the profile has it."""
     source = (
         project.profiles_dir or Path(os.environ.get("DBT_PROFILES_DIR", project.project_dir))
     ) / "profiles.yml"
@@ -139,7 +138,12 @@ def _profile(project: Project, folder: Path) -> Path:
         raise InspectionImpossible(
             f"a source is inspected with DuckDB, and the target is {target}. Choose another: --target"
         )
-    output = {**output, "path": str(folder / DATABASE_FILE)}
+    lake = Lake.in_folder(folder)
+    own = {
+        "path": f"ducklake:{lake.catalog}", "alias": LAKE, "options": {"data_path": lake.data}
+    }  # fmt: skip
+    others = [one for one in output.get("attach") or () if one.get("alias") != LAKE]
+    output = {**output, "attach": [own, *others]}
     output["config_options"] = {
         **output.get("config_options", {}),
         "temp_directory": str(folder / "spill"),
@@ -156,8 +160,8 @@ def _in_words(message: str) -> str:
     return told.partition("likely_buyers: ")[2] or told
 
 
-def _result(database: Path, warnings: list[str]) -> Trial:
-    with duckdb.connect(str(database), config=limits(database)) as connection:
+def _result(lake: Lake, warnings: list[str]) -> Trial:
+    with connect(lake, read_only=True) as connection:
 
         def rows(sql: str) -> list[tuple[Any, ...]]:
             return connection.execute(sql).fetchall()
@@ -196,7 +200,8 @@ def _result(database: Path, warnings: list[str]) -> Trial:
             " group by 1 order by count(*) desc, 1 limit 20"
         )
         left_out = rows(
-            "select left_out_as, sum(line_count) from silver.left_out_lines group by 1 order by 2 desc, 1"
+            "select left_out_as, count(*) from silver.left_out_lines where left_out_as is not null"
+            " group by 1 order by 2 desc, 1"
         )
         types = rows(
             "select event_type, count(*), count(distinct user_id) from silver.events group by 1 order by 2 desc, 1"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.publishing.gold import Gold, Published, PublishedTable
+from likely_buyers.sql_text import literal, quoted
 
 # A user's row is sought in one block: smaller than DuckDB's own, for a third of the time
 _BLOCK_ROWS = 16_384

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.database import limits, literal, opened, quoted
+from likely_buyers.lake import opened
 from likely_buyers.publishing.build import GoldTable, PassedBuild
 from likely_buyers.publishing.errors import PublishingError
 from likely_buyers.publishing.folders import Folder
+from likely_buyers.settings import Lake
+from likely_buyers.sql_text import literal, quoted
 
 PARTITION = ("model_name", "model_version", "as_of_date")
 """What the log of serving is kept by: the version that scored, and the day it spoke from."""
@@ -230,23 +231,18 @@ class Gold:
 
 
 @contextmanager
-def opened_gold(database: Path, build: PassedBuild) -> Iterator[Gold]:
+def opened_gold(lake: Lake, build: PassedBuild) -> Iterator[Gold]:
     """The gold of a build, read only.
 
     Raises:
         PublishingError: there is no database, another process holds it, or it is not what the build made.
     """
-    # the first waits for who holds the file, and keeps writers out; it cannot attach a file to write, so a second reads
-    with (
-        opened(database, PublishingError, read_only=True),
-        duckdb.connect(config=limits(database)) as connection,
-    ):
+    with opened(lake, PublishingError, read_only=True) as connection:
         connection.execute("set global TimeZone = 'UTC'")
-        connection.execute(f"attach {literal(database)} as {quoted(build.database)} (read_only)")
-        yield Gold(connection, build, _served(connection, database, build))
+        yield Gold(connection, build, _served(connection, lake, build))
 
 
-def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: PassedBuild) -> Served:
+def _served(connection: duckdb.DuckDBPyConnection, lake: Lake, build: PassedBuild) -> Served:
     remedy = (
         "Nothing was published. Run dbt build on it (is LIKELY_BUYERS_STATE the same?), then"
         " likely-buyers publish."
@@ -262,16 +258,16 @@ def _served(connection: duckdb.DuckDBPyConnection, database: Path, build: Passed
         ).fetchall()
     except duckdb.CatalogException as error:
         raise PublishingError(
-            f"the database {database} does not hold what the build made: {str(error).splitlines()[0]} {remedy}"
+            f"the database {lake.catalog} does not hold what the build made: {str(error).splitlines()[0]} {remedy}"
         ) from error
     if builds != [(build.invocation_id,)]:
         last = builds[0][0] if builds else "none"
         raise PublishingError(
-            f"the database {database} was last changed by build {last}, and the build that passed is"
+            f"the database {lake.catalog} was last changed by build {last}, and the build that passed is"
             f" {build.invocation_id}: another one ran since, was stopped, or works on another database. {remedy}"
         )
     if len(served) != 1:
         found = "mixes the scores of several versions or days" if served else "is empty"
-        raise PublishingError(f"gold.predictions in {database} {found}. {remedy}")
+        raise PublishingError(f"gold.predictions in {lake.catalog} {found}. {remedy}")
     run_id, day, name, version = served[0]
     return Served(run_id, build.invocation_id, day, name, version, datetime.now(UTC))

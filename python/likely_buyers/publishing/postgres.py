@@ -11,11 +11,11 @@ from typing import Any
 import psycopg
 import pyarrow.csv as pa_csv
 
-from likely_buyers.database import quoted
 from likely_buyers.errors import first_line
 from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.gold import Gold, Part, Published, PublishedTable, Rows
+from likely_buyers.sql_text import quoted
 from likely_buyers.terminal import say
 
 _SECONDS_BEFORE_ATTEMPTS = (1, 2, 4, 8, 16, None)

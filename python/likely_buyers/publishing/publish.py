@@ -15,11 +15,12 @@ from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.folders import file_at, folder_at
 from likely_buyers.publishing.gold import Gold, Published, opened_gold
 from likely_buyers.publishing.parquet import publish_parquet
+from likely_buyers.settings import Lake
 from likely_buyers.variables import PUBLISH
 
 
 def publish(
-    database: Path,
+    lake: Lake,
     build: PassedBuild,
     settings: Mapping[str, Any],
     base: Path,
@@ -39,7 +40,7 @@ def publish(
     failed = []
     with _locked(base):
         jobs = list(_jobs(settings, base))
-        with opened_gold(database, build) as gold:
+        with opened_gold(lake, build) as gold:
             rows = gold.total_rows()
             gold.advance = progress(rows * len(jobs))
             for name, job in jobs:

@@ -17,8 +17,9 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import opened
+from likely_buyers.lake import LAKE, opened
 from likely_buyers.report.errors import ReportImpossible
+from likely_buyers.settings import Lake
 
 Row = Mapping[str, Any]
 
@@ -109,23 +110,23 @@ class Figures:
     campaigns: Sequence[CampaignTable]
 
 
-def read_figures(database: Path, rows: int, currency: str | None = None) -> Figures:
+def read_figures(lake: Lake, rows: int, currency: str | None = None) -> Figures:
     """The figures of a warehouse, which is opened read-only.
 
     Args:
-        database: the DuckDB file.
+        lake: the warehouse.
         rows: users of the list to show, the likeliest first.
         currency: of the shop; None is the only one that the events have, if there is just one.
 
     Raises:
         ReportImpossible: no database, another process holds it, or nothing was scored yet.
     """
-    with opened(database, ReportImpossible, read_only=True) as connection:
+    with opened(lake, ReportImpossible, read_only=True) as connection:
         try:
             return _read(_Warehouse(connection), rows, currency)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ReportImpossible(
-                f"the database {database} lacks a table or a column that the report reads. Build it: dbt build."
+                f"the database {lake.catalog} lacks a table or a column that the report reads. Build it: dbt build."
                 f" DuckDB says: {error}"
             ) from error
 
@@ -138,7 +139,8 @@ class _Warehouse:
         self.tables = {
             f"{schema}.{table}"
             for schema, table in connection.execute(
-                "select schema_name, table_name from duckdb_tables()"
+                "select schema_name, table_name from duckdb_tables() where database_name = ?",
+                [LAKE],
             ).fetchall()
         }
 

@@ -6,14 +6,14 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import duckdb
 
-from likely_buyers.database import opened
+from likely_buyers.lake import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import BackfillImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
+from likely_buyers.settings import Lake
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class BackfillTarget:
     `features_as_of` gives, for a day, a SQL select of `user_id`, `as_of_date` and the model's features.
     """
 
-    database: Path
+    lake: Lake
     prediction_history: str
     user_days: str
     features_as_of: Callable[[date], str]
@@ -59,7 +59,7 @@ def backfill_scores(
         BackfillImpossible: no database or no history in it, or it is in use; a day outside of the events.
         FeatureTableMismatch: the features are not those the version knows.
     """
-    with opened(target.database, BackfillImpossible, read_only=False) as connection:
+    with opened(target.lake, BackfillImpossible, read_only=False) as connection:
         known = _known_days(connection, target, model)
         _check_days(connection, target, days)
         missing = [day for day in days if day not in known]
@@ -82,7 +82,7 @@ def _known_days(
         ).fetchall()
     except duckdb.CatalogException as error:
         raise BackfillImpossible(
-            f"the database {target.database} has no table {target.prediction_history} yet. Run dbt build first."
+            f"the database {target.lake.catalog} has no table {target.prediction_history} yet. Run dbt build first."
         ) from error
     return {day for (day,) in rows}
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
-from pathlib import Path
 
 import duckdb
 
-from likely_buyers.database import opened
+from likely_buyers.lake import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
+from likely_buyers.settings import Lake
 
 _EXAMPLES = 5
 
@@ -28,7 +28,7 @@ class ReplaySource:
     `features` gives `user_id`, `as_of_date` and the model's features, as of the day to be replayed.
     """
 
-    database: Path
+    lake: Lake
     prediction_history: str
     loaded_files: str
     features: str
@@ -92,7 +92,7 @@ def replay_scores(
         ReplayImpossible: no database, or it is in use; no such scores; another model file gave them; the features
             are no longer those the version knows.
     """
-    with opened(source.database, ReplayImpossible, read_only=True) as connection:
+    with opened(source.lake, ReplayImpossible, read_only=True) as connection:
         known = _known_scores(connection, source, model, as_of)
         scoring = Scoring(model, known.horizon_days, known.scored_at, run_id="")
         try:
@@ -139,7 +139,7 @@ def _known_scores(
         ).fetchall()
     except duckdb.CatalogException as error:
         raise ReplayImpossible(
-            f"the database {source.database} has no table {source.prediction_history}: nothing was ever"
+            f"the database {source.lake.catalog} has no table {source.prediction_history}: nothing was ever"
             " scored. Run dbt build first."
         ) from error
     if not sets:

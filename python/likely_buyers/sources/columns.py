@@ -5,8 +5,10 @@ from typing import Any
 
 LOAD_COLUMNS = ("source_file", "load_id", "loaded_at")
 """Those that a load adds to the source's."""
-_NARROW = ("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "INTEGER", "UINTEGER", "BIGINT")
-_WIDE = (*_NARROW, "UBIGINT", "HUGEINT")
+NARROW = ("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "INTEGER", "UINTEGER", "BIGINT")
+# HUGEINT is a floating number in the files of a lake
+_WIDEST = "DECIMAL(38,0)"
+_WIDE = (*NARROW, "UBIGINT", _WIDEST)
 
 
 def raw_columns(
@@ -43,6 +45,6 @@ def raw_columns(
 def _common_type(one: str, other: str) -> str:
     if one == other:
         return one
-    if one in _NARROW and other in _NARROW:
+    if one in NARROW and other in NARROW:
         return "BIGINT"
-    return "HUGEINT" if one in _WIDE and other in _WIDE else "VARCHAR"
+    return _WIDEST if one in _WIDE and other in _WIDE else "VARCHAR"

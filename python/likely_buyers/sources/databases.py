@@ -13,10 +13,10 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.errors import without_secrets
 from likely_buyers.libpq import connection_options
 from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sql_text import literal, quoted
 
 KINDS = ("postgres", "mysql", "sqlite", "duckdb")
 FILES = ("sqlite", "duckdb")

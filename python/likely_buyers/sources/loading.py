@@ -1,4 +1,4 @@
-"""The writing of a load: its lines, the register of its files and its place in load_progress, or nothing of it.
+"""The writing of a load: its lines, and the register of its files, or nothing of it.
 
 Every line of the files is a row or an unreadable line, by a count that shares no code with the engine's parser. Where
 the counts differ a quote was never closed, or values go over several lines: then the file's records are found once
@@ -13,7 +13,9 @@ from typing import Any
 
 from duckdb import DuckDBPyConnection
 
-from likely_buyers.database import literal, quoted
+from likely_buyers.lake.files import folder_of, register, take_over
+from likely_buyers.settings import Lake
+from likely_buyers.sources.columns import NARROW
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.json_text import count_lines
 from likely_buyers.sources.mending import mend
@@ -27,9 +29,10 @@ from likely_buyers.sources.reading_sql import (
     read_alike,
     rows_of,
 )
-from likely_buyers.sources.register import PROGRESS, RAW_EVENTS, REGISTER, UNREADABLE
+from likely_buyers.sources.register import RAW_EVENTS, REGISTER, UNREADABLE
 from likely_buyers.sources.staging import mend_file, plain_text
 from likely_buyers.sources.streams import chunks
+from likely_buyers.sql_text import literal, quoted
 
 _FORGET_REJECTS = (
     "drop table if exists temp.raw_rejects; drop table if exists temp.raw_reject_scans"
@@ -67,8 +70,9 @@ class Load:
     mapping_name: str
     started_at: str
     """When dbt's run began (UTC), as a timestamp is written."""
-    invocation_id: str
     staging: Path
+    lake: Lake | None
+    """Whose files Parquet may become as it is; None where every line has to be written."""
 
     @property
     def _moment(self) -> str:
@@ -83,14 +87,19 @@ class Load:
         cursor.execute(_FORGET_REJECTS)
         files = files_read(self.files)
         if self.is_full:
-            cursor.execute(f"create or replace table {RAW_EVENTS} as {self._rows_of(files)}")
+            columns = "".join(
+                f"{quoted(str(c['name']))} {c['type']}, " for c in self.columns.values()
+            )
+            cursor.execute(
+                f"create or replace table {RAW_EVENTS} ({columns}source_file varchar, load_id bigint,"
+                " loaded_at timestamp)"
+            )
             cursor.execute(f"delete from {REGISTER}; delete from {UNREADABLE}")
-            cursor.execute(f"delete from {PROGRESS} where model_name = 'raw_events'")
         else:
             # DuckDB may delete and append after an alteration; one after a deletion cannot be committed
             self._settle_columns(cursor)
             self._remove_replaced(cursor)
-            self._append(files, cursor)
+        self._append(files, cursor)
         if not self.files:
             return
         self._keep_unreadable(files, cursor)
@@ -98,12 +107,32 @@ class Load:
         self._check_unchanged(cursor)
         self._register(counts, cursor)
 
-    def _rows_of(self, files: Sequence[File]) -> str:
-        return rows_of(files, self.columns, self.load_id, self._moment)
-
     def _append(self, files: Sequence[File], cursor: DuckDBPyConnection) -> None:
-        if files:
-            cursor.execute(f"insert into {RAW_EVENTS} by name {self._rows_of(files)}")
+        """Parquet that fits becomes part of the lake as it is; the rest is written, in one statement."""
+        folders = {file["path"]: self._folder_in_lake(file) for file in files}
+        written = [file for file in files if folders[file["path"]] is None]
+        if written:
+            rows = rows_of(written, self.columns, self.load_id, self._moment)
+            cursor.execute(f"insert into {RAW_EVENTS} by name {rows}")
+        taken = [
+            take_over(Path(file["read_path"]), folder)
+            for file in files
+            if (folder := folders[file["path"]])
+        ]
+        register(cursor, RAW_EVENTS, taken)
+
+    def _folder_in_lake(self, file: File) -> Path | None:
+        """Where a file whose columns raw_events can take as they are goes; None for one that has to be written."""
+        if self.lake is None or not file["registrable"]:
+            return None
+        for name, type_ in zip(file["columns"], file["types"], strict=True):
+            wanted = self.columns[name.lower()]["type"]
+            if type_ != wanted and not (type_ in NARROW and wanted == "BIGINT"):
+                return None
+        constants = {
+            "load_id": str(self.load_id), "loaded_at": self.started_at, "source_file": file["path"]
+        }  # fmt: skip
+        return folder_of(self.lake, RAW_EVENTS, constants)
 
     def _settle_columns(self, cursor: DuckDBPyConnection) -> None:
         for column in self.columns.values():
@@ -111,9 +140,14 @@ class Load:
             if column["known_type"] is None:
                 cursor.execute(f"alter table {RAW_EVENTS} add column {name} {type_}")
             elif column["known_type"] != type_:
-                cursor.execute(
-                    f"alter table {RAW_EVENTS} alter column {name} set data type {type_}"
-                )
+                # DuckLake widens a type only; an update keeps the row ids, by which lines are known
+                for statement in (
+                    f"alter table {RAW_EVENTS} add column retyped {type_}",
+                    f"update {RAW_EVENTS} set retyped = cast({name} as {type_})",
+                    f"alter table {RAW_EVENTS} drop column {name}",
+                    f"alter table {RAW_EVENTS} rename column retyped to {name}",
+                ):
+                    cursor.execute(statement)
 
     def _remove_replaced(self, cursor: DuckDBPyConnection) -> None:
         """Lines of earlier versions of a file, and rows of a relation that new versions of them replace."""
@@ -262,9 +296,6 @@ class Load:
                 f" {'null' if cursor_value is None else literal(cursor_value)})"
             )
         cursor.execute(f"insert into {REGISTER} values {', '.join(rows)}")
-        cursor.execute(
-            f"insert into {PROGRESS} values ('raw_events', {self.load_id}, '', {literal(self.invocation_id)})"
-        )
 
 
 def _put_aside(files: Sequence[File]) -> str:

@@ -1,6 +1,6 @@
 """Pieces of SQL that the macros of `sql_helpers` are put together of."""
 
-from likely_buyers.database import literal
+from likely_buyers.sql_text import literal
 
 # Blanks of the keyboard, no-break blanks, blanks of no width
 _BLANKS = " \t\n\v\f\r\u00a0\u2007\u202f\u200b\u2060\ufeff"

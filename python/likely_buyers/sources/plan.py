@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import xxhash
 
 from likely_buyers.sources.errors import SourceProblem
@@ -137,7 +138,7 @@ def _look_at(
         "delimiter": "", "quote": "", "escape": "", "nulls": list(reading.nulls), "skip": 0,
         "compression": compression_of(file.path), "json_kind": "", "lines": 0, "first_byte": 0,
         "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
-        "file_size": file.file_size, "new_line": "", "json_keys": {},
+        "file_size": file.file_size, "new_line": "", "json_keys": {}, "registrable": False,
     }  # fmt: skip
     local = local_copy(file, staging, cursor)
     if file.size == 0:
@@ -194,6 +195,8 @@ def _look_at_parquet(
         "types": [row[1] for row in rows],
         "lines": int(count[0]) if count else 0,
     }
+    # names that come twice, if in other letters, are told apart by the engine's reading alone
+    found["registrable"] = pq.read_schema(local).names == found["columns"]
 
 
 def _look_at_json(

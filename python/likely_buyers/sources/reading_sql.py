@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from likely_buyers.database import literal, quoted
+from likely_buyers.sql_text import literal, quoted
 
 JSON_PROBLEM = (
     "case when not json_valid(line) then 'not valid JSON'"

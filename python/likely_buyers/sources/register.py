@@ -12,7 +12,6 @@ from likely_buyers.sources.relation import Known
 RAW_EVENTS = "bronze.raw_events"
 REGISTER = "bronze.file_register"
 UNREADABLE = "bronze.unreadable_lines"
-PROGRESS = "bronze.load_progress"
 
 _TABLES = f"""
     create table if not exists {REGISTER} (
@@ -20,39 +19,15 @@ _TABLES = f"""
         source_columns varchar, replaces_earlier boolean, size_bytes bigint, line_count bigint, rejected_count bigint,
         modified_at timestamp, loaded_at timestamp, same_content_as varchar, digest varchar, cursor_value varchar
     );
-    -- a warehouse from before tables were sources
-    alter table {REGISTER} add column if not exists cursor_value varchar;
     create table if not exists {UNREADABLE} (
         source_file varchar, line varchar, reason varchar, load_id bigint, loaded_at timestamp
     );
 """
-# A warehouse from before these were kept in one transaction: what are views now were tables.
-_EARLIER = {
-    "loaded_files": f"""
-        insert into {REGISTER} by name
-        select
-            load_id, source_file, event_mapping, case format when 'json_lines' then 'json' else format end as format,
-            delimiter, source_columns, replaces_earlier, size_bytes, line_count, rejected_count, modified_at, loaded_at
-        from bronze.loaded_files
-        where load_id in (select load_id from {PROGRESS} where model_name = 'raw_events')
-    """,
-    "rejected_lines": f"""
-        insert into {UNREADABLE} by name
-        select source_file, line, reason, load_id, loaded_at from bronze.rejected_lines
-    """,
-}
 
 
 def create_tables(cursor: DuckDBPyConnection) -> None:
-    """The register and the unreadable lines, where they are not there, with what an earlier warehouse has of them."""
-    tables = "select table_name from duckdb_tables() where schema_name = 'bronze'"
-    there = {row[0] for row in cursor.execute(tables).fetchall()}
-    cursor.begin()
+    """The register and the unreadable lines, where they are not there."""
     cursor.execute(_TABLES)
-    for table, insert in _EARLIER.items() if "file_register" not in there else ():
-        if table in there:
-            cursor.execute(insert)
-    cursor.commit()
 
 
 def next_load_id(cursor: DuckDBPyConnection) -> int:

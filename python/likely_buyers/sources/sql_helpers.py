@@ -4,18 +4,21 @@ They are macros of DuckDB, and a macro's parameter is pasted in as often as it i
 named once, in a list of one element whose lambda names it again. That is too slow for the commonest texts, which are
 told apart by tests of nanoseconds. What macros share is pasted in here instead.
 
-They stand in a catalog in memory, beside the warehouse's, and so are made once for all cursors of a connection.
+They stand in the lake itself: a view that calls one can be read by whoever opens the lake, under whatever name.
 """
 
 import functools
+import hashlib
 from typing import Any
 
-from likely_buyers.database import literal
+import duckdb
+
+from likely_buyers.lake import LAKE
 from likely_buyers.sources.macro_text import bound_late, let, trimmed
 from likely_buyers.sources.time_macros import time_of_formatted, time_of_value
 from likely_buyers.sources.time_zones import zones_by_name
+from likely_buyers.sql_text import literal
 
-_CATALOG = "likely_buyers_functions"
 _THOUSANDS = "[,''\u2019 \u00a0\u2007\u2009\u202f]"
 _CURRENCY = (
     r"(?i:(?:US|CA|AU|NZ|HK|NT|MX|[ACRS])?\$|\p{Sc}|kr\.?|zł|Kč|Ft|lei|Rs\.?|S?Fr\.?|лв\.?|"
@@ -26,7 +29,7 @@ _CURRENCY = (
 
 
 def create_helpers(connection: Any) -> None:
-    """Create the macros, for the cursors that `use_helpers` is called with. They are gone with the connection.
+    """Create the macros in the lake that is attached, where it has not these already; else in the database itself.
 
     as_utc_in(zone, value), as_utc_in(zone, value, format):
         The instant (TIMESTAMP WITH TIME ZONE) that `value` says. Null where it cannot be read, or where a part of it
@@ -50,14 +53,24 @@ def create_helpers(connection: Any) -> None:
         or ','; of what is a number already it changes nothing. Null for what is no number, or has 33 digits or more
         before its point.
     """
-    connection.execute(f"attach if not exists ':memory:' as {_CATALOG}")
-    connection.execute(_statements())
+    with connection.cursor() as cursor:
+        use_helpers(cursor)
+        version = hashlib.sha256(_statements().encode()).hexdigest()
+        try:
+            if cursor.execute("select helpers_version()").fetchone() == (version,):
+                return
+        except duckdb.CatalogException:
+            pass
+        cursor.execute(
+            f"begin; {_statements()} create or replace macro main.helpers_version() as {literal(version)}; commit"
+        )
 
 
 def use_helpers(cursor: Any) -> None:
-    """Have a cursor, whose time zone must be UTC, find the macros behind what its own catalog has."""
-    own = """'"' || replace(current_database(), '"', '""') || '".main,'"""
-    cursor.execute(f"set search_path = {own} || '{_CATALOG}.main'")
+    """Have a cursor, whose time zone must be UTC, find the macros and the tables of the lake, where there is one."""
+    lake = "select 1 from duckdb_databases() where database_name = ?"
+    if cursor.execute(lake, [LAKE]).fetchone():
+        cursor.execute(f"use {LAKE}.main")
 
 
 def zone_name_macro() -> str:
@@ -112,8 +125,8 @@ def _statements() -> str:
     )
     time = f"(zone, value) as {time_of_value()}, (zone, value, format) as {time_of_formatted()}"
     return f"""
-        create or replace macro {_CATALOG}.main.zone_name(name) as {zone_name_macro()};
-        create or replace macro {_CATALOG}.main.as_utc_in {time};
-        create or replace macro {_CATALOG}.main.as_email(txt) as nullif(lower({trimmed("txt")}), '');
-        create or replace macro {_CATALOG}.main.as_number {number};
+        create or replace macro main.zone_name(name) as {zone_name_macro()};
+        create or replace macro main.as_utc_in {time};
+        create or replace macro main.as_email(txt) as nullif(lower({trimmed("txt")}), '');
+        create or replace macro main.as_number {number};
     """

@@ -7,11 +7,11 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import literal
 from likely_buyers.sources.listing import Listed
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.streams import chunks
 from likely_buyers.sources.survey import Survey, decoded
+from likely_buyers.sql_text import literal
 
 
 def from_byte(text: Path, start: int) -> Iterator[bytes]:

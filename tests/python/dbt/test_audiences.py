@@ -13,6 +13,7 @@ import pytest
 from scipy.stats import norm
 
 from support.installation import PROJECT, Installation
+from support.lakes import open_lake
 
 AS_OF = date(2020, 3, 1)
 HORIZON = 30
@@ -61,7 +62,7 @@ def predictions(users: int, as_of: date, seed: int) -> pa.Table:
 
 def warehouse(installation: Installation) -> duckdb.DuckDBPyConnection:
     installation.state.mkdir(exist_ok=True)
-    return duckdb.connect(str(installation.state / "likely_buyers.duckdb"))
+    return open_lake(installation.state)
 
 
 def scored(connection: duckdb.DuckDBPyConnection, scores: pa.Table) -> None:
@@ -74,8 +75,7 @@ def built(installation: Installation, *arguments: str) -> None:
 
 
 def rows(installation: Installation, query: str) -> list[dict[str, Any]]:
-    database = str(installation.state / "likely_buyers.duckdb")
-    with duckdb.connect(database, read_only=True) as connection:
+    with open_lake(installation.state, read_only=True) as connection:
         found = connection.sql(query)
         return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 

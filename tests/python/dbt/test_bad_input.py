@@ -129,7 +129,7 @@ def test_bad_configuration_stops_before_anything_is_written(
     installation: Installation, variables: dict[str, Any], expected: str
 ) -> None:
     assert expected in refused(installation, "event_types", variables)
-    assert not (installation.state / "likely_buyers.duckdb").exists() or installation.query(
+    assert not (installation.state / "catalog.ducklake").exists() or installation.query(
         "select count(*) from duckdb_tables() where schema_name = 'bronze'"
     ) == [(0,)]
 

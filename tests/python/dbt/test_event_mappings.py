@@ -26,7 +26,7 @@ def test_retailrocket(installation: Installation, tmp_path: Path) -> None:
     )
     found = installation.query(
         "select event_time::varchar, event_date::varchar, event_type, user_id, product_id, line_count"
-        " from silver.events order by all"
+        " from told_events order by all"
     )
     assert found == [
         ("2015-06-01 21:18:20.981", "2015-06-01", "view", "007", "356475", 1),

@@ -4,21 +4,21 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from support.installation import Installation
+from support.lakes import answer, open_lake
 
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
 )
-TABLES = ("silver.events", "silver.user_days", "silver.user_features")
+TABLES = ("told_events", "silver.user_days", "silver.user_features")
 
 
 def contents(state: Path) -> dict[str, list[tuple[Any, ...]]]:
-    with duckdb.connect(str(state / "likely_buyers.duckdb"), read_only=True) as connection:
-        return {table: connection.sql(f"from {table} order by all").fetchall() for table in TABLES}
+    with open_lake(state, read_only=True) as connection:
+        return {table: answer(connection, f"from {table} order by all") for table in TABLES}
 
 
 def deliver(folder: Path, name: str, lines: list[str]) -> None:

@@ -113,7 +113,7 @@ def test_every_line_of_every_format_goes_where_it_belongs(
         ("unknown_event_type",),
     ]
     found = installation.query(
-        "select user_id, product_id, price, line_count from silver.events order by all"
+        "select user_id, product_id, price, line_count from told_events order by all"
     )
     assert [(user, sku, count) for user, sku, _, count in found] == [
         ("007", "1", 1),
@@ -134,7 +134,7 @@ def test_what_makes_two_lines_the_same_event(installation: Installation, tmp_pat
     csv(tmp_path / "in" / "a.csv", good(2, "u"), good(1, "u"), good(1, "u"))
     csv(tmp_path / "in" / "b.csv", good(1, "u"), good(1, "u", sku="2"))
     path = tmp_path / "in"
-    count = "select count(*), sum(line_count), count(distinct event_id) from silver.events"
+    count = "select count(*), sum(line_count), count(distinct event_id) from told_events"
     installation.built("--select", "+events", variables=variables(path))
     assert installation.query(count) == [(3, 5, 3)]
     # a changed mapping starts silver over by itself
@@ -157,7 +157,7 @@ def test_what_makes_two_lines_the_same_event(installation: Installation, tmp_pat
 def test_increments_equal_a_full_load(installation: Installation, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     tables = {
-        "silver.events": "*",
+        "told_events": "*",
         "silver.user_days": "*",
         "silver.quarantined_events": "reasons, line",
     }

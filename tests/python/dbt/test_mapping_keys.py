@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from support.installation import Finished, Installation
+from support.lakes import open_lake
 
 COLUMNS = "user_id, cast(event_time as varchar), event_type, cast(price as varchar), line_count"
 MAPPING = {
@@ -46,7 +47,12 @@ class Source:
 
     def build(self, *flags: str, into: Installation | None = None) -> Finished:
         return (into or self.warehouse).build_models(
-            "--select", "+loads", "+user_days", *flags, variables=self.given()
+            "--select",
+            "+loads",
+            "+user_days",
+            "+quarantined_events",
+            *flags,
+            variables=self.given(),
         )
 
     def built(self, *flags: str) -> str:
@@ -63,9 +69,7 @@ class Source:
         return self.warehouse.query(sql)
 
     def load(self, number: int = 1) -> dict[str, Any]:
-        with duckdb.connect(
-            str(self.warehouse.state / "likely_buyers.duckdb"), read_only=True
-        ) as connection:
+        with open_lake(self.warehouse.state, read_only=True) as connection:
             found = connection.sql(f"from bronze.loads where load_id = {number}")
             return dict(zip(found.columns, found.fetchone() or (), strict=True))
 
@@ -73,7 +77,7 @@ class Source:
         fresh = Installation(self.warehouse.state.with_name("fresh"))
         finished = self.build(into=fresh)
         assert finished.succeeded, finished.output
-        events = "select * from silver.events order by all"
+        events = "select * from told_events order by all"
         assert fresh.query(events) == self.query(events)
 
 
@@ -134,13 +138,13 @@ def test_a_load_says_what_became_of_its_lines(source: Source) -> None:
 def test_a_load_of_which_most_is_lost_stops_before_silver(source: Source) -> None:
     source.write("1.csv", "2026-01-01 10:00:00,purchase,u1,1,1", "2026-01-02 10:00:00,view,u2,,2")
     source.built()
-    before = source.query("select * from silver.events order by all")
+    before = source.query("select * from told_events order by all")
     source.write("2.csv", "when,view,u1,,1", "then,view,u1,,1", "2026-01-03 10:00:00,view,u1,,1")
     message = source.refused()
     assert "2 of 3 new lines (67 %) are no events" in message
     assert "2 invalid_event_time (such as: time " in message
     assert "the build stops before silver" in message
-    assert source.query("select * from silver.events order by all") == before
+    assert source.query("select * from told_events order by all") == before
     assert source.query("select count(*) from silver.quarantined_events") == [(0,)]
     source.variables["stop_left_over"] = 1
     source.built()
@@ -155,7 +159,7 @@ def test_a_key_that_is_null_in_part_merges_nothing(source: Source) -> None:
         *("2026-01-01 12:00:00,purchase,u3,5,o2", "2026-01-01 13:00:00,purchase,u3,5,o2"),
     )
     source.built()
-    assert source.query(f"select {COLUMNS} from silver.events order by all") == [
+    assert source.query(f"select {COLUMNS} from told_events order by all") == [
         ("u1", "2026-01-01 10:00:00", "view", None, 1),
         ("u2", "2026-01-01 11:00:00", "view", None, 1),
         ("u3", "2026-01-01 12:00:00", "purchase", "5.0000", 2),
@@ -356,9 +360,9 @@ def test_an_expression_may_be_anything_that_the_engine_speaks(source: Source) ->
     assert source.query("select user_id, product_id, event_type from silver.events") == [
         ("u1", "a", "purchase")
     ]
-    assert source.query("select left_out_as, line_count from silver.left_out_lines") == [
-        ("gone", 1)
-    ]
+    assert source.query(
+        "select left_out_as, count(*) from silver.left_out_lines where left_out_as is not null group by all"
+    ) == [("gone", 1)]
 
 
 def test_rows_that_give_none_are_told(source: Source) -> None:
@@ -373,19 +377,3 @@ def test_ids_beyond_what_a_floating_number_tells_apart_are_told(source: Source) 
         f" 'o' as o) to '{source.events}/1.parquet'"
     )
     assert "the column 'u' has 1 numbers of 2^53 or more in a floating type" in source.built()
-
-
-def test_events_of_a_warehouse_from_before_they_had_a_currency(source: Source) -> None:
-    source.write("1.csv", "2026-01-01 10:00:00,purchase,u1,10,1")
-    source.built()
-    with duckdb.connect(str(source.warehouse.state / "likely_buyers.duckdb")) as connection:
-        connection.execute("create table kept as select * exclude (currency) from silver.events")
-        connection.execute("drop table silver.events")
-        connection.execute("create table silver.events as from kept")
-        connection.execute("drop table kept")
-    source.write("2.csv", "2026-01-02 10:00:00,purchase,u2,10,1")
-    source.built()
-    assert source.query("select user_id, currency from silver.events order by 1") == [
-        ("u1", None),
-        ("u2", None),
-    ]

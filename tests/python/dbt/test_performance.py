@@ -10,6 +10,7 @@ import pytest
 
 from likely_buyers.evaluation import evaluate, reliability_table
 from support.installation import Installation
+from support.lakes import open_lake
 
 HORIZON = 30
 LAST_DAY = date(2020, 6, 30)
@@ -81,7 +82,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 def warehouse(installation: Installation) -> duckdb.DuckDBPyConnection:
     Path(installation.state).mkdir(exist_ok=True)
-    return duckdb.connect(str(installation.state / "likely_buyers.duckdb"))
+    return open_lake(installation.state)
 
 
 def computed(installation: Installation) -> None:
@@ -106,9 +107,7 @@ def outcome(installation: Installation, key: tuple[date, int]) -> tuple[np.ndarr
 
 
 def figures(installation: Installation, key: tuple[date, int]) -> dict[str, float | None]:
-    with duckdb.connect(
-        str(installation.state / "likely_buyers.duckdb"), read_only=True
-    ) as connection:
+    with open_lake(installation.state, read_only=True) as connection:
         found = connection.sql(
             f"select {FIGURES} from gold.model_performance"
             f" where as_of_date = '{key[0]}' and model_version = {key[1]}"

@@ -3,13 +3,13 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
 from likely_buyers.registry import Registry
 from support.installation import Finished, Installation
+from support.lakes import open_lake
 
 LISTED = "number, model_version, replaces, kind, reason, promoted_by, until is null"
 
@@ -54,7 +54,7 @@ def test_the_table_follows_the_promotion_log(
     early = moved(two_versions, "promote", "1", "--reason", "the first")
     assert "there is no database" in early.output
     assert "Version 1 of likely_buyers is champion" in early.output
-    assert not (two_versions.state / "likely_buyers.duckdb").exists()
+    assert not (two_versions.state / "catalog.ducklake").exists()
 
     # the default selector: a plain build has the table, and nothing that trains
     listed = two_versions.dbt("--quiet", "ls", "--resource-type", "model").output.split()
@@ -70,7 +70,7 @@ def test_the_table_follows_the_promotion_log(
     assert two_versions.query(query) == [(*first, False), (*second, True)]
 
     # a database in use is a warning: the promotion log has it, and the next build shows it
-    with duckdb.connect(str(two_versions.state / "likely_buyers.duckdb")):
+    with open_lake(two_versions.state):
         locked = moved(two_versions, "rollback")
     assert "is in use by another process" in locked.output
     assert "the next dbt build will" in locked.output

@@ -13,7 +13,7 @@ COLUMNS = [
     *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
     *("price", "user_id", "user_session"),
 ]
-TABLES = ("silver.events", "silver.user_days", "silver.quarantined_events", "silver.user_features")
+TABLES = ("told_events", "silver.user_days", "silver.quarantined_events", "silver.user_features")
 Event = dict[str, Any]
 
 
@@ -82,7 +82,7 @@ def test_columns_come_and_go(shop: Shop, ending: str) -> None:
     broken = event(1, event_time="never")
     deliver(file(1), [event(1), event(1, user=8), broken])
     shop.built()
-    before = shop.warehouse.query("select * from silver.events where event_date = '2020-01-01'")
+    before = shop.warehouse.query("select * from told_events where event_date = '2020-01-01'")
 
     # a new column, the others in another order, and a line that came on the first day
     order = ["colour", *reversed(COLUMNS)]
@@ -105,10 +105,10 @@ def test_columns_come_and_go(shop: Shop, ending: str) -> None:
     ]  # fmt: skip
     # the line of the first day is known again, and its id is what it was
     again = shop.warehouse.query(
-        "select * replace (1::bigint as line_count) from silver.events where event_date = '2020-01-01'"
+        "select * replace (1::bigint as line_count) from told_events where event_date = '2020-01-01'"
     )
     assert sorted(again) == sorted(before)
-    assert shop.warehouse.query("select max(line_count) from silver.events") == [(2,)]
+    assert shop.warehouse.query("select max(line_count) from told_events") == [(2,)]
     shop.assert_a_full_refresh_gives_the_same()
 
     # a required column that is lost stops the build, and every table stays
@@ -127,7 +127,7 @@ def test_columns_come_and_go(shop: Shop, ending: str) -> None:
 def test_a_column_that_changes_its_type_is_text_and_keeps_every_value(shop: Shop) -> None:
     deliver(shop.events / "1.parquet", [event(1), event(1, user=8, brand=None)])
     shop.built()
-    before = shop.warehouse.query("select * from silver.events order by all")
+    before = shop.warehouse.query("select * from told_events order by all")
     deliver(shop.events / "2.parquet", [event(2, user="b9", price=9.5)])
     output = shop.built()
     assert f"the column 'user_id' of the file '{shop.events}/2.parquet' is VARCHAR" in output
@@ -137,7 +137,7 @@ def test_a_column_that_changes_its_type_is_text_and_keeps_every_value(shop: Shop
     deliver(shop.events / "0.csv", [event(3, user="007", price="9.25"), event(1)])
     shop.built()
     found = shop.warehouse.query(
-        "select user_id, cast(price as varchar), line_count from silver.events order by all"
+        "select user_id, cast(price as varchar), line_count from told_events order by all"
     )
     assert found == [
         ("007", "9.2500", 1),
@@ -183,7 +183,7 @@ def test_a_header_in_other_letters_and_a_replaced_file_with_a_new_column(shop: S
     )
     deliver(shop.events / "1.csv", [event(1, colour="red"), event(2, colour=None)])
     shop.built()
-    assert shop.warehouse.query("select line_count from silver.events order by 1") == [(1,), (2,)]
+    assert shop.warehouse.query("select line_count from told_events order by 1") == [(1,), (2,)]
     shop.assert_a_full_refresh_gives_the_same()
 
 
@@ -204,9 +204,7 @@ def test_what_tells_events_apart_must_be_there(installation: Installation, tmp_p
     deliver(tmp_path / "in" / "1.csv", lines)
     selected = ("--select", "+events", "--exclude-resource-type", "test", "unit_test")
     installation.built(*selected, variables=variables)
-    found = installation.query(
-        "select event_date::varchar, line_count from silver.events order by 1"
-    )
+    found = installation.query("select event_date::varchar, line_count from told_events order by 1")
     assert found == [("2020-01-01", 2), ("2020-01-03", 1), ("2020-01-04", 2)]
     deliver(tmp_path / "in" / "2.csv", [event(5)])
     refused = installation.dbt("build", *selected, variables=variables)

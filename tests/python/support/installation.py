@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import yaml
 
 from support.command_server import PROJECT
 from support.commands import Running
+from support.lakes import answer, open_lake
 
 ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
 
@@ -104,5 +104,5 @@ class Installation:
         return self.run("dbt", "build", *kinds, *arguments, variables=variables, first=first)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.state / "likely_buyers.duckdb"), read_only=True) as connection:
-            return connection.sql(sql).fetchall()
+        with open_lake(self.state, read_only=True) as connection:
+            return answer(connection, sql)

@@ -27,7 +27,9 @@ import pytest
 from deltalake import DeltaTable
 
 from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.lake import connect
 from likely_buyers.publishing import PassedBuild, publish
+from likely_buyers.settings import Lake
 
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted
@@ -51,8 +53,8 @@ class Shop:
     folder: Path
 
     @property
-    def database(self) -> Path:
-        return self.folder / "likely_buyers.duckdb"
+    def lake(self) -> Lake:
+        return Lake.in_folder(self.folder)
 
     @property
     def target(self) -> Path:
@@ -67,7 +69,7 @@ class Shop:
         as_of = FIRST_DAY + timedelta(days=run if day is None else day)
         self.target.mkdir(parents=True, exist_ok=True)
         name = MODEL.replace("'", "''")
-        with duckdb.connect(str(self.database), config=ONE_THREAD) as warehouse:
+        with connect(self.lake, config=ONE_THREAD) as warehouse:
             warehouse.execute(
                 f"""
                 begin;
@@ -110,7 +112,7 @@ class Shop:
 
     def publish(self, build: PassedBuild, **settings: Any) -> list[Any]:
         told: list[Any] = []
-        publish(self.database, build, {**SETTINGS, **settings}, self.published, told.append)
+        publish(self.lake, build, {**SETTINGS, **settings}, self.published, told.append)
         return told
 
 

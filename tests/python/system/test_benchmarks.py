@@ -9,16 +9,17 @@ import sys
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pytest
 from pyarrow import parquet
 
 from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
+from likely_buyers.settings import Lake
 from likely_buyers.training import PurchaseModel
 from support.champions import make_champion
 from support.installation import PROJECT, Installation
+from support.lakes import open_lake
 
 BENCHMARKS = PROJECT / "python" / "benchmarks"
 
@@ -40,12 +41,14 @@ def promote_a_champion_that_looks_at_every_feature(state: Path) -> None:
     make_champion(state, model, names, date(2019, 10, 1))
 
 
-def test_pandas_and_the_floor_agree_with_a_full_build(tmp_path: Path) -> None:
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_who_is_compared_agrees_with_a_full_build(tmp_path: Path, file_format: str) -> None:
     promote_a_champion_that_looks_at_every_feature(tmp_path / "trained")
     table = tmp_path / "benchmarks.md"
     finished = subprocess.run(
         [
             *(sys.executable, str(BENCHMARKS / "run.py"), "--events", "0.02"),
+            *("--format", file_format),
             *("--without", "pyspark,again,daily", "--folder", str(tmp_path), "--out", str(table)),
         ],
         env=Installation(tmp_path / "state").environment(),
@@ -64,6 +67,8 @@ def test_pandas_and_the_floor_agree_with_a_full_build(tmp_path: Path) -> None:
     for row in (
         "times faster than naive pandas",
         "share of the memory of naive pandas",
+        "times the plain DuckDB script",
+        "times the lazy Polars script",
         "times the floor",
         "seconds",
     ):
@@ -95,15 +100,15 @@ def lines(files: list[Path]) -> int:
 def test_another_result_fails_the_benchmark(tmp_path: Path) -> None:
     from agreement import check_predictions
 
-    database = tmp_path / "w.duckdb"
-    with duckdb.connect(str(database)) as connection:
+    lake = Lake.in_folder(tmp_path)
+    with open_lake(tmp_path) as connection:
         connection.execute("create schema gold")
         connection.execute(
             "create table gold.predictions as"
             " select * from (values ('1', 0.25), ('2', 0.5)) as v (user_id, probability)"
         )
     same = "(values (2, 0.5), (1, 0.25 + 1e-12)) as v (user_id, probability)"
-    check_predictions(database, "pandas", same)
+    check_predictions(lake, "pandas", same)
     another_score, no_score, a_user_less, a_user_more = (
         "(2, 0.5), (1, 0.25 + 1e-6)",
         "(2, 0.5), (1, null)",
@@ -112,7 +117,7 @@ def test_another_result_fails_the_benchmark(tmp_path: Path) -> None:
     )
     for other in (another_score, no_score, a_user_less, a_user_more):
         with pytest.raises(SystemExit, match="pandas does not come to the result of dbt build"):
-            check_predictions(database, "pandas", f"(values {other}) as v (user_id, probability)")
+            check_predictions(lake, "pandas", f"(values {other}) as v (user_id, probability)")
 
 
 def test_a_process_that_takes_too_much_memory_is_stopped_with_its_children(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from likely_buyers.demo_shop import SimulationSettings, purchase_probability, simulate_shop
 from likely_buyers.evaluation import roc_auc
 from support.installation import Installation
+from support.lakes import open_lake
 from support.trained_shop import AS_OF, TrainedShop
 
 SCORES = "user_id, as_of_date, horizon_days, probability, model_name, model_version, model_digest"
@@ -32,7 +33,7 @@ def test_every_planted_line_is_accounted_for(job: Installation, shop: Path) -> N
     assert job.query("select sum(line_count) from bronze.loaded_files") == [(truth["lines"],)]
     assert job.query("select count(*) from bronze.rejected_lines") == [(truth["rejected"],)]
     assert job.query("select count(*) from silver.quarantined_events") == [(truth["quarantined"],)]
-    assert job.query("select count(*), sum(line_count - 1) from silver.events") == [
+    assert job.query("select count(*), sum(line_count - 1) from told_events") == [
         (truth["valid_distinct_events"], truth["duplicates"])
     ]
     assert dict(job.query("select event_type, count(*) from silver.events group by 1")) == {
@@ -53,7 +54,7 @@ def test_every_user_seen_is_scored_and_a_tenth_is_listed(job: Installation) -> N
 
 def test_the_scores_beat_frequency_and_stay_below_the_truth(job: Installation, shop: Path) -> None:
     truth = purchase_probability(shop / "_truth", AS_OF, 30)  # noqa: F841 (DuckDB reads it by name)
-    with duckdb.connect(str(job.state / "likely_buyers.duckdb"), read_only=True) as connection:
+    with open_lake(job.state, read_only=True) as connection:
         scored = connection.sql(
             "select truth.bought, truth.probability as oracle, predictions.probability,"
             " user_features.purchase_days from truth"
@@ -74,7 +75,7 @@ def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
         "gold.prediction_history": "*",
         "gold.top_buyers": "*",
         "gold.top_buyer_reasons": "user_id, reason_rank, feature, reason",
-        "silver.events": "*",
+        "told_events": "*",
         "silver.user_features": "*",
     }
 
@@ -228,19 +229,34 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
     """Tables, incremental and Python models alike; raw_events keeps a source's columns, which nobody described."""
     described = job.query(
         "select schema_name || '.' || table_name, count(*) - count(comment) from duckdb_columns()"
-        " where schema_name in ('bronze', 'silver', 'gold') group by all"
+        " where database_name = 'likely_buyers' and schema_name in ('bronze', 'silver', 'gold') group by all"
     )
     mute = {table for table, missing in described if missing}
     log_tables = {
         f"bronze.{name}"
         for name in (
-            *("load_progress", "table_inputs", "latest_build_of_gold"),
+            *("table_states", "latest_build_of_gold"),
             *("file_register", "unreadable_lines"),
         )
     }
-    assert mute == {"bronze.raw_events"} | log_tables
+    # of a view a DuckLake takes the description of the whole, and none of a column
+    views = {
+        "bronze.loaded_files",
+        "bronze.rejected_lines",
+        "silver.events",
+        "silver.quarantined_events",
+    }
+    assert mute == {"bronze.raw_events"} | log_tables | views
+    assert views == {
+        view
+        for (view,) in job.query(
+            "select schema_name || '.' || view_name from duckdb_views()"
+            " where database_name = 'likely_buyers' and comment like 'One row per %'"
+        )
+    }
     ((comment,),) = job.query(
-        "select comment from duckdb_tables() where schema_name || '.' || table_name = 'gold.predictions'"
+        "select comment from duckdb_tables() where database_name = 'likely_buyers'"
+        " and schema_name || '.' || table_name = 'gold.predictions'"
     )
     assert comment.startswith("One row per user")
 

@@ -17,7 +17,6 @@ import itertools, os, signal, threading
 from pathlib import Path
 from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
 
-# dbt has two threads: each takes a number of its own
 execute, numbers = DuckDBCursorWrapper.execute, itertools.count(1)
 
 def die():
@@ -36,7 +35,7 @@ DuckDBCursorWrapper.execute = counted
 TABLES = {
     "bronze.raw_events": "* exclude (load_id, loaded_at)",
     "bronze.rejected_lines": "* exclude (load_id, loaded_at)",
-    "silver.events": "*",
+    "told_events": "*",
     "silver.quarantined_events": "*",
     "silver.user_days": "*",
     "silver.user_features": "*",
@@ -48,7 +47,7 @@ TABLES = {
 SEEN = {
     "raw": "select count(*) from bronze.raw_events",
     "quarantined": "select count(*) from silver.quarantined_events",
-    "valid": "select sum(line_count) from silver.events",
+    "valid": "select sum(line_count) from told_events",
     "days in user_features": "select count(distinct as_of_date) from silver.user_features",
     "days in predictions": "select count(distinct as_of_date) from gold.predictions",
     "days in top_buyers": "select count(distinct as_of_date) from gold.top_buyers",

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.database import DatabaseInUse, connect, limits, opened
 from likely_buyers.dbt.plugin import Plugin
+from likely_buyers.lake import LakeInUse, connect, limits, opened
 from likely_buyers.scoring.errors import ScoringError
-from likely_buyers.settings import BadSetting
+from likely_buyers.settings import BadSetting, Lake
 from support.installation import PROJECT, Installation
 
 HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
@@ -24,22 +24,25 @@ HOLD = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', fl
 @pytest.fixture
 def database(installation: Installation) -> Path:
     installation.state.mkdir()
-    return installation.state / "likely_buyers.duckdb"
+    return installation.state / "catalog.ducklake"
 
 
-def test_our_commands_open_the_database_as_the_profile_does(database: Path) -> None:
+@pytest.fixture
+def lake(installation: Installation) -> Lake:
+    return Lake.in_folder(installation.state)
+
+
+def test_our_commands_open_the_database_as_the_profile_does(lake: Lake) -> None:
     profile = yaml.safe_load((PROJECT / "profiles.yml").read_text())["likely_buyers"]
     output = profile["outputs"]["duckdb"]
     # what is set for each cursor changes under the query of another
     assert "settings" not in output
     given = dict(output["config_options"])
-    # a property of the file, from when it was made
-    del given["storage_compatibility_version"]
-    ours = limits(database)
+    ours = limits(lake)
     assert given.keys() == ours.keys()
     plain = {name: value for name, value in given.items() if "{{" not in str(value)}
     assert {name: str(value).lower() for name, value in plain.items()}.items() <= ours.items()
-    assert len(plain) == 3
+    assert len(plain) == 2
 
 
 @pytest.fixture
@@ -70,7 +73,7 @@ def test_a_build_stops_and_names_the_holder(
     assert not finished.succeeded
     assert "Traceback" not in finished.output
     message = " ".join(finished.output.split())
-    assert f"likely_buyers.duckdb is in use by another process: PID {holder.pid}, " in message
+    assert f"catalog.ducklake is in use by another process: PID {holder.pid}, " in message
     assert "It did not end within 2 attempts" in message
     assert "Wait for it to end (with LIKELY_BUYERS_LOCK_ATTEMPTS=600" in message
 
@@ -101,22 +104,22 @@ def test_a_build_waits_for_the_holder_and_goes_through(
 
 
 def test_the_commands_stop_or_wait_as_the_build_does(
-    database: Path,
+    lake: Lake,
     holder: subprocess.Popen[str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
-    with pytest.raises(DatabaseInUse, match=rf"in use by another process: PID {holder.pid}, "):
-        connect(database)
+    with pytest.raises(LakeInUse, match=rf"in use by another process: PID {holder.pid}, "):
+        connect(lake)
     with pytest.raises(ScoringError, match="Wait for it to end"):
-        opened(database, ScoringError, read_only=True)
+        opened(lake, ScoringError, read_only=True)
     assert capsys.readouterr().err == ""
 
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "60")
     ends = threading.Timer(0.5, let_go, [holder])
     ends.start()
-    with connect(database) as connection:
+    with connect(lake) as connection:
         assert connection.sql("select 1").fetchall() == [(1,)]
     ends.join()
     assert "Waiting for it: up to 60 attempts" in capsys.readouterr().err
@@ -124,25 +127,33 @@ def test_the_commands_stop_or_wait_as_the_build_does(
 
 @pytest.mark.parametrize("attempts", ["0", "soon"])
 def test_a_number_of_attempts_that_is_none(
-    attempts: str, database: Path, monkeypatch: pytest.MonkeyPatch
+    attempts: str, database: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", attempts)
     with pytest.raises(
         BadSetting, match=f"must be a whole number of at least 1.*Found: {attempts}"
     ):
-        connect(database)
+        connect(lake)
     # profiles.yml makes a number of it, and of a word 0
-    credentials = SimpleNamespace(path=str(database), retries=SimpleNamespace(connect_attempts=0))
-    with pytest.raises(DbtRuntimeError, match=rf"connect_attempts in profiles.*Found: {attempts}"):
-        Plugin("likely_buyers", {}).update_connection_config(credentials, {})
+    attached = SimpleNamespace(
+        path=f"ducklake:{database}", alias="likely_buyers", options={"data_path": lake.data}
+    )
+    credentials = SimpleNamespace(attach=[attached], retries=SimpleNamespace(connect_attempts=0))
+    plugin = Plugin("likely_buyers", {})
+    plugin.update_connection_config(credentials, {})
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(DbtRuntimeError, match=rf"connect_attempts in profiles.*Found: {attempts}"),
+    ):
+        plugin.configure_connection(connection)
     assert not database.exists()
 
 
 def test_a_file_that_is_no_database_is_not_waited_for(
-    database: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    database: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     database.write_bytes(b"this is no DuckDB file" * 1000)
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "60")
     with pytest.raises(duckdb.IOException, match="not a valid DuckDB database file"):
-        connect(database)
+        connect(lake)
     assert "Waiting" not in capsys.readouterr().err

@@ -8,6 +8,7 @@ import pytest
 
 from likely_buyers.evaluation import evaluate
 from support.installation import ONLINE_RETAIL, Installation
+from support.lakes import open_lake
 
 pytestmark = pytest.mark.skipif(
     not ONLINE_RETAIL.exists(),
@@ -38,7 +39,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 def test_no_line_is_lost(job: Installation) -> None:
     assert job.query("select count(*) from bronze.raw_events") == [(541_909,)]
     assert job.query(
-        "select (select sum(line_count) from silver.events)"
+        "select (select sum(line_count) from told_events)"
         " + (select count(*) from silver.quarantined_events)"
     ) == [(541_909,)]
 
@@ -46,7 +47,7 @@ def test_no_line_is_lost(job: Installation) -> None:
 def test_purchases_are_those_of_the_shop(job: Installation) -> None:
     with duckdb.connect() as connection:
         (lines,) = connection.sql(f"select count(*) from ({VALID})").fetchone() or (0,)
-    assert job.query("select sum(line_count) from silver.events where event_type = 'purchase'") == [
+    assert job.query("select sum(line_count) from told_events where event_type = 'purchase'") == [
         (lines,)
     ]
     assert job.query("select min(quantity) > 0 from silver.events where event_type = 'refund'") == [
@@ -56,9 +57,7 @@ def test_purchases_are_those_of_the_shop(job: Installation) -> None:
 
 def test_the_champion_ranks_the_customers_of_november(job: Installation) -> None:
     """Trained only on what was known by 2011-11-09; all customers with a valid purchase before."""
-    with duckdb.connect(
-        str(Path(job.state) / "likely_buyers.duckdb"), read_only=True
-    ) as connection:
+    with open_lake(Path(job.state), read_only=True) as connection:
         scored = connection.sql(
             f"""
             with customers as (select distinct user_id from ({VALID}) where bought_at < '2011-11-09'),

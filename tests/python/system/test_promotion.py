@@ -6,7 +6,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,6 +16,7 @@ from likely_buyers.registry import ModelVersion, Registry
 from likely_buyers.training import Champion, TrainedModel, fit
 from support.examples import SETTINGS, a_shop, with_column
 from support.installation import Installation
+from support.lakes import open_lake
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -154,7 +154,7 @@ def test_the_command_refuses_a_model_trained_on_shuffled_labels(
     assert not nameless.succeeded
     assert "--reason" in nameless.output
     # training makes the database, and no features for scoring
-    duckdb.connect(str(installation.state / "likely_buyers.duckdb")).close()
+    open_lake(installation.state).close()
     forced = installation.run("likely-buyers", "promote", "2", "--force", "--reason", "a drill")
     assert forced.succeeded, forced.output
     assert "no dbt build has made features here yet" in forced.output
@@ -175,7 +175,7 @@ def test_the_report_names_who_enters_and_who_leaves(installation: Installation) 
     registered(registry, second, 1)
     users = examples.drop_columns(["label"]).slice(0, 900)
     users = users.rename_columns({"cutoff_date": "as_of_date"})
-    with duckdb.connect(str(installation.state / "likely_buyers.duckdb")) as connection:
+    with open_lake(installation.state) as connection:
         connection.execute("create schema silver")
         connection.execute("create table silver.user_features as select * from users")
     assert installation.run("likely-buyers", "promote", "1").succeeded

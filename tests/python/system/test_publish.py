@@ -22,6 +22,7 @@ from likely_buyers.libpq import tls_options
 from likely_buyers.publishing import (
     PublishingError,
 )
+from support.lakes import open_lake
 from support.published_gold import (
     COMMENTS,
     FIRST_DAY,
@@ -68,7 +69,7 @@ def s3() -> Iterator[S3]:
 
 
 def warehouse(shop: Shop, query: str) -> list[tuple[object, ...]]:
-    with duckdb.connect(str(shop.database), read_only=True) as connection:
+    with open_lake(shop.folder, read_only=True) as connection:
         return connection.sql(query).fetchall()
 
 
@@ -157,7 +158,7 @@ def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(sho
     assert [sum(table.written for table in destination.tables) for destination in told] == [4, 0, 0]
 
     build = shop.build(2, day=5)
-    with duckdb.connect(str(shop.database)) as connection:
+    with open_lake(shop.folder) as connection:
         connection.execute("delete from gold.top_buyers")
     shop.publish(build)
     assert pq.read_metadata(path).num_rows == 0  # nobody is on the list, and the log says so
@@ -243,7 +244,7 @@ def test_postgres_appends_to_the_history_and_follows_a_changed_table(
     untouched = "select xmin::text from gold.prediction_history where run_id = 'run-1' limit 1"
     before = empty_postgres.query(untouched)
     build = shop.build(2)
-    with duckdb.connect(str(shop.database)) as connection:
+    with open_lake(shop.folder) as connection:
         connection.execute("alter table gold.top_buyers add column campaign varchar default 'x'")
     told = shop.publish(build, postgres={})
     assert [(table.name, table.rows) for table in told[3].tables][1] == ("prediction_history", 400)
@@ -423,10 +424,10 @@ def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
     shop.build(2)
     with pytest.raises(PublishingError, match="last changed by build build-2"):
         shop.publish(first)
-    with duckdb.connect(str(shop.database)) as connection:
+    with open_lake(shop.folder) as connection:
         connection.execute("delete from gold.predictions")
     assert "gold.predictions" in refusal(shop)
-    shop.database.unlink()
+    Path(shop.lake.catalog).unlink()
     assert "there is no database" in refusal(shop)
 
 
@@ -435,7 +436,7 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
     build = shop.build(1)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
     holder = subprocess.Popen(
-        [sys.executable, "-c", hold, str(shop.database)],
+        [sys.executable, "-c", hold, shop.lake.catalog],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

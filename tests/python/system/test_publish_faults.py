@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
-from likely_buyers.database import limits
 from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.lake import limits
 from likely_buyers.publishing import PublishingError
 from support.published_gold import (
     ONE_THREAD,
@@ -207,8 +207,9 @@ def test_fifty_readers_through_a_hundred_publishes(
 ) -> None:
     shop = Shop(tmp_path)
     # so few rows are published in less time than a publish's threads are started
-    for module in ("likely_buyers.database", "likely_buyers.publishing.gold"):
-        monkeypatch.setattr(f"{module}.limits", lambda database: limits(database) | ONE_THREAD)
+    monkeypatch.setattr(
+        "likely_buyers.lake.attaching.limits", lambda lake: limits(lake) | ONE_THREAD
+    )
     with postgres_server() as postgres:
         speak_to(postgres, monkeypatch)
         shop.publish(shop.build(0), postgres={})

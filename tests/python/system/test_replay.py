@@ -15,8 +15,10 @@ from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import ReplayImpossible, ReplaySource, replay_scores
+from likely_buyers.settings import Lake
 from support.champions import make_champion
 from support.installation import PROJECT, Finished, Installation
+from support.lakes import open_lake
 
 SHOP = SimulationSettings(users=300, days=60, seed=4, dirt=False)
 AS_OF = SHOP.end
@@ -42,7 +44,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 def warehouse(installation: Installation) -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(str(installation.state / "likely_buyers.duckdb"))
+    return open_lake(installation.state)
 
 
 def replayed(installation: Installation, as_of: object = AS_OF, version: object = 1) -> Finished:
@@ -54,15 +56,18 @@ def replayed(installation: Installation, as_of: object = AS_OF, version: object 
     return Finished(finished.succeeded, " ".join(finished.output.split()))
 
 
-def contents(installation: Installation) -> str:
-    database = installation.state / "likely_buyers.duckdb"
-    return hashlib.sha256(database.read_bytes()).hexdigest()
+def contents(installation: Installation) -> dict[str, str]:
+    """The lake's files, the catalog among them, by what is in them."""
+    files = [installation.state / "catalog.ducklake", *(installation.state / "data").rglob("*")]
+    return {
+        str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in files if file.is_file()
+    }
 
 
 def test_what_was_scored_is_scored_the_same_again(scored: Installation) -> None:
     before = contents(scored)
     # a reader, such as a BI tool, does not stand in the way
-    with duckdb.connect(str(scored.state / "likely_buyers.duckdb"), read_only=True):
+    with open_lake(scored.state, read_only=True):
         finished = replayed(scored)
     assert finished.succeeded, finished.output
     assert f"identical: 300 users, as of {AS_OF}, version 1 of likely_buyers" in finished.output
@@ -83,7 +88,7 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
 
     model = Registry(scored.state).load(1)
     source = ReplaySource(
-        database=scored.state / "likely_buyers.duckdb",
+        lake=Lake.in_folder(scored.state),
         prediction_history="gold.prediction_history",
         loaded_files="bronze.loaded_files",
         features="select * from silver.user_features",
@@ -101,10 +106,10 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
     never = replace(source, prediction_history="gold.nothing")
     with pytest.raises(ReplayImpossible, match="nothing was ever scored"):
         replay_scores(never, model, AS_OF)
-    nowhere = tmp_path / "likely_buyers.duckdb"
+    nowhere = Lake.in_folder(tmp_path / "nowhere")
     with pytest.raises(ReplayImpossible, match="there is no database"):
-        replay_scores(replace(source, database=nowhere), model, AS_OF)
-    assert not nowhere.exists()
+        replay_scores(replace(source, lake=nowhere), model, AS_OF)
+    assert not nowhere.state.exists()
 
 
 def test_scores_that_changed_are_named_with_what_may_be_the_reason(scored: Installation) -> None:

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -26,7 +27,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from likely_buyers.report import ReportImpossible, page_of, read_figures, write_report
 from likely_buyers.report.charts import lift_of
+from likely_buyers.settings import Lake
 from support.installation import PROJECT, Installation
+from support.lakes import open_lake
 
 AS_OF = date(2020, 3, 29)
 EARLIER = date(2020, 3, 22)
@@ -101,10 +104,11 @@ CAMPAIGN_TABLES = """
 """
 
 
-def make_warehouse(path: Path) -> None:
+def make_warehouse(state: Path) -> None:
     """A thousand users scored twice, one finished horizon, two loads, a campaign with and one without a result."""
-    path.unlink(missing_ok=True)
-    with duckdb.connect(str(path)) as connection:
+    with open_lake(state) as connection:
+        # row by row it is made beside the lake, which has a file for each insertion
+        connection.execute("use memory.main")
         connection.execute(
             "create schema bronze; create schema silver; create schema gold; create schema training"
         )
@@ -124,6 +128,7 @@ def make_warehouse(path: Path) -> None:
         fill_performance(connection)
         fill_loads(connection)
         fill_campaigns(connection)
+        connection.execute("copy from database memory to likely_buyers")
 
 
 def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
@@ -250,13 +255,22 @@ def fill_loads(connection: duckdb.DuckDBPyConnection) -> None:
             )
     insert(
         connection,
-        "silver.quarantined_events",
-        {"source_file": "a.csv", "reasons": "negative_price", "line": "{}"},
-        {"source_file": "c.csv", "reasons": "negative_price missing_user_id", "line": "{}"},
+        "silver.left_out_lines",
+        {"row_id": 1, "load_id": 1, "source_file": "a.csv", "reasons": "negative_price"},
+        {
+            "row_id": 2,
+            "load_id": 2,
+            "source_file": "c.csv",
+            "reasons": "negative_price missing_user_id",
+        },
+        *(
+            {"row_id": n, "load_id": 2, "source_file": "c.csv", "duplicate_of": n + 9}
+            for n in range(3, 8)
+        ),
     )
     connection.execute(
-        "insert into silver.events (event_id, event_date, line_count) select cast(n as varchar),"
-        " date '2020-01-01' + cast(n as integer) % 80, case when n < 5 then 2 else 1 end from range(190) as r(n)"
+        "insert into silver.events (event_id, event_date) select cast(n as varchar),"
+        " date '2020-01-01' + cast(n as integer) % 80 from range(190) as r(n)"
     )
     connection.execute(
         "insert into silver.user_days (user_id, event_date, events, purchases)"
@@ -294,26 +308,26 @@ def fill_campaigns(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("report") / "likely_buyers.duckdb"
-    make_warehouse(path)
-    return path
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    state = tmp_path_factory.mktemp("report")
+    make_warehouse(state)
+    return Lake.in_folder(state)
 
 
-def changed(warehouse: Path, folder: Path, *statements: str) -> Path:
+def changed(warehouse: Lake, folder: Path, *statements: str) -> Lake:
     """A copy of the warehouse with something different in it."""
-    copy = folder / "changed.duckdb"
-    shutil.copy(warehouse, copy)
-    with duckdb.connect(str(copy)) as connection:
+    copy = Path(tempfile.mkdtemp(prefix="changed-", dir=folder)) / "state"
+    shutil.copytree(warehouse.state, copy)
+    with open_lake(copy) as connection:
         for statement in statements:
             connection.execute(statement)
-    return copy
+    return Lake.in_folder(copy)
 
 
 # --- figures ----------------------------------------------------------------------
 
 
-def test_the_figures_are_those_of_gold(warehouse: Path) -> None:
+def test_the_figures_are_those_of_gold(warehouse: Lake) -> None:
     figures = read_figures(warehouse, 40)
     run = figures.run
     now = probabilities()
@@ -344,13 +358,13 @@ def test_the_figures_are_those_of_gold(warehouse: Path) -> None:
     assert (edges[0], edges[-1]) == (0, 1)
 
 
-def test_each_class_of_probability_reaches_to_twice_the_one_before(warehouse: Path) -> None:
+def test_each_class_of_probability_reaches_to_twice_the_one_before(warehouse: Lake) -> None:
     classes = read_figures(warehouse, 1).classes
     assert classes[0]["low"] == 0
     assert [row["high"] / row["low"] for row in classes[1:]] == [2] * (len(classes) - 1)
 
 
-def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Path) -> None:
+def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Lake) -> None:
     outcome = read_figures(warehouse, 1).outcome
     assert outcome is not None
     points = lift_of(outcome)
@@ -359,7 +373,7 @@ def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Path) -> None:
     assert points[3]["lift"] == METRICS["lift_20pct"]
 
 
-def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Path, tmp_path: Path) -> None:
+def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Lake, tmp_path: Path) -> None:
     unknown = read_figures(warehouse, 1)
     assert unknown.currency is None
     page = page_of(unknown)
@@ -384,14 +398,14 @@ def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Path, tmp_
         assert text in page
     two = changed(
         one,
-        tmp_path / "..",
+        tmp_path,
         "update silver.events set event_type = 'refund' where currency = 'USD'",
     )
     assert read_figures(two, 1).currency is None
     assert read_figures(two, 1, "CHF").currency == "CHF"
 
 
-def test_the_shift_is_measured_from_the_run_before(warehouse: Path, tmp_path: Path) -> None:
+def test_the_shift_is_measured_from_the_run_before(warehouse: Lake, tmp_path: Path) -> None:
     drift = read_figures(warehouse, 1).drift
     assert drift is not None
     assert (drift.earlier["as_of_date"], drift.earlier["model_version"]) == (EARLIER, 1)
@@ -419,7 +433,7 @@ def test_the_shift_is_measured_from_the_run_before(warehouse: Path, tmp_path: Pa
     assert math.isfinite(tied.population_stability_index)
 
 
-def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Path) -> None:
+def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Lake) -> None:
     figures = read_figures(warehouse, 1)
     assert [row["is_known"] for row in figures.performance] == [False, False, True]
     assert figures.outcome is not None
@@ -431,7 +445,7 @@ def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Path) -> N
     )
 
 
-def test_lines_are_counted_as_the_files_stand_now(warehouse: Path) -> None:
+def test_lines_are_counted_as_the_files_stand_now(warehouse: Lake) -> None:
     loads = read_figures(warehouse, 1).loads
     names = ("files", "replaced_files", "lines", "rejected", "quarantined")
     assert [loads.last[name] for name in names] == [2, 1, 100, 3, 1]
@@ -448,13 +462,13 @@ def test_lines_are_counted_as_the_files_stand_now(warehouse: Path) -> None:
     }
 
 
-def test_a_day_without_events_is_in_the_picture(warehouse: Path) -> None:
+def test_a_day_without_events_is_in_the_picture(warehouse: Lake) -> None:
     days = {row["event_date"]: row["events"] for row in read_figures(warehouse, 1).event_days}
     assert days[date(2020, 2, 6)] == 0
     assert (min(days), max(days), len(days)) == (date(2020, 2, 1), AS_OF - timedelta(days=1), 57)
 
 
-def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Path) -> None:
+def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Lake) -> None:
     page = page_of(read_figures(warehouse, 1))
     body = page[page.index("<body>") :]
     origin = ("run-7", "sha2", f"<dd>{version('likely_buyers')}</dd>")
@@ -463,7 +477,7 @@ def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Path) 
     assert body.index('id="data"') < places[3]
 
 
-def test_campaigns_are_told_with_their_results(warehouse: Path) -> None:
+def test_campaigns_are_told_with_their_results(warehouse: Lake) -> None:
     page = page_of(read_figures(warehouse, 1))
     told = page[page.index("<h3>spring</h3>") :]
     for text in (
@@ -478,7 +492,7 @@ def test_campaigns_are_told_with_their_results(warehouse: Path) -> None:
     assert page.count("No result yet: its horizon is not over.") == 1
 
 
-def test_what_is_not_there_yet_is_said(warehouse: Path, tmp_path: Path) -> None:
+def test_what_is_not_there_yet_is_said(warehouse: Lake, tmp_path: Path) -> None:
     young = changed(
         warehouse,
         tmp_path,
@@ -495,16 +509,16 @@ def test_what_is_not_there_yet_is_said(warehouse: Path, tmp_path: Path) -> None:
     assert "These are the first scores" in page
     assert "No campaign has been listed." in page
 
-    untrained = changed(young, tmp_path / "..", "drop table training.model_versions")
+    untrained = changed(young, tmp_path, "drop table training.model_versions")
     page = page_of(read_figures(untrained, 1000))
     assert "No horizon is over yet" in page
     assert "held-out" not in page
 
-    nobody = changed(young, tmp_path / "..", "delete from gold.top_buyers")
+    nobody = changed(young, tmp_path, "delete from gold.top_buyers")
     assert "Nobody is on the list" in page_of(read_figures(nobody, 1000))
 
 
-def test_a_long_list_is_cut_and_counted(warehouse: Path, tmp_path: Path) -> None:
+def test_a_long_list_is_cut_and_counted(warehouse: Lake, tmp_path: Path) -> None:
     many = changed(
         warehouse,
         tmp_path,
@@ -518,15 +532,16 @@ def test_a_long_list_is_cut_and_counted(warehouse: Path, tmp_path: Path) -> None
     assert len(page) < 400_000
 
 
-def test_the_same_database_gives_the_same_page(warehouse: Path, tmp_path: Path) -> None:
+def test_the_same_database_gives_the_same_page(warehouse: Lake, tmp_path: Path) -> None:
     here = page_of(read_figures(warehouse, 1000))
     assert here == page_of(read_figures(warehouse, 1000))
     write = (
-        "import sys; from pathlib import Path; from likely_buyers.report import read_figures, write_report;"
-        " write_report(read_figures(Path(sys.argv[1]), 1000), Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from likely_buyers.settings import Lake;"
+        " from likely_buyers.report import read_figures, write_report;"
+        " write_report(read_figures(Lake.in_folder(Path(sys.argv[1])), 1000), Path(sys.argv[2]))"
     )
     subprocess.run(
-        [sys.executable, "-c", write, str(warehouse), str(tmp_path / "there.html")],
+        [sys.executable, "-c", write, str(warehouse.state), str(tmp_path / "there.html")],
         env={**os.environ, "TZ": "America/Los_Angeles", "PYTHONHASHSEED": "7"},
         timeout=120,
         check=True,
@@ -535,44 +550,43 @@ def test_the_same_database_gives_the_same_page(warehouse: Path, tmp_path: Path) 
 
 
 def test_the_command_writes_the_page_and_says_what_is_in_the_way(
-    warehouse: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    warehouse: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installation = Installation(tmp_path / "state")
     missing = installation.run("likely-buyers", "report")
     assert not missing.succeeded
     assert "there is no database" in missing.output
 
-    installation.state.mkdir(exist_ok=True)
-    database = installation.state / "likely_buyers.duckdb"
-    shutil.copy(warehouse, database)
+    shutil.copytree(warehouse.state, installation.state, dirs_exist_ok=True)
+    lake = Lake.in_folder(installation.state)
     finished = installation.run("likely-buyers", "report", "--rows", "30")
     assert finished.succeeded, finished.output
     page = installation.state / "report.html"
     assert finished.output.splitlines()[-1] == str(page)
-    assert page.read_text("utf-8") == page_of(read_figures(database, 30))
+    assert page.read_text("utf-8") == page_of(read_figures(lake, 30))
 
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
-        [sys.executable, "-c", hold, str(database)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-c", hold, lake.catalog], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
         monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
         with pytest.raises(ReportImpossible, match="in use by another process"):
-            read_figures(database, 30)
+            read_figures(lake, 30)
         holder.communicate(b"", timeout=30)
 
-    older = changed(database, tmp_path, "alter table silver.events drop column currency")
+    older = changed(lake, tmp_path, "alter table silver.events drop column currency")
     with pytest.raises(ReportImpossible, match=r"lacks a table or a column .* dbt build"):
         read_figures(older, 30)
-    with duckdb.connect(str(database)) as connection:
+    with open_lake(installation.state) as connection:
         connection.execute("delete from gold.predictions")
     with pytest.raises(ReportImpossible, match="nobody was scored yet"):
-        read_figures(database, 30)
-    with duckdb.connect(str(database)) as connection:
+        read_figures(lake, 30)
+    with open_lake(installation.state) as connection:
         connection.execute("drop table gold.top_buyers")
     with pytest.raises(ReportImpossible, match="lacks a table or a column that the report"):
-        read_figures(database, 30)
+        read_figures(lake, 30)
 
 
 # --- in a browser -----------------------------------------------------------------
@@ -615,8 +629,8 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def address(warehouse: Path) -> str:
-    path = warehouse.with_name("report.html")
+def address(warehouse: Lake) -> str:
+    path = warehouse.state / "report.html"
     write_report(read_figures(warehouse, 1000), path)
     return path.as_uri()
 

@@ -13,20 +13,19 @@ import termios
 from datetime import date
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from support.installation import PROJECT, Finished, Installation
+from support.lakes import open_lake
 from support.published_gold import SETTINGS, Shop
 
 USERS = ["4d1f1f8e-6f0c-4a7e-9a30-2d1c7b0f7c55", "918681774", "7"]
 REASON = "spent 1,234.50 on the last purchase day"
 
 
-def make_gold(database: Path) -> None:
+def make_gold(state: Path) -> None:
     """Gold of 3 users: a list, its reasons, and a history of three days."""
-    database.parent.mkdir(parents=True)
-    with duckdb.connect(str(database)) as warehouse:
+    with open_lake(state) as warehouse:
         warehouse.execute(
             f"""
             create schema gold;
@@ -62,7 +61,7 @@ def make_gold(database: Path) -> None:
 @pytest.fixture(scope="module")
 def gold(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation = Installation(tmp_path_factory.mktemp("terminal") / "state")
-    make_gold(installation.state / "likely_buyers.duckdb")
+    make_gold(installation.state)
     return installation
 
 
@@ -163,14 +162,25 @@ def test_a_day_that_nobody_scored_is_told_with_those_that_were(gold: Installatio
 
 def test_another_target_is_asked_through_dbt(gold: Installation, tmp_path: Path) -> None:
     profiles = (PROJECT / "profiles.yml").read_text()
-    path = "{{ env_var('LIKELY_BUYERS_STATE', '') or 'warehouse' }}/likely_buyers.duckdb"
-    assert path in profiles
-    given = path.replace("'warehouse'", "'elsewhere'")
-    (tmp_path / "profiles.yml").write_text(profiles.replace(path, given))
+    # another text than the shipped one's, whose lake is known without dbt
+    assert profiles.count("or 'warehouse'") == 3
+    given = profiles.replace("or 'warehouse'", "or 'elsewhere'")
+    (tmp_path / "profiles.yml").write_text(given)
     shown = gold.run("likely-buyers", "top", "--profiles-dir", str(tmp_path))
     assert shown.succeeded, shown.output
     for user in USERS:
         assert user in shown.output
+
+
+def test_a_target_without_the_lake_is_refused_by_dbt_and_by_commands(
+    gold: Installation, tmp_path: Path
+) -> None:
+    profiles = (PROJECT / "profiles.yml").read_text()
+    assert profiles.count('path: "ducklake:') == 1
+    (tmp_path / "profiles.yml").write_text(profiles.replace('path: "ducklake:', 'path: "'))
+    for command in (("dbt", "build"), ("likely-buyers", "report")):
+        told = refused(gold.run(*command, "--profiles-dir", str(tmp_path)))
+        assert "the target must attach the lake as likely_buyers" in told
 
 
 # --- progress, on a terminal and piped ------------------------------------------------------
@@ -225,7 +235,7 @@ def test_publishing_tells_of_every_row_written_or_not(tmp_path: Path) -> None:
             totals.append(rows)
             return told.append
 
-        publish(shop.database, build, SETTINGS, shop.published, lambda _: None, progress)
+        publish(shop.lake, build, SETTINGS, shop.published, lambda _: None, progress)
         assert totals == [3 * (200 + 200 + 20 + 1)]
         assert told == sorted(told)
         assert told[-1] == totals[0]
@@ -245,6 +255,19 @@ def test_a_refusal_by_dbt_is_told_once_and_without_the_macros(installation: Inst
     assert told.count("likely_buyers: unknown event mapping 'nope'") == 1
     assert "> in macro" not in told
     assert "called by" not in told
+
+
+def test_a_second_thread_of_dbt_is_refused_before_anything_is_written(
+    installation: Installation, tmp_path: Path
+) -> None:
+    told = refused(installation.dbt("build", "--threads", "2"))
+    assert "dbt must build with one thread, and is to have 2" in told
+    profiles = (PROJECT / "profiles.yml").read_text()
+    assert "threads: 1" in profiles
+    (tmp_path / "profiles.yml").write_text(profiles.replace("threads: 1", "threads: 4"))
+    told = refused(installation.dbt("build", "--profiles-dir", str(tmp_path)))
+    assert "is to have 4" in told
+    assert not installation.state.exists()
 
 
 @pytest.mark.parametrize(

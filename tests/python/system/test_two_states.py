@@ -168,7 +168,7 @@ def test_retry_and_clean_keep_to_the_state(built: tuple[State, State]) -> None:
     assert b.last_run() != before
     b.done("dbt", "clean")
     assert not b.at("target").exists()
-    assert b.at("likely_buyers.duckdb").exists()
+    assert b.at("catalog.ducklake").exists()
 
 
 def test_nothing_is_written_outside_the_states(

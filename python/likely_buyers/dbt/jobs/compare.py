@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from likely_buyers.database import connect
+from likely_buyers.lake import connect
 from likely_buyers.promotion import Difference, difference
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import BATCH_ROWS, probabilities
+from likely_buyers.settings import Lake
 
 # Enough to place a share of a percent; more users would only take longer.
 MOST_USERS = 1_000_000
@@ -26,16 +26,16 @@ class UserDifference:
 
 
 def compare_versions(
-    database: Path, before: LoadedModel, after: LoadedModel, top_fraction: float, *, shown: int = 5
+    lake: Lake, before: LoadedModel, after: LoadedModel, top_fraction: float, *, shown: int = 5
 ) -> UserDifference:
     """Score the first million users of silver.user_features, by a hash of their id, with two versions.
 
     Raises:
-        DatabaseInUse: another process holds the database.
+        LakeInUse: another process holds the database.
         duckdb.Error: the database or the table is not there.
         ScoringError: the table does not fit one of the versions.
     """
-    with connect(database, read_only=True) as connection:
+    with connect(lake, read_only=True) as connection:
         users = connection.table("silver.user_features").order("md5(user_id), user_id")
         users = users.limit(MOST_USERS)
         scores: list[tuple[np.ndarray, np.ndarray]] = []

@@ -20,7 +20,8 @@ faults as (
         source_file,
         'quarantined' as fate,
         unnest(string_split(reasons, ' ')) as reason
-    from silver.quarantined_events
+    from silver.left_out_lines
+    where reasons is not null
 )
 
 select

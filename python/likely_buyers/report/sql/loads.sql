@@ -11,9 +11,9 @@ quarantined_lines as (
     select
         file_versions.load_id = file_versions.last_load_id as is_last_load,
         count(*) as quarantined
-    from silver.quarantined_events as quarantined_events
-    inner join file_versions on quarantined_events.source_file = file_versions.source_file
-    where file_versions.version_number = 1
+    from silver.left_out_lines as left_out_lines
+    inner join file_versions on left_out_lines.source_file = file_versions.source_file
+    where file_versions.version_number = 1 and left_out_lines.reasons is not null
     group by file_versions.load_id = file_versions.last_load_id
 ),
 

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from likely_buyers.database import literal
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, REQUIRED
 from likely_buyers.sources.reading import KEYS as READING_KEYS
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
+from likely_buyers.sql_text import literal
 
 # beside the contract's columns
 _KEYS = (*READING_KEYS, "time_zone", "rows", "leave_out", "dedupe_on", "keep")

@@ -6,9 +6,9 @@ the row. With `none` equal rows are separate events, which are told apart by cou
 
 from collections.abc import Sequence
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Column, Dialect
+from likely_buyers.sql_text import literal, quoted
 
 
 def key_expressions(
@@ -44,6 +44,24 @@ def event_id(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) 
         f"coalesce(source_event_id, case when {' is null or '.join(keys)} is null then {whole_line}"
         f" else md5(concat_ws(chr(31), {', '.join(keys)})) end)"
     )
+
+
+def same_event(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> list[str]:
+    """Expressions over event_lines that are equal for rows of the same event and no others: `event_id`, undigested."""
+    whole_line = [quoted(f"source.{column.name}") for column in columns] or ["1"]
+    if mapping.compares_whole_lines:
+        return whole_line
+    keys = [f"event_key_{number}" for number, _ in enumerate(mapping.dedupe_on or ("event_id",), 1)]
+    told = [f"cast({key} as {engine.text})" for key in keys]
+    without_key = f"source_event_id is null and ({' or '.join(f'{key} is null' for key in keys)})"
+    return [
+        "source_event_id",
+        *(
+            f"case when source_event_id is null and not ({without_key}) then {key} end"
+            for key in told
+        ),
+        *(f"case when {without_key} then {column} end" for column in whole_line),
+    ]
 
 
 def _whole_line_digest(columns: Sequence[Column], engine: Dialect) -> str:

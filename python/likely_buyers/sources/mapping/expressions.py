@@ -1,14 +1,16 @@
 """A mapping's expressions, made safe by wrapping and typed by asking the engine."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from likely_buyers.database import literal, quoted
+from likely_buyers.sources.columns import NARROW
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
 from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Column, Dialect, NoSql
 from likely_buyers.sources.mapping.rows import null_row
+from likely_buyers.sql_text import literal, quoted
 
 # whole numbers that a floating column can hold and a bigint, too
 _GREATEST_WHOLE = "1e18"
@@ -24,9 +26,9 @@ def compiled_expressions(
         reads.
     type: as the engine has it.
     text: the value as text; of a number 'unreadable' where the expression failed.
-    typed: of event_time, price and quantity: what the contract has, over given_event_time and source_<column>.
+    typed: of event_time, price and quantity: what the contract has, over given_<column> and source_<column>.
     reads: of event_time: the texts that it was read from.
-    user_id: [{name, text}] of the expressions that it may be.
+    user_id: [{name, text}] of the expressions that it may be, without blanks around, null for ''.
 
     columns: none where the engine cannot be asked: all is text then.
 
@@ -55,15 +57,13 @@ def compiled_expressions(
         text = engine.tried_as_text(given) if column in NUMBERS else _as_text(value, type_, engine)
         found[column] = {"value": given, "type": type_, "text": text}
     for column, type_ in NUMBERS.items():
-        found[column]["typed"] = _typed_number(
-            mapping, column, type_, found[column]["type"], engine
-        )
+        found[column]["typed"] = _typed_number(mapping, column, type_, found[column], engine)
     found["event_time"] |= {
         "typed": _typed_time(mapping, found["event_time"]["type"]),
         "reads": _read_texts(mapping, columns, engine),
     }
     found["user_id"] = [
-        {"name": f"given_user_{number}", "text": _as_text(value, type_, engine)}
+        {"name": f"given_user_{number}", "text": _as_id(value, type_, engine)}
         for number, (value, type_) in enumerate(
             zip(values[len(single) :], types[len(single) :], strict=True), 1
         )
@@ -126,12 +126,32 @@ def _as_text(value: str, type_: str, engine: Dialect) -> str:
     return value if type_ == engine.text_type and value != "null" else text
 
 
+def _as_id(value: str, type_: str, engine: Dialect) -> str:
+    text = _as_text(value, type_, engine)
+    return text if type_ in NARROW else f"nullif(trim({text}), '')"
+
+
+def _fits(given: str, wanted: str) -> bool:
+    """Whether every value of a type is one of a decimal type, to the last digit."""
+    sizes = [re.fullmatch(r"decimal\((\d+), ?(\d+)\)", type_.lower()) for type_ in (given, wanted)]
+    if given in ("TINYINT", "SMALLINT", "INTEGER"):
+        return True
+    if not all(sizes):
+        return False
+    (given_digits, given_places), (digits, places) = (
+        map(int, size.groups()) for size in sizes if size
+    )
+    return given_places <= places and given_digits - given_places <= digits - places
+
+
 def _typed_number(
-    mapping: EventMapping, column: str, type_: str, given_type: str, engine: Dialect
+    mapping: EventMapping, column: str, type_: str, given: Mapping[str, str], engine: Dialect
 ) -> str:
-    """A comma is the decimal sign of text where the mapping says so."""
+    """A comma is the decimal sign of text where the mapping says so; a number that fits need not become text first."""
+    if not given["value"].startswith("try(") and _fits(given["type"], type_):
+        return f"cast(given_{column} as {type_})"
     text = f"source_{column}"
-    has_comma = mapping.has_decimal_comma and given_type == engine.text_type
+    has_comma = mapping.has_decimal_comma and given["type"] == engine.text_type
     return engine.try_cast(f"as_number({text}, ',')" if has_comma else text, type_)
 
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
 from likely_buyers.sources.mapping.dialect import Column, Dialect
+from likely_buyers.sql_text import literal, quoted
 
 # keys of JSON are found one after the other, each by a failure that names it
 _MOST_ABSENT = 30

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.setting import Relation
 from likely_buyers.sources.relation.snapshot import one_number
+from likely_buyers.sql_text import literal, quoted
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.database import literal, quoted
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.comparison import (
     Compared,
@@ -19,6 +18,7 @@ from likely_buyers.sources.relation.comparison import (
 )
 from likely_buyers.sources.relation.setting import Relation
 from likely_buyers.sources.relation.snapshot import TIME_TYPE, copy_rows, first_value, one_number
+from likely_buyers.sql_text import literal, quoted
 
 
 def plan_relation(
@@ -88,7 +88,7 @@ def plan_relation(
                 "modified_at": str(read_at), "digest": digest, "source": "", "lines": lines, "delimiter": "",
                 "quote": "", "escape": "", "nulls": [], "skip": 0, "compression": "none", "json_kind": "",
                 "first_byte": 0, "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [],
-                "relation": relation.name, "cursor_value": mark, "replaced": replaced,
+                "registrable": True, "relation": relation.name, "cursor_value": mark, "replaced": replaced,
                 "replaces_earlier": bool(replaced),
             }
         ],

@@ -57,13 +57,15 @@ class Relation:
     lookback: str | int | None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], from_clause: str | None, warehouse: Path) -> "Relation":
+    def of(
+        cls, given: Mapping[str, Any], from_clause: str | None, warehouse: Path | None
+    ) -> "Relation":
         """The setting, checked.
 
         Args:
             given: vars.events_relation as a mapping.
             from_clause: what dbt makes of its `relation`; None where it names none that dbt knows how to find.
-            warehouse: the file that dbt writes.
+            warehouse: the file of the lake's catalog.
 
         Raises:
             SourceProblem: a value that cannot be meant.
@@ -116,7 +118,12 @@ class Relation:
                 + ("is a file: give its path." if kind in FILES else
                    "is found by the environment (PG*, MYSQL_*): leave path out.")
             )  # fmt: skip
-        if path and Path(path).exists() and Path(path).resolve() == warehouse.resolve():
+        if (
+            path
+            and warehouse
+            and Path(path).exists()
+            and Path(path).resolve() == warehouse.resolve()
+        ):
             raise SourceProblem(
                 f"vars.events_relation: '{path}' is the warehouse itself. Name its table as a relation of dbt:"
                 " ref('model') or source('name', 'table')."

@@ -8,7 +8,7 @@ import jinja2
 import pytest
 import yaml
 
-from likely_buyers.settings import BadSetting, Settings
+from likely_buyers.settings import BadSetting, Lake, Settings
 from support.installation import PROJECT
 
 ENVIRONMENTS = [
@@ -18,8 +18,14 @@ ENVIRONMENTS = [
     {
         "LIKELY_BUYERS_STATE": "/data/shop",
         "LIKELY_BUYERS_MEMORY_LIMIT": "1500MB",
-        "LIKELY_BUYERS_THREADS": "7",
         "LIKELY_BUYERS_LOCK_ATTEMPTS": "600",
+    },
+    {"LIKELY_BUYERS_CATALOG": "", "LIKELY_BUYERS_DATA": ""},
+    {"LIKELY_BUYERS_CATALOG": "/data/shop.ducklake", "LIKELY_BUYERS_DATA": "elsewhere/data"},
+    {
+        "LIKELY_BUYERS_STATE": "/data/shop",
+        "LIKELY_BUYERS_CATALOG": "postgres:dbname=shop",
+        "LIKELY_BUYERS_DATA": "s3://shop/data",
     },
 ]
 
@@ -36,10 +42,12 @@ def rendered(file: Path, environment: dict[str, str]) -> Any:
 def test_the_profile_and_python_agree(environment: dict[str, str]) -> None:
     profile = rendered(PROJECT / "profiles.yml", environment)["likely_buyers"]["outputs"]["duckdb"]
     settings = Settings.of(PROJECT, environment)
-    assert PROJECT / profile["path"] == settings.database
+    (attached,) = profile["attach"]
+    catalog, data = attached["path"].removeprefix("ducklake:"), attached["options"]["data_path"]
+    assert Lake.of(catalog, data, settings.state, PROJECT) == settings.lake
+    assert attached["path"].startswith("ducklake:")
     assert PROJECT / profile["config_options"]["temp_directory"] == settings.spill
     assert profile["config_options"]["memory_limit"] == settings.memory_limit
-    assert str(profile["threads"]) == settings.threads
     assert int(profile["retries"]["connect_attempts"]) == settings.lock_attempts()
 
 
@@ -78,11 +86,3 @@ def test_a_number_of_attempts_that_is_none_is_named(attempts: str) -> None:
         BadSetting, match=r"LIKELY_BUYERS_LOCK_ATTEMPTS .*whole number of at least 1"
     ):
         settings.lock_attempts()
-
-
-@pytest.mark.parametrize("threads", ["0", "many", "-1", "1.5", ""])
-def test_a_number_of_threads_that_is_none_is_refused(threads: str) -> None:
-    with pytest.raises(BadSetting, match=f"LIKELY_BUYERS_THREADS .*Found: {threads}"):
-        Settings.of(environment={"LIKELY_BUYERS_THREADS": threads}).check()
-    Settings.of(environment={"LIKELY_BUYERS_THREADS": "8"}).check()
-    Settings.of(environment={}).check()

@@ -1,4 +1,4 @@
-"""The writing of a load: whole, in the transaction of who calls it, and what it keeps of an earlier warehouse."""
+"""The writing of a load: whole, in the transaction of who calls it."""
 
 import json
 from collections.abc import Iterator
@@ -10,20 +10,19 @@ import pytest
 
 from likely_buyers.dbt import delivery as delivery_module
 from likely_buyers.dbt.delivery import Delivery
+from likely_buyers.settings import Lake
 from likely_buyers.sources import SourceProblem, load_in_words
-from likely_buyers.sources.register import create_tables
+from likely_buyers.sources.sql_helpers import create_helpers
+from support.lakes import open_lake
 
-TABLES = ("raw_events", "file_register", "unreadable_lines", "load_progress")
-BRONZE = """
-    create schema bronze;
-    create table bronze.load_progress (model_name varchar, load_id bigint, definition varchar, invocation_id varchar);
-"""
+TABLES = ("raw_events", "file_register", "unreadable_lines")
 
 
 @pytest.fixture
-def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        connection.execute(BRONZE)
+def warehouse(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    with open_lake(tmp_path / "state") as connection:
+        create_helpers(connection)
+        connection.execute("create schema bronze")
         yield connection
 
 
@@ -32,7 +31,7 @@ def delivery(
     warehouse: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Delivery:
     monkeypatch.setattr(delivery_module, "_staging", lambda: tmp_path / "staging")
-    delivery = Delivery(warehouse)
+    delivery = Delivery(warehouse, Lake.in_folder(tmp_path / "state"))
     delivery.add_functions()
     return delivery
 
@@ -45,7 +44,6 @@ def request(events: Path, **changes: Any) -> dict[str, Any]:
         "mapping": {},
         "events_relation": None,
         "started_at": "2026-01-01 00:00:00",
-        "invocation_id": "none",
     } | changes
 
 
@@ -68,7 +66,7 @@ def test_a_load_is_whole_or_not_there(
     delivery.write(warehouse)
     warehouse.commit()
     before = contents(warehouse)
-    assert [len(rows) for rows in before.values()] == [1, 1, 1, 1]
+    assert [len(rows) for rows in before.values()] == [1, 1, 1]
 
     # a file that replaces an earlier one, with a column that is new; it changes again while it is read
     (events / "a.csv").write_text("a,b,c\n1,2,3\n4,5,6\n7\n")
@@ -100,31 +98,6 @@ def test_a_load_of_another_mapping_is_refused(
     delivery.write(warehouse)
     with pytest.raises(SourceProblem, match=r"event mapping 'mine'.*is 'other' now"):
         delivery.plan_load(request(tmp_path / "a.csv", mapping_name="other"))
-
-
-def test_a_warehouse_from_before_the_register_keeps_its_loads(
-    warehouse: duckdb.DuckDBPyConnection,
-) -> None:
-    """loaded_files and rejected_lines were tables, and a load that was not finished was in them, too."""
-    warehouse.execute("""
-        insert into bronze.load_progress values ('raw_events', 1, '', ''), ('events', 2, '', '');
-        create table bronze.loaded_files as
-        select load_id, 'a' || load_id as source_file, 'mine' as event_mapping, 'json_lines' as format, '' as delimiter,
-            '["a"]' as source_columns, false as replaces_earlier, 9 as size_bytes, 2 as line_count, 1 as rejected_count,
-            timestamp '2026-01-01' as modified_at, timestamp '2026-01-02' as loaded_at
-        from range(1, 3) as loads (load_id);
-        create table bronze.rejected_lines as
-        select 'a1' as source_file, '{' as line, 'not valid JSON' as reason, 1 as load_id,
-            timestamp '2026-01-02' as loaded_at;
-    """)
-    for _ in range(2):
-        create_tables(warehouse)
-        found = warehouse.execute(
-            "select load_id, source_file, format, digest, cursor_value from bronze.file_register"
-        ).fetchall()
-        assert found == [(1, "a1", "json", None, None)]
-        lines = "select source_file, line, load_id from bronze.unreadable_lines"
-        assert warehouse.execute(lines).fetchall() == [("a1", "{", 1)]
 
 
 def test_what_became_of_a_load_in_words() -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from importlib import resources
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from likely_buyers.dbt.plugin import Plugin
+from likely_buyers.settings import Lake
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
 from support.tries import tries
@@ -540,11 +543,17 @@ def test_money_is_exact(cursor: duckdb.DuckDBPyConnection, amount: Decimal) -> N
     assert evaluated(cursor, "as_number($1::varchar)", f"{amount:,}") == amount
 
 
-def test_every_cursor_of_dbt_has_them() -> None:
+def test_every_cursor_of_dbt_has_them(tmp_path: Path) -> None:
+    lake = Lake.in_folder(tmp_path)
+    attached = SimpleNamespace(
+        path=f"ducklake:{lake.catalog}", alias="likely_buyers", options={"data_path": lake.data}
+    )
     with duckdb.connect() as connection:
         plugin = Plugin.__new__(Plugin)
+        plugin.update_connection_config(SimpleNamespace(attach=[attached], retries=None), {})
         plugin.configure_connection(connection)
         for cursor in (connection.cursor(), connection.cursor()):
             plugin.configure_cursor(cursor)
             plugin.configure_cursor(cursor)
             assert evaluated(cursor, "as_utc_in('UTC', '2026-01-01')") == NEW_YEAR
+            assert evaluated(cursor, "current_database()") == "likely_buyers"

@@ -1,0 +1,44 @@
+{#-
+    Select of valid, distinct events: the columns of silver.events, and row_id and load_id of the line that tells of each. Lines
+    of a load that left_out_lines has not looked at yet are no events.
+
+    only: a condition on the rows that narrows them.
+-#}
+{% macro events(only=none) %}
+    select
+        {%- if equal_lines_are_separate() %}
+        -- equal rows are told apart by counting them; they are of one user and day
+        own_id || '-' || cast(
+            row_number() over (partition by user_id, event_date, own_id order by row_id) as {{ dbt.type_string() }}
+        ) as event_id,
+        {%- else %}
+        own_id as event_id,
+        {%- endif %}
+        event_time,
+        event_date,
+        event_type,
+        user_id,
+        session_id,
+        product_id,
+        category,
+        brand,
+        price,
+        coalesce(quantity, 1) as quantity,
+        currency,
+        row_id,
+        load_id
+    from (
+        select
+            *,
+            {{ event_id() }} as own_id,
+            {{ event_day('event_time') }} as event_date
+        from (
+            {{ event_lines(
+                only="rowid not in (select row_id from " ~ ref('left_out_lines') ~ ")"
+                    ~ " and load_id <= (select load_id from (" ~ state_of('left_out_lines') ~ ") as state)"
+                    ~ (" and " ~ only if only else ""),
+                are_valid=true
+            ) }}
+        ) as event_lines
+    ) as dated_lines
+{% endmacro %}

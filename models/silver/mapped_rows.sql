@@ -1,0 +1,44 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="append",
+        on_schema_change="sync_all_columns",
+        contract={"enforced": false},
+        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) if event_mapping().get('rows') }}",
+        post_hook="{{ finish_loads() if event_mapping().get('rows') }}",
+    )
+}}
+-- depends_on: {{ ref('raw_events') }}
+-- depends_on: {{ ref('loaded_files') }}
+-- depends_on: {{ ref('event_types') }}
+
+{%- if event_mapping().get('rows') %}
+
+with mapped_rows as (
+    select * from {{ compiled_mapping().rows | join(raw_lines(seen_load(on_every_load=not rows_are_by_line()))) }} as rows_of_mapping
+),
+
+latest_files as (
+    {{ latest_files() }}
+)
+
+select
+    {%- for column in compiled_mapping().columns or [] %}
+    mapped_rows.{{ sql_name(column.name) }},
+    {%- endfor %}
+    mapped_rows.source_file,
+    -- of rows that come from several lines, or pass no file on, the load that they were last made at
+    coalesce(
+        mapped_rows.load_id, latest_files.load_id, (select max(files.load_id) from latest_files as files)
+    ) as load_id
+from mapped_rows
+left join latest_files on mapped_rows.source_file = latest_files.source_file
+
+{%- else %}
+
+select
+    cast(null as {{ dbt.type_string() }}) as source_file,
+    cast(null as {{ dbt.type_bigint() }}) as load_id
+where false
+
+{%- endif %}

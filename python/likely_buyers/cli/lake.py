@@ -1,0 +1,85 @@
+"""Asking the lake in SQL, and its upkeep, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import duckdb
+
+from likely_buyers.dbt.project import Project
+from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.lake import opened
+from likely_buyers.lake.upkeep import Size, maintain
+
+_PROMPT, _CONTINUED = "likely_buyers> ", "          ...> "
+
+
+class LakeUnreadable(LikelyBuyersError):
+    """The lake cannot be opened, or refuses a query."""
+
+
+def ask(project: Project, query: str | None, rows: int) -> None:
+    """Print what a query gives, or what each query typed at a prompt gives, to its end with a semicolon.
+
+    Raises:
+        LakeUnreadable: the lake cannot be opened; the one query given is refused.
+    """
+    lake = project.lake("SQL is asked", LakeUnreadable)
+    with opened(lake, LakeUnreadable, read_only=True) as connection:
+        if query is not None:
+            try:
+                _show(connection, query, rows)
+            except duckdb.Error as error:
+                raise LakeUnreadable(f"DuckDB says: {error}") from error
+            return
+        print(
+            f"{lake.catalog}, read only. A query ends with a semicolon; an empty line or Ctrl-D ends this."
+        )
+        while typed := _typed():
+            try:
+                _show(connection, typed, rows)
+            except duckdb.Error as error:
+                print(error)
+
+
+def keep_up(project: Project) -> None:
+    """Do the upkeep, and say what became smaller.
+
+    Raises:
+        LakeUnreadable: the lake cannot be opened.
+        LakeChanged: a table is not what it was.
+    """
+    lake = project.lake("a lake is kept up", LakeUnreadable)
+    keep_days = int(project.var("keep_days"))
+    with opened(lake, LakeUnreadable, read_only=False) as connection:
+        done = maintain(connection, keep_days, datetime.now(UTC))
+    print(
+        f"{lake.catalog}: {_told(done.before)} before, {_told(done.after)} now. Snapshots of the last {keep_days} days"
+        f" are kept. The {done.tables} tables have the rows and checksums that they had"
+        f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
+    )
+
+
+def _show(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> None:
+    found = connection.sql(query)
+    if found is not None:
+        found.show(max_rows=rows, max_width=10_000)
+
+
+def _typed() -> str:
+    """A query of one or more lines; '' at the end."""
+    lines: list[str] = []
+    while not lines or not lines[-1].rstrip().endswith(";"):
+        try:
+            line = input(_CONTINUED if lines else _PROMPT)
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return ""
+        if not lines and not line.strip():
+            return ""
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _told(size: Size) -> str:
+    return f"{size.files:,} files of {size.bytes / 1e6:,.1f} MB and {size.snapshots:,} snapshots"

@@ -1,0 +1,138 @@
+"""Upkeep: small files merged, deleted rows left out of files, old snapshots and files that nobody needs forgotten.
+
+DuckLake does it. What it must not change is looked at before and after: rows and checksum of each table now, and at the
+oldest snapshot that is kept.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import duckdb
+
+from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.lake.attaching import LAKE
+from likely_buyers.sql_text import literal, quoted
+
+# what another process may be writing is no file that was left behind
+_DAYS_OF_A_WRITER = 1
+
+
+class LakeChanged(LikelyBuyersError):
+    """Upkeep has changed what a table holds, which it never may."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """Files of data in use, their bytes, and the snapshots that can be read."""
+
+    files: int
+    bytes: int
+    snapshots: int
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What was there before and after. So many `tables` were compared; also as of the oldest snapshot kept, `past`."""
+
+    before: Size
+    after: Size
+    tables: int
+    past: int | None
+
+
+def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetime) -> Upkeep:
+    """Merge, rewrite, expire and clean.
+
+    Args:
+        connection: whose database is the lake, with nothing else at work in this process.
+        keep_days: days for which snapshots are kept, the latest in any case.
+        now: with a time zone.
+
+    Raises:
+        LakeChanged: a table is not what it was.
+        duckdb.Error: the lake cannot be written.
+    """
+    oldest_kept = now - timedelta(days=keep_days)
+    before = _size(connection)
+    past = _first_kept(connection, oldest_kept)
+    told = _checksums(connection)
+    told_past = {} if past is None else _checksums(connection, past)
+    _call(connection, "merge_adjacent_files")
+    _call(connection, "rewrite_data_files", "delete_threshold => 0")
+    _call(connection, "merge_adjacent_files")
+    expire(connection, oldest_kept)
+    orphans = now - timedelta(days=_DAYS_OF_A_WRITER)
+    _call(connection, "delete_orphaned_files", f"older_than => {_moment(orphans)}")
+    _compare("now", told, _checksums(connection))
+    if past is not None:
+        _compare(f"at snapshot {past}", told_past, _checksums(connection, past))
+    return Upkeep(before, _size(connection), len(told), past)
+
+
+def expire(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
+    """Forget the snapshots from before a moment, but for the latest, and the files that no other one needs."""
+    _call(connection, "expire_snapshots", f"older_than => {_moment(before)}")
+    _call(connection, "cleanup_old_files", "cleanup_all => true")
+
+
+def _compare(
+    when: str, before: Mapping[str, tuple[int, int]], after: Mapping[str, tuple[int, int]]
+) -> None:
+    for table in before.keys() | after.keys():
+        if before.get(table) != after.get(table):
+            raise LakeChanged(
+                f"after its upkeep the table {table} {when} has rows and checksum {after.get(table)}, and had"
+                f" {before.get(table)}. Do not build on it: restore the catalog and its data from a backup, and"
+                " report this with the version of duckdb-extension-ducklake."
+            )
+
+
+def _call(connection: duckdb.DuckDBPyConnection, function: str, *arguments: str) -> None:
+    # counted, since times with a zone ask for one more package when they are fetched
+    given = ", ".join([literal(LAKE), *arguments])
+    connection.execute(f"select count(*) from ducklake_{function}({given})").fetchall()  # noqa: S608
+
+
+def _moment(moment: datetime) -> str:
+    return f"cast({literal(moment.isoformat())} as timestamptz)"
+
+
+def _size(connection: duckdb.DuckDBPyConnection) -> Size:
+    row = connection.execute(
+        "select sum(file_count + delete_file_count), sum(file_size_bytes + delete_file_size_bytes),"
+        " (select count(*) from ducklake_snapshots(?)) from ducklake_table_info(?)",
+        [LAKE, LAKE],
+    ).fetchone()
+    return Size(*(int(number or 0) for number in row or (0, 0, 0)))
+
+
+def _first_kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> int | None:
+    row = connection.execute(
+        "select min(snapshot_id) from ducklake_snapshots(?) where snapshot_time >= cast(? as timestamptz)",
+        [LAKE, oldest.isoformat()],
+    ).fetchone()
+    return row[0] if row else None
+
+
+def _checksums(
+    connection: duckdb.DuckDBPyConnection, version: int | None = None
+) -> dict[str, tuple[int, int]]:
+    """Table -> (rows, sum of the hashes of its rows) of the tables there are now, as far as they were there then."""
+    tables = connection.execute(
+        "select schema_name, table_name from duckdb_tables() where database_name = ? order by all",
+        [LAKE],
+    ).fetchall()
+    found = {}
+    for schema, table in tables:
+        at = "" if version is None else f" at (version => {version})"
+        try:
+            row = connection.execute(
+                "select count(*), coalesce(sum(hash(rows_of_it)), 0)"  # noqa: S608
+                f" from (select * from {quoted(schema)}.{quoted(table)}{at}) as rows_of_it"
+            ).fetchone()
+        except duckdb.CatalogException:
+            continue
+        if row:
+            found[f"{schema}.{table}"] = (int(row[0]), int(row[1]))
+    return found
