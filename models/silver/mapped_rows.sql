@@ -4,8 +4,8 @@
         incremental_strategy="append",
         on_schema_change="sync_all_columns",
         contract={"enforced": false},
-        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) if event_mapping().get('rows') }}",
-        post_hook="{{ finish_loads() if event_mapping().get('rows') }}",
+        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) }}",
+        post_hook="{{ finish_loads() }}",
     )
 }}
 -- depends_on: {{ ref('raw_events') }}
