@@ -27,12 +27,12 @@ def load_extension(connection: duckdb.DuckDBPyConnection, name: str, extra: str)
     except ModuleNotFoundError as error:
         raise ExtensionMissing(
             f"DuckDB's extension {name} is needed, and the package {package} is not installed. Install it: pip install"
-            f" 'likely_buyers{extra}'"
+            f" 'likely_buyers{extra}'."
         ) from error
     path = folder / "extensions" / f"v{version}" / f"{name}.duckdb_extension"
     if not path.is_file():
         raise ExtensionMissing(
             f"the package {package} that is installed is not of DuckDB {version}. Run: pip install"
-            f" '{package}=={version}'"
+            f" '{package}=={version}'."
         )
     connection.execute(f"load {literal(path)}")

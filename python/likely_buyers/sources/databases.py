@@ -8,12 +8,12 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from likely_buyers.errors import without_secrets
+from likely_buyers.lake.extensions import ExtensionMissing, load_extension
 from likely_buyers.libpq import connection_options
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sql_text import literal, quoted
@@ -51,7 +51,12 @@ def opened(kind: str, path: str | None, memory: str) -> Iterator[duckdb.DuckDBPy
     try:
         connection.execute("set TimeZone = 'UTC'")
         if kind != "duckdb":
-            _load(connection, f"{kind}_scanner")
+            try:
+                load_extension(connection, f"{kind}_scanner", f"[{kind}]")
+            except ExtensionMissing as error:
+                raise SourceProblem(
+                    f"vars.events_relation names a table of {kind}: {error} Nothing was loaded."
+                ) from error
         _attach(connection, kind, path)
         connection.execute("begin")
         yield connection
@@ -84,28 +89,6 @@ def table_name(kind: str, table: str) -> str:
 def said_by(error: Exception) -> str:
     """An engine's message on one line, in which no password of the environment stands."""
     return " ".join(without_secrets(str(error)).split())
-
-
-def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
-    version = duckdb.__version__
-    package = f"duckdb-extension-{extension.replace('_', '-')}"
-    install = f"pip install '{package}=={version}'"
-    try:
-        path = (
-            files(f"duckdb_extension_{extension}")
-            / "extensions" / f"v{version}" / f"{extension}.duckdb_extension"
-        )  # fmt: skip
-    except ModuleNotFoundError as error:
-        raise SourceProblem(
-            f"vars.events_relation needs DuckDB's extension {extension}, and the package {package} is not installed."
-            f" Nothing was loaded. Install it: pip install 'likely_buyers[{extension.removesuffix('_scanner')}]'"
-        ) from error
-    if not path.is_file():
-        raise SourceProblem(
-            f"the package {package} that is installed is not of DuckDB {version}. Nothing was loaded. Run: {install}"
-        )
-    # by its path: INSTALL would copy it into the home folder
-    connection.execute(f"load {literal(path)}")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, kind: str, path: str | None) -> None:
