@@ -52,9 +52,11 @@ def take_over(file: Path, folder: Path) -> Path:
 
 def register(cursor: duckdb.DuckDBPyConnection, table: str, files: list[Path]) -> None:
     """Have files, which lie in folders of `folder_of`, be lines of the table; in the transaction that is open."""
+    if not files:
+        return
     schema, name = table.split(".")
-    for file in files:
-        cursor.execute(
-            f"call ducklake_add_data_files({literal(LAKE)}, {literal(name)}, {literal(file)},"
-            f" schema => {literal(schema)}, hive_partitioning => true, allow_missing => true)"
-        )
+    listed = ", ".join(literal(file) for file in files)
+    cursor.execute(
+        f"call ducklake_add_data_files({literal(LAKE)}, {literal(name)}, [{listed}],"
+        f" schema => {literal(schema)}, hive_partitioning => true, allow_missing => true)"
+    )
