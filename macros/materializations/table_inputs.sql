@@ -28,5 +28,6 @@
                 ~ state_of(node.alias) ~ ") as state), '" ~ invocation_id ~ "')") %}
         {% endif %}
     {% endfor %}
-    {% do return(states) %}
+    {#- several views may read one table -#}
+    {% do return(states | unique | list) %}
 {% endmacro %}

@@ -1,7 +1,7 @@
 {#-
     What each table was last made of: under which definition (a digest), and of a model that takes in loads, up to which.
-    Rows are only ever added, in the transaction that writes the table's own: two models of one build write at a time, and
-    the lake lets them. The latest is the one with the highest row id.
+    Rows are only ever added, in the transaction that writes the table's own: the lake refuses who deletes from a table while
+    somebody else writes to it, and lets who adds. The latest is the one with the highest row id.
 -#}
 {% macro create_table_states() %}
     create schema if not exists bronze;
@@ -30,8 +30,8 @@
     where table_name = '{{ table_name }}'
 {%- endmacro %}
 
-{% macro remember_state(definition, load_id='null') %}
-    insert into {{ table_states() }} values ('{{ this.identifier }}', {{ definition }}, {{ load_id }});
+{% macro remember_state(definition) %}
+    insert into {{ table_states() }} values ('{{ this.identifier }}', {{ definition }}, null);
 {% endmacro %}
 
 {#-

@@ -90,7 +90,7 @@ class Delivery:
         load = self._planned()
         mapping = EventMapping.of(load.mapping_name, request["mapping"])
         files = files_read(load.files)
-        with self._cursor() as cursor:
+        with self._connection.cursor() as cursor:
             engine = DuckDB(cursor)
             sources = columns_of_sources(REGISTER, files, engine) if mapping.sources else {}
             checked = check_files(

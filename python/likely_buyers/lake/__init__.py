@@ -9,8 +9,7 @@ from likely_buyers.lake.attaching import (
     LakeInUse,
     attach,
     connect,
-    limits,
     opened,
 )
 
-__all__ = ["LAKE", "LakeInUse", "attach", "connect", "limits", "opened"]
+__all__ = ["LAKE", "LakeInUse", "attach", "connect", "opened"]

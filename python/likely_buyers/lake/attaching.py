@@ -5,7 +5,6 @@ A catalog that is a file has one process at a time, readers included where someb
 
 import re
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def attach(
             time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
-def limits(lake: Lake) -> dict[str, Any]:
+def _limits(lake: Lake) -> dict[str, Any]:
     """DuckDB's configuration as the profile has it, which says why."""
     return {
         "memory_limit": Settings.of().memory_limit,
@@ -81,9 +80,7 @@ def limits(lake: Lake) -> dict[str, Any]:
     }
 
 
-def connect(
-    lake: Lake, *, read_only: bool = False, config: Mapping[str, Any] | None = None
-) -> duckdb.DuckDBPyConnection:
+def connect(lake: Lake, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """A connection whose database is the lake, with the limits that dbt's profile gives it; UTC, as there.
 
     Raises:
@@ -92,7 +89,7 @@ def connect(
         duckdb.Error: it cannot be read.
     """
     attempts = Settings.of().lock_attempts()
-    connection = duckdb.connect(config=dict(config or limits(lake)))
+    connection = duckdb.connect(config=_limits(lake))
     try:
         connection.execute("set TimeZone = 'UTC'")
         attach(connection, lake, attempts, read_only=read_only)
