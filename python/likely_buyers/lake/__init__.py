@@ -9,7 +9,8 @@ from likely_buyers.lake.attaching import (
     LakeInUse,
     attach,
     connect,
+    limits,
     opened,
 )
 
-__all__ = ["LAKE", "LakeInUse", "attach", "connect", "opened"]
+__all__ = ["LAKE", "LakeInUse", "attach", "connect", "limits", "opened"]

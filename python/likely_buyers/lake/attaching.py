@@ -5,6 +5,7 @@ A catalog that is a file has one process at a time, readers included where someb
 
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def attach(
             time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
-def _limits(lake: Lake) -> dict[str, Any]:
+def limits(lake: Lake) -> dict[str, Any]:
     """DuckDB's configuration as the profile has it, which says why."""
     return {
         "memory_limit": Settings.of().memory_limit,
@@ -80,7 +81,9 @@ def _limits(lake: Lake) -> dict[str, Any]:
     }
 
 
-def connect(lake: Lake, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+def connect(
+    lake: Lake, *, read_only: bool = False, config: Mapping[str, Any] | None = None
+) -> duckdb.DuckDBPyConnection:
     """A connection whose database is the lake, with the limits that dbt's profile gives it; UTC, as there.
 
     Raises:
@@ -89,7 +92,7 @@ def connect(lake: Lake, *, read_only: bool = False) -> duckdb.DuckDBPyConnection
         duckdb.Error: it cannot be read.
     """
     attempts = Settings.of().lock_attempts()
-    connection = duckdb.connect(config=_limits(lake))
+    connection = duckdb.connect(config=dict(config or limits(lake)))
     try:
         connection.execute("set TimeZone = 'UTC'")
         attach(connection, lake, attempts, read_only=read_only)
