@@ -68,6 +68,10 @@
         ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")").columns[0].values()[0] | int) %}
 {% endmacro %}
 
+{% macro latest_load() %}
+    {% do return(run_query("select max(load_id) from " ~ ref('loaded_files')).columns[0].values()[0]) %}
+{% endmacro %}
+
 {#- Pre-hook of a model that takes in loads: where it starts over nothing of before is left. -#}
 {% macro begin_loads(on_every_load=false) %}
     {% if is_incremental() and execute and not seen_load(on_every_load) %}

@@ -14,6 +14,13 @@
 {%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
 {%- set is_new = "load_id > " ~ seen if seen %}
 
+{%- if seen and seen == latest_load() %}
+
+select * from {{ this }}
+where false
+
+{%- else %}
+
 with
 {%- if seen and not equal_lines_are_separate() %}
 new_keys as (
@@ -127,3 +134,5 @@ left_out_lines as (
 )
 
 select * from left_out_lines
+
+{%- endif %}
