@@ -36,7 +36,7 @@
 
 {#-
     Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
-    that changes with it.
+    that changes with it. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
 {% macro event_definition() -%}
     md5(
@@ -46,6 +46,7 @@
             from {{ ref('event_types') }}
             where event_mapping = {{ sql_text(var('event_mapping')) }}
         ), '')
+        || coalesce((select cast(min(loaded_at) as {{ dbt.type_string() }}) from {{ ref('loaded_files') }}), '')
         {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %}
         || '{{ var('currency') or '' }}' || coalesce((
             select {{ dbt.listagg("currency || '=' || cast(rate as " ~ dbt.type_string() ~ ")", "','", "order by currency") }}

@@ -67,7 +67,8 @@ def main() -> None:
                     expire(lake, ends[-KEPT_BUILDS])
                 counts = lake.execute(
                     "select sum(file_count + delete_file_count),"
-                    " (select count(*) from ducklake_snapshots('likely_buyers')) from ducklake_table_info('likely_buyers')"
+                    " (select count(*) from ducklake_snapshots('likely_buyers'))"
+                    " from ducklake_table_info('likely_buyers')"
                 ).fetchone()
             if number % ROW_OF_BUILDS == 0 or number == options.builds:
                 rows.append(statistics.median(processor[-5:]))

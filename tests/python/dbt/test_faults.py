@@ -315,3 +315,14 @@ def test_every_broken_check_of_a_table_is_named_with_how_often(shop: Shop) -> No
         "not: nobody buys more products than they touched (1)",
         "not: nobody buys more products than they bought times (1)",
     ]
+
+
+def test_raw_events_made_anew_alone_are_taken_in_by_the_next_build(shop: Shop) -> None:
+    deliver(shop.events / "2.csv", *lines(2, 100))
+    shop.built()
+    (shop.events / "1.csv").unlink()
+
+    shop.built("--full-refresh", select=("raw_events",))
+    shop.built()
+
+    assert shop.contents() == shop.undisturbed()
