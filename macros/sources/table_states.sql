@@ -2,6 +2,7 @@
     What each table was last made of: under which definition (a digest), and of a model that takes in loads, up to which.
     Rows are only ever added, in the transaction that writes the table's own: the lake refuses who deletes from a table while
     somebody else writes to it, and lets who adds. The latest is the one with the highest row id.
+    Beside it builds of gold, in the same way: a row when one begins, and one when it ends.
 -#}
 {% macro create_table_states() %}
     create schema if not exists bronze;
@@ -9,6 +10,12 @@
         table_name {{ dbt.type_string() }} not null,
         definition {{ dbt.type_string() }} not null,
         load_id {{ dbt.type_bigint() }}
+    );
+    create table if not exists {{ log_table('builds') }} (
+        invocation_id {{ dbt.type_string() }} not null,
+        snapshot_id {{ dbt.type_bigint() }},
+        tables {{ dbt.type_string() }},
+        problem {{ dbt.type_string() }}
     );
 {% endmacro %}
 

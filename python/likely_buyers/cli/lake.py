@@ -55,7 +55,7 @@ def keep_up(project: Project) -> None:
         done = maintain(connection, keep_days, datetime.now(UTC))
     print(
         f"{lake.catalog}: {_told(done.before)} before, {_told(done.after)} now. Snapshots of the last {keep_days} days"
-        f" are kept. The {done.tables} tables have the rows and checksums that they had"
+        f" and the published one are kept. The {done.tables} tables have the rows and checksums that they had"
         f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
     )
 

@@ -4,13 +4,6 @@
 `extensions`: those of DuckDB that it needs.
 """
 
-from likely_buyers.lake.attaching import (
-    LAKE,
-    LakeInUse,
-    attach,
-    connect,
-    limits,
-    opened,
-)
+from likely_buyers.lake.attaching import LAKE, LakeInUse, attach, connect, limits, opened
 
 __all__ = ["LAKE", "LakeInUse", "attach", "connect", "limits", "opened"]

@@ -48,6 +48,8 @@ def attach(
     }
     if read_only:
         options["read_only"] = "true"
+        if lake.snapshot is not None:
+            options["snapshot_version"] = str(lake.snapshot)
     elif lake.file:
         lake.file.parent.mkdir(parents=True, exist_ok=True)
     told = ", ".join(f"{name} {value}" for name, value in options.items())

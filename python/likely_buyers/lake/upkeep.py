@@ -12,6 +12,7 @@ import duckdb
 
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake.attaching import LAKE
+from likely_buyers.lake.builds import last_builds
 from likely_buyers.sql_text import literal, quoted
 
 # what another process may be writing is no file that was left behind
@@ -46,7 +47,7 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
 
     Args:
         connection: whose database is the lake, with nothing else at work in this process.
-        keep_days: days for which snapshots are kept, the latest in any case.
+        keep_days: days for which snapshots are kept; the latest and the published one are in any case.
         now: with a time zone.
 
     Raises:
@@ -55,7 +56,7 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
     """
     oldest_kept = now - timedelta(days=keep_days)
     before = _size(connection)
-    past = _first_kept(connection, oldest_kept)
+    past = next(iter(_kept(connection, oldest_kept)), None)
     told = _checksums(connection)
     told_past = {} if past is None else _checksums(connection, past)
     _call(connection, "merge_adjacent_files")
@@ -71,9 +72,15 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
 
 
 def expire(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
-    """Forget the snapshots from before a moment, but for the latest, and the files that no other one needs."""
-    _call(connection, "expire_snapshots", f"older_than => {_moment(before)}")
-    _call(connection, "cleanup_old_files", "cleanup_all => true")
+    """Forget the snapshots from before a moment, but for the latest and the published one, and what only they need."""
+    kept = _kept(connection, before)
+    found = connection.execute(
+        "select snapshot_id from ducklake_snapshots(?) order by all", [LAKE]
+    ).fetchall()
+    old = [snapshot for (snapshot,) in found[:-1] if snapshot not in kept]
+    if old:
+        _call(connection, "expire_snapshots", f"versions => {old}")
+        _call(connection, "cleanup_old_files", "cleanup_all => true")
 
 
 def _compare(
@@ -107,12 +114,15 @@ def _size(connection: duckdb.DuckDBPyConnection) -> Size:
     return Size(*(int(number or 0) for number in row or (0, 0, 0)))
 
 
-def _first_kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> int | None:
-    row = connection.execute(
-        "select min(snapshot_id) from ducklake_snapshots(?) where snapshot_time >= cast(? as timestamptz)",
-        [LAKE, oldest.isoformat()],
-    ).fetchone()
-    return row[0] if row else None
+def _kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> list[int]:
+    """Snapshots that stay, in their order: since a moment, and that of the last build that passed."""
+    passed, _ = last_builds(connection)
+    found = connection.execute(
+        "select snapshot_id from ducklake_snapshots(?) where snapshot_time >= cast(? as timestamptz) or snapshot_id = ?"
+        " order by all",
+        [LAKE, oldest.isoformat(), passed and passed.snapshot],
+    ).fetchall()
+    return [snapshot for (snapshot,) in found]
 
 
 def _checksums(
