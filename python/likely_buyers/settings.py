@@ -16,6 +16,7 @@ STATE = "LIKELY_BUYERS_STATE"
 MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
 CATALOG = "LIKELY_BUYERS_CATALOG"
 DATA = "LIKELY_BUYERS_DATA"
+KEY_FILE = "LIKELY_BUYERS_KEY_FILE"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 USER = "LIKELY_BUYERS_USER"
 REGISTRY = "MLFLOW_TRACKING_URI"
@@ -74,6 +75,7 @@ class Settings:
     Attributes:
         state: the folder of everything that a checkout writes.
         lake: where the tables are.
+        key_file: whose key encrypts the lake; None leaves it plain.
         memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
         registry_uri: MLflow's address; None is the file in the state folder.
         user: who promotes; None is the user of the system.
@@ -81,6 +83,7 @@ class Settings:
 
     state: Path
     lake: Lake
+    key_file: Path | None = None
     memory_limit: str = "4GB"
     lock_attempts_text: str = "5"
     registry_uri: str | None = None
@@ -107,6 +110,7 @@ class Settings:
         return cls(
             state=state,
             lake=lake,
+            key_file=project / given[KEY_FILE] if given.get(KEY_FILE) else None,
             memory_limit=given.get(MEMORY_LIMIT, cls.memory_limit),
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
             registry_uri=given.get(REGISTRY) or None,

@@ -1,17 +1,35 @@
-"""Asking the lake in SQL, and its upkeep, and what is said of it."""
+"""Asking the lake in SQL, its upkeep, and what comes from before it, and what is said of each."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 
+from likely_buyers.dbt.profile import read_yaml
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake import opened
+from likely_buyers.lake.carry_over import carry_over
 from likely_buyers.lake.upkeep import Size, maintain
 
 _PROMPT, _CONTINUED = "likely_buyers> ", "          ...> "
+
+
+# the tables that builds only add to, by the files that define their columns; a model's alias where it has one
+LOGS = {
+    "models/gold/_gold__models.yml": {
+        "prediction_history": "prediction_history",
+        "model_performance": "model_performance",
+        "model_performance_deciles": "model_performance_deciles",
+    },
+    "models/gold/_campaigns__models.yml": {
+        "audiences": "audiences",
+        "listed_campaigns": "campaigns",
+        "campaign_results": "campaign_results",
+    },
+}
 
 
 class LakeUnreadable(LikelyBuyersError):
@@ -58,6 +76,39 @@ def keep_up(project: Project) -> None:
         f" and the published one are kept. The {done.tables} tables have the rows and checksums that they had"
         f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
     )
+
+
+def carry(project: Project, old: Path | None) -> None:
+    """Carry over, and say which rows.
+
+    Raises:
+        CarryOverImpossible: nothing was written.
+        LakeProblem: the lake cannot be opened.
+    """
+    old = old or project.settings().state / "likely_buyers.duckdb"
+    lake = project.lake("tables are carried over", LakeUnreadable)
+    for table in carry_over(lake, old, _logs(project.project_dir)):
+        print(
+            f"{table.table}: {table.rows:,} rows in {old.name}, {'known to' if table.known else 'now in'} the lake."
+        )
+    print(
+        f"All rows of {old} that cannot be computed again are in {lake.catalog}, compared by checksum. Run dbt build;"
+        " once it has passed, the earlier file can be deleted."
+    )
+
+
+def _logs(project: Path) -> dict[str, dict[str, str]]:
+    """schema.table -> columns with types, as the models' contracts have them."""
+    tables = {}
+    for file, models in LOGS.items():
+        for model in read_yaml(project / file)["models"]:
+            if model["name"] in models:
+                tables[f"gold.{models[model['name']]}"] = {
+                    column["name"]: column["data_type"]
+                    + (" not null" if {"type": "not_null"} in column.get("constraints", ()) else "")
+                    for column in model["columns"]
+                }
+    return tables
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> None:

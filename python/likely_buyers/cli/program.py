@@ -26,7 +26,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "The model": [models.train, models.models, models.promote, models.rollback, models.backtest],
     "The history of scores": [scores.backfill, scores.replay],
     "Events": [events.inspect],
-    "The lake": [lake.sql, lake.maintain],
+    "The lake": [lake.sql, lake.maintain, lake.carry_over],
 }
 
 for panel, commands in _PANELS.items():

@@ -1,6 +1,7 @@
 """The load that a build is at, for the macros: its plan and its writing."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import duckdb
 from duckdb.sqltypes import BIGINT, VARCHAR
 
+from likely_buyers.lake.files import folder_of
 from likely_buyers.settings import Lake, Settings
 from likely_buyers.sources import SourceProblem, left_over_in_words, line_at
 from likely_buyers.sources.columns import raw_columns
@@ -103,6 +105,11 @@ class Delivery:
         load = self._planned()
         try:
             load.write(cursor)
+        except BaseException:
+            # rolled back, but the copies that the lake was to take over are there, and the disk may be full
+            if self._lake and (folder := folder_of(self._lake, RAW_EVENTS, load.constants)):
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         finally:
             self._load = None
             forget_staged(_staging())

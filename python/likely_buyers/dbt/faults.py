@@ -24,6 +24,16 @@ def remedy(problem: str) -> str:
             f" spill/ in the state folder"
             f" {settings.state} found no room: free space there. {_KEPT}"
         )
+    if any(sign in problem for sign in ("Permission denied", "Read-only file system")):
+        return (
+            f"a file or folder may not be read or written by this user. What a build writes lies in the state folder"
+            f" {settings.state} and in {settings.lake.data}. {_KEPT}"
+        )
+    if settings.lake.data in problem and "No such file or directory" in problem:
+        return (
+            f"a file of the lake is gone from {settings.lake.data}, which nothing but DuckLake may change. Restore the"
+            " folder and its catalog from one backup, or remove both and run dbt build."
+        )
     if any(
         sign in problem
         for sign in ("No files found that match", "No such file or directory", "Cannot open file")

@@ -99,6 +99,9 @@ def _level_of_log(context: click.Context) -> str:
     flags = context.obj["flags"]
     if _given(context, "log_level_file"):
         return str(flags.LOG_LEVEL_FILE)
+    if Settings.of().key_file:
+        # a warning may name a user
+        return "none"
     return str(flags.LOG_LEVEL) if _given(context, "log_level") else "debug"
 
 

@@ -3,6 +3,7 @@
 A catalog that is a file has one process at a time, readers included where somebody writes; several may read it.
 """
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -11,9 +12,10 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.lake.encryption import read_key
+from likely_buyers.lake.errors import LakeProblem
 from likely_buyers.lake.extensions import load_extension
-from likely_buyers.settings import LOCK_ATTEMPTS, Lake, Settings
+from likely_buyers.settings import DATA, KEY_FILE, LOCK_ATTEMPTS, STATE, Lake, Settings
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
 
@@ -21,10 +23,35 @@ LAKE = "likely_buyers"
 """What the lake is called in SQL, as `database` of the profile has it."""
 
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
+# of a DuckDB file without a table, as a process leaves it that was killed early
+_EMPTY_BYTES = 3 * 4096
+# what DuckDB says of a catalog that it does not open, and what that is
+_REFUSALS = {
+    "without a key": f"is encrypted, and no key is given. Set {KEY_FILE} to the file that holds its key.",
+    "Wrong encryption key": f"is encrypted with another key than that of {KEY_FILE}. Name the file with its key.",
+    "is not encrypted": (
+        f"is not encrypted, and {KEY_FILE} names a key. Leave it out; or, for an encrypted lake, set {STATE} to a new"
+        " folder and run: likely-buyers carry-over {catalog}"
+    ),
+    "catalog version mismatch": (
+        "was written by another version of DuckLake. Use the version of likely_buyers that wrote it, or a later one."
+    ),
+    "is explicitly disabled": (
+        "is a database of DuckDB but no catalog of a lake. Name another file (LIKELY_BUYERS_CATALOG); what it holds of"
+        " scores and campaigns comes into a new lake with: likely-buyers carry-over {catalog}"
+    ),
+    "not a valid DuckDB database": (
+        "is no catalog of a lake. Restore it from a backup, or remove it and run dbt build."
+    ),
+}
 
 
-class LakeInUse(LikelyBuyersError):
+class LakeInUse(LakeProblem):
     """Another process holds the catalog; the message says which one and what to do."""
+
+
+class LakeRefused(LakeProblem):
+    """Catalog, data and key are not those of one lake that can be opened here."""
 
 
 def attach(
@@ -36,9 +63,12 @@ def attach(
 
     Raises:
         LakeInUse: it was held at every attempt.
+        LakeRefused: catalog, data and key do not fit, or cannot be written.
+        BadKey: the key file holds none.
         duckdb.Error: it cannot be read.
     """
     load_extension(connection, "ducklake", "")
+    source = lake.catalog
     options = {
         "data_path": literal(f"{lake.data.rstrip('/')}/"),
         # the state folder may be moved: the catalog names files relative to this one
@@ -51,9 +81,42 @@ def attach(
         if lake.snapshot is not None:
             options["snapshot_version"] = str(lake.snapshot)
     elif lake.file:
-        lake.file.parent.mkdir(parents=True, exist_ok=True)
+        _make_writable(lake.file.parent)
+    if lake.file and lake.file.exists() and lake.file.stat().st_size > _EMPTY_BYTES:
+        options["create_if_not_exists"] = "false"
+    if key_file := Settings.of().key_file:
+        # its OpenSSL writes, DuckDB's own code only reads
+        load_extension(connection, "httpfs", "[encryption]")
+        connection.execute("set temp_file_encryption = true")
+        # not as an option: duckdb_databases() tells those to who asks
+        connection.execute(
+            f"create or replace temporary secret {LAKE} (type ducklake, metadata_path {literal(lake.catalog)},"
+            f" metadata_parameters map {{'encryption_key': {literal(read_key(key_file))}}})"
+        )
+        source, options["encrypted"] = LAKE, "true"
     told = ", ".join(f"{name} {value}" for name, value in options.items())
-    statement = f"attach {literal(f'ducklake:{lake.catalog}')} as {LAKE} ({told})"
+    statement = f"attach {literal(f'ducklake:{source}')} as {LAKE} ({told})"
+    try:
+        _attach_when_free(connection, statement, lake, attempts)
+    except duckdb.Error as error:
+        for sign, refusal in _REFUSALS.items():
+            if sign in str(error):
+                raise LakeRefused(
+                    f"the lake {lake.catalog} {refusal.format(catalog=lake.catalog)} DuckDB says: {error}"
+                ) from error
+        raise
+    finally:
+        connection.execute(f"drop secret if exists {LAKE}")
+    # beside a server somebody else may remove a file between the two looks
+    if lake.file and "://" not in lake.data:
+        _check_data(connection, lake)
+        if not read_only:
+            _make_writable(Path(lake.data))
+
+
+def _attach_when_free(
+    connection: duckdb.DuckDBPyConnection, statement: str, lake: Lake, attempts: int
+) -> None:
     attempt = 1
     while True:
         try:
@@ -73,6 +136,48 @@ def attach(
             time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
+def _make_writable(folder: Path) -> None:
+    """Make a folder of the lake, where it is not there.
+
+    Raises:
+        LakeRefused: it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        problem = "" if os.access(folder, os.W_OK) else "no right to write there"
+    except OSError as error:
+        problem = str(error.strerror)
+    if problem:
+        raise LakeRefused(
+            f"the folder {folder} of the lake cannot be written: {problem}. Give the user who builds that right, or"
+            f" name another folder ({STATE}, {DATA})."
+        )
+
+
+def _check_data(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    """Catalog and files belong together: else what is written now would be half of a lake.
+
+    Raises:
+        LakeRefused: a file is not there.
+    """
+    catalog = f"__ducklake_metadata_{LAKE}"
+    rows = connection.execute(
+        "select any_value(schemas.path || tables.path), files.path"  # noqa: S608
+        f" from {catalog}.ducklake_data_file as files inner join {catalog}.ducklake_table as tables using (table_id)"
+        f" inner join {catalog}.ducklake_schema as schemas using (schema_id)"
+        " where files.end_snapshot is null group by files.path"
+    ).fetchall()
+    missing = [
+        path for folder, name in rows if not (path := Path(lake.data, folder, name)).exists()
+    ]
+    if missing:
+        raise LakeRefused(
+            f"the catalog {lake.catalog} names {len(rows)} files of data, of which {len(missing)} are not in"
+            f" {lake.data}, the first: {missing[0]}. Is this the folder of another lake? Name the one that belongs to"
+            f" the catalog ({DATA}), or restore both from one backup."
+        )
+
+
 def limits(lake: Lake) -> dict[str, Any]:
     """DuckDB's configuration as the profile has it, which says why."""
     return {
@@ -90,7 +195,7 @@ def connect(
 
     Raises:
         BadSetting: the environment gives no usable number of attempts.
-        LakeInUse: another process holds it and did not end while we waited.
+        LakeProblem: as `attach`.
         duckdb.Error: it cannot be read.
     """
     attempts = Settings.of().lock_attempts()
@@ -109,7 +214,7 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
     """`connect` to a lake that is there.
 
     Raises:
-        refusal: there is no lake, or another process holds it.
+        refusal: there is no lake, or it cannot be opened.
     """
     if lake.file and not lake.file.exists():
         raise refusal(
@@ -118,7 +223,7 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
         )
     try:
         return connect(lake, read_only=read_only)
-    except LakeInUse as error:
+    except LakeProblem as error:
         raise refusal(str(error)) from error
 
 

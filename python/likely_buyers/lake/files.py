@@ -10,7 +10,7 @@ from urllib.parse import quote
 import duckdb
 
 from likely_buyers.lake.attaching import LAKE
-from likely_buyers.settings import Lake
+from likely_buyers.settings import Lake, Settings
 from likely_buyers.sql_text import literal
 
 # of a name in a folder, in bytes
@@ -20,12 +20,17 @@ _LONGEST_NAME = 255
 def folder_of(lake: Lake, table: str, constants: Mapping[str, str]) -> Path | None:
     """The folder of the lake for files of `schema.table` in whose lines these columns have these values.
 
-    None where none can be: a name of a folder has an end, and files of a bucket are written.
+    None where none can be: a name of a folder has an end, and files of a bucket are written, as are those of an
+    encrypted lake, which reads no plain ones.
 
     The lake reads the values off the folder's path, as Hive has it.
     """
     names = [f"{column}={quote(value, safe='')}" for column, value in constants.items()]
-    if "://" in lake.data or any(len(name) > _LONGEST_NAME for name in names):
+    if (
+        "://" in lake.data
+        or Settings.of().key_file
+        or any(len(name) > _LONGEST_NAME for name in names)
+    ):
         return None
     return Path(lake.data, *table.split("."), *names)
 

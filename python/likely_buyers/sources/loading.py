@@ -78,6 +78,11 @@ class Load:
     def _moment(self) -> str:
         return f"cast({literal(self.started_at)} as timestamp)"
 
+    @property
+    def constants(self) -> dict[str, str]:
+        """What all its lines have in common."""
+        return {"load_id": str(self.load_id), "loaded_at": self.started_at}
+
     def write(self, cursor: DuckDBPyConnection) -> None:
         """Write all of it, in the transaction that the cursor is in: who began it commits or rolls back.
 
@@ -129,10 +134,7 @@ class Load:
             wanted = self.columns[name.lower()]["type"]
             if type_ != wanted and not (type_ in NARROW and wanted == "BIGINT"):
                 return None
-        constants = {
-            "load_id": str(self.load_id), "loaded_at": self.started_at, "source_file": file["path"]
-        }  # fmt: skip
-        return folder_of(self.lake, RAW_EVENTS, constants)
+        return folder_of(self.lake, RAW_EVENTS, {**self.constants, "source_file": file["path"]})
 
     def _settle_columns(self, cursor: DuckDBPyConnection) -> None:
         for column in self.columns.values():

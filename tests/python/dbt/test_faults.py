@@ -177,6 +177,25 @@ def test_a_full_spill_folder(tmp_path: Path) -> None:
     assert "LIKELY_BUYERS_MEMORY_LIMIT" in remedy(str(error.value))
 
 
+def test_a_file_of_the_lake_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_STATE", str(tmp_path))
+    with open_lake(tmp_path) as lake:
+        lake.execute("create table numbers as select range from range(10)")
+        for file in (tmp_path / "data").rglob("*.parquet"):
+            file.unlink()
+        with pytest.raises(duckdb.Error) as error:
+            lake.execute("from numbers").fetchall()
+    words = f"a file of the lake is gone from {tmp_path}/data, which nothing but DuckLake may change. Restore"
+    assert words in remedy(str(error.value))
+
+
+def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_STATE", str(tmp_path))
+    # root may write anywhere, so the engine's answer is made up
+    said = f'IO Error: Cannot open file "{tmp_path}/data/x.parquet": Permission denied'
+    assert f"lies in the state folder {tmp_path} and in {tmp_path}/data" in remedy(said)
+
+
 def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.contents()
     deliver(shop.events / "2.csv", *lines(2, 2_000))

@@ -13,7 +13,7 @@ import yaml
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.dbt.plugin import Plugin
-from likely_buyers.lake import LakeInUse, connect, limits, opened
+from likely_buyers.lake import LakeInUse, LakeProblem, connect, limits, opened
 from likely_buyers.scoring.errors import ScoringError
 from likely_buyers.settings import BadSetting, Lake
 from support.installation import PROJECT, Installation
@@ -154,6 +154,6 @@ def test_a_file_that_is_no_database_is_not_waited_for(
 ) -> None:
     database.write_bytes(b"this is no DuckDB file" * 1000)
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "60")
-    with pytest.raises(duckdb.IOException, match="not a valid DuckDB database file"):
+    with pytest.raises(LakeProblem, match="not a valid DuckDB database file"):
         connect(lake)
     assert "Waiting" not in capsys.readouterr().err

@@ -1,7 +1,8 @@
-"""Commands about the lake: asking it, and its upkeep."""
+"""Commands about the lake: asking it, its upkeep, and what comes from before it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,3 +28,19 @@ def maintain(project: Project) -> None:
     from likely_buyers.cli.lake import keep_up
 
     keep_up(project)
+
+
+def carry_over(
+    project: Project,
+    old: Annotated[
+        Path | None,
+        typer.Argument(
+            help="File of an earlier state; default: likely_buyers.duckdb in the state folder.",
+            resolve_path=True,
+        ),
+    ] = None,
+) -> None:
+    """Bring history, campaign lists and results of an earlier state into the lake; that state is only read."""
+    from likely_buyers.cli.lake import carry
+
+    carry(project, old)

@@ -1,7 +1,10 @@
 """The writing of a load: whole, in the transaction of who calls it."""
 
+import errno
 import json
-from collections.abc import Iterator
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +91,80 @@ def test_a_load_is_whole_or_not_there(
     assert rows == [("1", "2", "3"), ("4", "5", "6"), ("8", "9", "10")]
     lines = "select load_id, line_count, rejected_count, replaces_earlier from bronze.file_register order by 1"
     assert warehouse.execute(lines).fetchall() == [(1, 2, 1, False), (2, 4, 1, True)]
+
+
+def parquet(file: Path, rows: int) -> None:
+    duckdb.execute(f"copy (select range as a from range({rows})) to '{file}'")
+
+
+def vanishes(_: pytest.MonkeyPatch, events: Path) -> None:
+    (events / "b.parquet").unlink()
+
+
+def is_written_anew(_: pytest.MonkeyPatch, events: Path) -> None:
+    parquet(events / "b.parquet", 30)
+
+
+def disk_is_full(patch: pytest.MonkeyPatch, _: Path) -> None:
+    """In the middle of the second file, and not before."""
+    copy = shutil.copyfileobj
+
+    def copied(source: Any, target: Any, length: int) -> None:
+        if "b.parquet" in target.name:
+            target.write(source.read(100))
+            raise OSError(errno.ENOSPC, "No space left on device")
+        copy(source, target, length)
+
+    def within_the_kernel(*_: Any) -> int:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    patch.setattr(os, "copy_file_range", within_the_kernel)
+    patch.setattr(shutil, "copyfileobj", copied)
+
+
+@pytest.mark.parametrize(
+    ("happens", "words"),
+    [
+        (vanishes, "No such file or directory"),
+        (is_written_anew, "seems to have changed while it was read"),
+        (disk_is_full, "No space left on device"),
+    ],
+)
+def test_parquet_that_cannot_be_taken_over_leaves_nothing_in_the_lake(
+    happens: Callable[[pytest.MonkeyPatch, Path], None],
+    words: str,
+    warehouse: duckdb.DuckDBPyConnection,
+    delivery: Delivery,
+    tmp_path: Path,
+) -> None:
+    events, data = tmp_path / "events", tmp_path / "state" / "data"
+    events.mkdir()
+    parquet(events / "earlier.parquet", 5)
+
+    def load(day: int, **changes: Any) -> None:
+        delivery.plan_load(request(events, started_at=f"2026-01-0{day} 00:00:00", **changes))
+        with pytest.MonkeyPatch.context() as patch:
+            if day == 2:
+                happens(patch, events)
+            warehouse.begin()
+            try:
+                delivery.write(warehouse)
+                warehouse.commit()
+            except BaseException:
+                warehouse.rollback()
+                raise
+
+    load(1, is_full=True)
+    before, files = contents(warehouse), sorted(data.rglob("*.parquet"))
+    parquet(events / "a.parquet", 20)
+    parquet(events / "b.parquet", 25)
+    with pytest.raises((SourceProblem, OSError), match=words):
+        load(2)
+    assert contents(warehouse) == before
+    assert sorted(data.rglob("*.parquet")) == files
+    parquet(events / "b.parquet", 30)
+    load(3)
+    assert warehouse.execute("select count(*) from bronze.raw_events").fetchall() == [(55,)]
 
 
 def test_a_load_of_another_mapping_is_refused(

@@ -1,0 +1,68 @@
+"""A state from before the lake: its logs come over, and the next build goes on from them."""
+
+import re
+from pathlib import Path
+
+import duckdb
+import yaml
+
+from likely_buyers.cli.lake import LOGS
+from support.installation import PROJECT, Installation
+from support.lakes import open_lake
+from support.trained_shop import TrainedShop
+
+TABLES = sorted(f"gold.{alias}" for models in LOGS.values() for alias in models.values())
+
+
+def contents(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
+    return {table: installation.query(f"from {table} order by all") for table in TABLES}
+
+
+def test_the_tables_that_are_carried_over_are_those_that_builds_add_to() -> None:
+    gold = PROJECT / "models" / "gold"
+    logs = {file.stem for file in gold.glob("*.sql") if "incremental" in file.read_text()}
+    assert {model for models in LOGS.values() for model in models} == logs
+    for file, models in LOGS.items():
+        defined = yaml.safe_load((PROJECT / file).read_text())["models"]
+        assert models.keys() <= {model["name"] for model in defined}
+    for model, alias in ((m, a) for models in LOGS.values() for m, a in models.items()):
+        named = re.search(r'alias="(\w+)"', (gold / f"{model}.sql").read_text())
+        assert alias == (named[1] if named else model)
+
+
+def test_history_lists_and_results_come_over(
+    shop_with_champion: TrainedShop, tmp_path: Path
+) -> None:
+    """A second build with the same events, here in one lake and there in another, finds nothing to compute again."""
+    variables = {"events_path": str(shop_with_champion.events)}
+    before = shop_with_champion.copied(tmp_path / "before")
+    assert before.build_models(variables=variables).succeeded
+    expected = contents(before)
+    assert len({row[1] for row in expected["gold.prediction_history"]}) == 2
+    assert expected["gold.audiences"] and expected["gold.model_performance"]
+    file = tmp_path / "earlier.duckdb"
+    with duckdb.connect(str(file)) as earlier, open_lake(before.state, read_only=True) as lake:
+        earlier.execute("create schema gold")
+        for table in TABLES:
+            rows = lake.execute(f"from {table}").to_arrow_table()  # noqa: F841
+            earlier.execute(f"create table {table} as from rows")
+    bytes_before = file.read_bytes()
+
+    after = shop_with_champion.with_its_champion(tmp_path / "after")
+    for told in ("now in the lake", "known to the lake"):
+        carried = after.run("likely-buyers", "carry-over", str(file))
+        assert carried.succeeded, carried.output
+        for table, held in expected.items():
+            # of no rows none is known before
+            words = told if held else "now in the lake"
+            assert f"{table}: {len(held):,} rows in earlier.duckdb, {words}" in carried.output
+        assert "the earlier file can be deleted" in carried.output
+        # and then once more, after a build that has nothing to add
+        finished = after.build_models(variables=variables)
+        assert finished.succeeded, finished.output
+        assert contents(after) == expected
+    assert file.read_bytes() == bytes_before
+
+    empty = after.run("likely-buyers", "carry-over")
+    assert not empty.succeeded
+    assert f"there is no file {after.state}/likely_buyers.duckdb. Name" in empty.output
