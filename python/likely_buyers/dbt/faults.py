@@ -1,5 +1,7 @@
 """What to do about a fault of the machine or of a delivery, which DuckDB reports in its own words."""
 
+from pathlib import Path
+
 from likely_buyers.settings import MEMORY_LIMIT, Settings
 
 _KEPT = "Each table is as it was before or as it is after; the next dbt build goes on from there."
@@ -12,9 +14,14 @@ def remedy(problem: str) -> str:
         sign in problem
         for sign in ("No space left on device", "max_temp_directory_size", "failed to offload")
     ):
+        elsewhere = (
+            ""
+            if Path(settings.lake.data).is_relative_to(settings.state)
+            else f", its files of data in {settings.lake.data}"
+        )
         return (
             f"the disk is full. The database, and spill/ for what does not fit into memory, lie in the state"
-            f" folder {settings.state}. Free space there, or move the folder to a larger disk"
+            f" folder {settings.state}{elsewhere}. Free space there, or move the folder to a larger disk"
             f" (LIKELY_BUYERS_STATE); a higher {MEMORY_LIMIT} (now {settings.memory_limit}) spills less. {_KEPT}"
         )
     if "Out of Memory Error" in problem:

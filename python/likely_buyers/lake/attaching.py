@@ -40,6 +40,7 @@ _REFUSALS = {
         "is a database of DuckDB but no catalog of a lake. Name another file (LIKELY_BUYERS_CATALOG); what it holds of"
         " scores and campaigns comes into a new lake with: likely-buyers carry-over {catalog}"
     ),
+    "Corrupt database file": "is damaged. Restore it and its data from one backup, or remove both and run dbt build.",
     "not a valid DuckDB database": (
         "is no catalog of a lake. Restore it from a backup, or remove it and run dbt build."
     ),

@@ -196,6 +196,13 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"lies in the state folder {tmp_path} and in {tmp_path}/data" in remedy(said)
 
 
+def test_a_full_disk_of_data_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_STATE", str(tmp_path))
+    monkeypatch.setenv("LIKELY_BUYERS_DATA", "/mnt/data")
+    words = f"the state folder {tmp_path}, its files of data in /mnt/data. Free space there"
+    assert words in remedy("[Errno 28] No space left on device")
+
+
 def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.contents()
     deliver(shop.events / "2.csv", *lines(2, 2_000))

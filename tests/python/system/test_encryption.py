@@ -57,3 +57,10 @@ def test_no_user_is_named_in_the_state_folder(
     assert {path.name for path in shop.state.iterdir() if path.is_dir()} >= {"data", "target"}
     for path in shop.state.rglob("*"):
         assert path.is_dir() or key.read_bytes() not in path.read_bytes(), path
+
+    shop.settings.clear()
+    for words in (("dbt", "build"), ("likely-buyers", "top"), ("likely-buyers", "maintain")):
+        refused = shop.run(*words)
+        assert not refused.succeeded
+        assert "is encrypted, and no key is given. Set LIKELY_BUYERS_KEY_FILE" in refused.output
+        assert "Traceback" not in refused.output

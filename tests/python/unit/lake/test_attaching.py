@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 
 from likely_buyers.lake import LakeProblem, connect
+from likely_buyers.lake.extensions import ExtensionMissing
 from likely_buyers.settings import Lake
 from support.lakes import open_lake
 
@@ -144,6 +146,22 @@ def test_data_of_another_lake(state: Path, tmp_path: Path) -> None:
         )
 
 
+def test_what_encrypts_is_not_installed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_KEY_FILE", str(key_file(state.parent)))
+    monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)
+    with pytest.raises(
+        ExtensionMissing, match=r"httpfs.*pip install 'likely_buyers\[encryption\]'"
+    ):
+        open_lake(state)
+
+
+def damaged(catalog: Path) -> None:
+    """In its head, of which it has a checksum."""
+    content = bytearray(catalog.read_bytes())
+    content[12:20] = bytes(range(8))
+    catalog.write_bytes(content)
+
+
 def newer_format(catalog: Path) -> None:
     with duckdb.connect(str(catalog)) as plain:
         plain.execute("update ducklake_metadata set value = '7.0' where key = 'version'")
@@ -163,6 +181,7 @@ def no_lake(catalog: Path) -> None:
     ("change", "words"),
     [
         (newer_format, "was written by another version of DuckLake.*DuckDB says: .*7.0"),
+        (damaged, "is damaged. Restore it and its data"),
         (no_database, "is no catalog of a lake. Restore it"),
         (no_lake, "is a database of DuckDB but no catalog of a lake"),
     ],
