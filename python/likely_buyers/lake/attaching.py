@@ -15,7 +15,7 @@ import duckdb
 from likely_buyers.lake.encryption import read_key
 from likely_buyers.lake.errors import LakeProblem
 from likely_buyers.lake.extensions import load_extension
-from likely_buyers.settings import DATA, KEY_FILE, LOCK_ATTEMPTS, STATE, Lake, Settings
+from likely_buyers.settings import CATALOG, DATA, KEY_FILE, LOCK_ATTEMPTS, STATE, Lake, Settings
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
 
@@ -37,12 +37,12 @@ _REFUSALS = {
         "was written by another version of DuckLake. Use the version of likely_buyers that wrote it, or a later one."
     ),
     "is explicitly disabled": (
-        "is a database of DuckDB but no catalog of a lake. Name another file (LIKELY_BUYERS_CATALOG); what it holds of"
-        " scores and campaigns comes into a new lake with: likely-buyers carry-over {catalog}"
+        f"is a database of DuckDB but no catalog of a lake. Name another file ({CATALOG}); what it holds of scores and"
+        " campaigns comes into a new lake with: likely-buyers carry-over {catalog}"
     ),
     "Corrupt database file": "is damaged. Restore it and its data from one backup, or remove both and run dbt build.",
     "not a valid DuckDB database": (
-        "is no catalog of a lake. Restore it from a backup, or remove it and run dbt build."
+        "is no catalog of a lake. Restore it from a backup, or remove it and its data and run dbt build."
     ),
 }
 
@@ -83,6 +83,12 @@ def attach(
             options["snapshot_version"] = str(lake.snapshot)
     elif lake.file:
         _make_writable(lake.file.parent)
+        if not lake.file.exists() and (file := next(Path(lake.data).rglob("*.parquet"), None)):
+            # its upkeep would remove them
+            raise LakeRefused(
+                f"there is no catalog {lake.catalog}, and {lake.data} holds files of another lake, such as {file}. Name"
+                f" an empty folder ({DATA}), or the catalog that the files belong to ({CATALOG})."
+            )
     if lake.file and lake.file.exists() and lake.file.stat().st_size > _EMPTY_BYTES:
         options["create_if_not_exists"] = "false"
     if key_file := Settings.of().key_file:

@@ -8,7 +8,7 @@ import duckdb
 
 from likely_buyers.lake.attaching import LAKE, connect
 from likely_buyers.lake.errors import LakeProblem
-from likely_buyers.settings import Lake
+from likely_buyers.settings import DATA_FOLDER, Lake
 from likely_buyers.sql_text import literal, quoted
 
 _OLD = "earlier"
@@ -35,7 +35,7 @@ def carry_over(lake: Lake, old: Path, tables: Mapping[str, Columns]) -> list[Car
 
     Args:
         lake: it is made where it is not there.
-        old: the file, or the catalog of a lake (*.ducklake) beside its data/; it is only read.
+        old: the file, or the catalog of a lake (*.ducklake), its data beside it or where they were made.
         tables: schema.table -> its columns; one that is not there is passed over.
 
     Raises:
@@ -70,13 +70,16 @@ def _attach(connection: duckdb.DuckDBPyConnection, old: Path) -> None:
     source, options = str(old), "read_only"
     if old.suffix == ".ducklake":
         source = f"ducklake:{old}"
-        options += f", create_if_not_exists false, override_data_path true, data_path {literal(f'{old.parent}/data/')}"
+        options += ", create_if_not_exists false"
+        # a state folder may have been moved
+        if (data := old.parent / DATA_FOLDER).is_dir():
+            options += f", override_data_path true, data_path {literal(f'{data}/')}"
     try:
         connection.execute(f"attach {literal(source)} as {_OLD} ({options})")
     except duckdb.Error as error:
         raise CarryOverImpossible(
-            f"{old} cannot be opened. If another process has it open, let that end; if a build of it was killed"
-            f" ({old.name}.wal is there), run one more dbt build with the version that did. DuckDB says: {error}"
+            f"{old} cannot be opened. If another process has it open, let that end; if {old.name}.wal"
+            f" lies beside it, a build was killed: run one more with the version that wrote it. DuckDB says: {error}"
         ) from error
 
 

@@ -146,6 +146,13 @@ def test_data_of_another_lake(state: Path, tmp_path: Path) -> None:
         )
 
 
+def test_a_new_catalog_for_data_of_another_lake(state: Path, tmp_path: Path) -> None:
+    mixed = Lake(str(tmp_path / "new" / "catalog.ducklake"), str(state / "data"), state)
+    with pytest.raises(LakeProblem, match=f"{state}/data holds files of another lake, such as"):
+        connect(mixed)
+    assert list((tmp_path / "new").iterdir()) == []
+
+
 def test_what_encrypts_is_not_installed(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKELY_BUYERS_KEY_FILE", str(key_file(state.parent)))
     monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)

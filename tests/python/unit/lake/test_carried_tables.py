@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from likely_buyers.lake import connect
 from likely_buyers.lake.carry_over import Carried, CarryOverImpossible, carry_over
 from likely_buyers.settings import Lake
 from support.lakes import open_lake
@@ -122,6 +123,13 @@ def test_a_file_that_is_none(tmp_path: Path, lake: Lake) -> None:
         (tmp_path / name).write_text("no database" * 2000)
         with pytest.raises(CarryOverImpossible, match=f"{name} cannot be opened"):
             carry_over(lake, tmp_path / name, TABLES)
+
+
+def test_a_lake_whose_data_lie_elsewhere(lake: Lake, tmp_path: Path) -> None:
+    earlier = Lake(str(tmp_path / "shop.ducklake"), str(tmp_path / "elsewhere"), tmp_path)
+    with connect(earlier) as connection:
+        connection.execute(EARLIER)
+    assert carry_over(lake, Path(earlier.catalog), TABLES)[0].rows == 100
 
 
 def test_a_plain_lake_comes_into_an_encrypted_one(
