@@ -95,12 +95,14 @@ def attach(
         # its OpenSSL writes, DuckDB's own code only reads
         load_extension(connection, "httpfs", "[encryption]")
         connection.execute("set temp_file_encryption = true")
-        # not as an option: duckdb_databases() tells those to who asks
-        connection.execute(
-            f"create or replace temporary secret {LAKE} (type ducklake, metadata_path {literal(lake.catalog)},"
-            f" metadata_parameters map {{'encryption_key': {literal(read_key(key_file))}}})"
-        )
-        source, options["encrypted"] = LAKE, "true"
+        options["encrypted"], key = "true", read_key(key_file)
+        if lake.file:
+            # not as an option: duckdb_databases() tells those to who asks
+            connection.execute(
+                f"create or replace temporary secret {LAKE} (type ducklake, metadata_path {literal(lake.catalog)},"
+                f" metadata_parameters map {{'encryption_key': {literal(key)}}})"
+            )
+            source = LAKE
     told = ", ".join(f"{name} {value}" for name, value in options.items())
     statement = f"attach {literal(f'ducklake:{source}')} as {LAKE} ({told})"
     try:
