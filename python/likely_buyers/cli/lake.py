@@ -17,18 +17,14 @@ from likely_buyers.lake.upkeep import Size, maintain
 _PROMPT, _CONTINUED = "likely_buyers> ", "          ...> "
 
 
-# the tables that builds only add to, by the files that define their columns; a model's alias where it has one
+# the models that builds only add to -> their tables in gold
 LOGS = {
-    "models/gold/_gold__models.yml": {
-        "prediction_history": "prediction_history",
-        "model_performance": "model_performance",
-        "model_performance_deciles": "model_performance_deciles",
-    },
-    "models/gold/_campaigns__models.yml": {
-        "audiences": "audiences",
-        "listed_campaigns": "campaigns",
-        "campaign_results": "campaign_results",
-    },
+    "prediction_history": "prediction_history",
+    "model_performance": "model_performance",
+    "model_performance_deciles": "model_performance_deciles",
+    "audiences": "audiences",
+    "listed_campaigns": "campaigns",
+    "campaign_results": "campaign_results",
 }
 
 
@@ -99,16 +95,17 @@ def carry(project: Project, old: Path | None) -> None:
 
 def _logs(project: Path) -> dict[str, dict[str, str]]:
     """schema.table -> columns with types, as the models' contracts have them."""
-    tables = {}
-    for file, models in LOGS.items():
-        for model in read_yaml(project / file)["models"]:
-            if model["name"] in models:
-                tables[f"gold.{models[model['name']]}"] = {
-                    column["name"]: column["data_type"]
-                    + (" not null" if {"type": "not_null"} in column.get("constraints", ()) else "")
-                    for column in model["columns"]
-                }
-    return tables
+    files = sorted((project / "models" / "gold").glob("*__models.yml"))
+    return {
+        f"gold.{LOGS[model['name']]}": {
+            column["name"]: column["data_type"]
+            + (" not null" if {"type": "not_null"} in column.get("constraints", ()) else "")
+            for column in model["columns"]
+        }
+        for file in files
+        for model in read_yaml(file)["models"]
+        if model["name"] in LOGS
+    }
 
 
 def _show(connection: duckdb.DuckDBPyConnection, query: str, rows: int) -> None:
