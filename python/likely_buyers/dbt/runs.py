@@ -9,7 +9,7 @@ import duckdb
 
 from likely_buyers.errors import first_line
 from likely_buyers.lake import LAKE
-from likely_buyers.lake.upkeep import expire
+from likely_buyers.lake.upkeep import tidy
 
 _PASSED = ("success", "pass", "warn", "no-op")
 
@@ -21,7 +21,7 @@ def end_run(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> N
         connection: to which the lake is attached.
         request: of the macro of the same name: the run, and what dbt knows of it.
     """
-    expire(connection, datetime.fromisoformat(request["oldest"]))
+    tidy(connection, datetime.fromisoformat(request["oldest"]))
     if request["gold"].keys().isdisjoint(request["selected"]):
         return
     # on a catalog that lets several in, another build that began since may have written gold, too

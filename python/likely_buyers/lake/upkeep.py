@@ -17,6 +17,9 @@ from likely_buyers.sql_text import literal, quoted
 
 # what another process may be writing is no file that was left behind
 _DAYS_OF_A_WRITER = 1
+# what a build merges: a file of a day or two of a small table
+_MANY_FILES = 30
+_SMALL_BYTES = 1_000_000
 
 
 class LakeChanged(LikelyBuyersError):
@@ -69,6 +72,16 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
     if past is not None:
         _compare(f"at snapshot {past}", told_past, _checksums(connection, past))
     return Upkeep(before, _size(connection), len(told), past)
+
+
+def tidy(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
+    """What a build does of it by itself, being cheap: small files are merged where a table has many, and `expire`."""
+    many = connection.execute(
+        "select count(*) from ducklake_table_info(?) where file_count > ?", [LAKE, _MANY_FILES]
+    ).fetchone()
+    if many and many[0]:
+        _call(connection, "merge_adjacent_files", f"max_file_size => {_SMALL_BYTES}")
+    expire(connection, before)
 
 
 def expire(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from likely_buyers.lake import upkeep
 from likely_buyers.lake.files import folder_of, register, take_over
-from likely_buyers.lake.upkeep import LakeChanged, expire, maintain
+from likely_buyers.lake.upkeep import LakeChanged, expire, maintain, tidy
 from likely_buyers.settings import Lake
 from support.lakes import open_lake
 from support.tries import tries
@@ -43,6 +43,30 @@ def test_files_are_merged_and_forgotten_and_rows_stay(
     assert len(data_files(tmp_path)) == 1
     again = maintain(lake, 0, NOW)
     assert again.before == again.after
+
+
+def test_a_build_merges_small_files_where_there_are_many(
+    lake: duckdb.DuckDBPyConnection,
+) -> None:
+    lake.execute(
+        "create table days (day integer); create table large as select hash(range) as x from range(300000)"
+    )
+    rows = "select *, rowid from days order by all"
+    for day in range(31):
+        assert _files(lake, "days") == day
+        lake.execute(f"insert into days values ({day})")
+        before = lake.execute(rows).fetchall()
+        if day % 10 == 0:
+            tidy(lake, NOW - timedelta(days=10_000))
+    assert (_files(lake, "days"), _files(lake, "large")) == (1, 1)
+    assert lake.execute(rows).fetchall() == before
+
+
+def _files(lake: duckdb.DuckDBPyConnection, table: str) -> int:
+    found = lake.execute(
+        "select file_count from ducklake_table_info('likely_buyers') where table_name = ?", [table]
+    )
+    return int(found.fetchall()[0][0])
 
 
 def test_snapshots_within_the_days_can_be_read(lake: duckdb.DuckDBPyConnection) -> None:
