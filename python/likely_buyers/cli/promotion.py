@@ -11,7 +11,7 @@ import typer
 
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import first_line
-from likely_buyers.lake import LakeInUse
+from likely_buyers.lake import LakeUnusable
 from likely_buyers.registry import ModelVersion, Promotion
 from likely_buyers.settings import Settings
 
@@ -92,7 +92,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
     except duckdb.CatalogException:
         _print("  no report of what changes for the list: no dbt build has made features here yet")
         return
-    except (duckdb.Error, LakeInUse, RegistryError, ScoringError, ValueError) as error:
+    except (duckdb.Error, LakeUnusable, RegistryError, ScoringError, ValueError) as error:
         _print(f"  no report of what changes for the list: {first_line(error)}")
         return
     for line in difference_lines(found, champion.version, version.version, top_fraction):

@@ -18,8 +18,8 @@ from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.profile import NO_LAKE
-from likely_buyers.lake import LAKE, LakeInUse, attach
-from likely_buyers.lake.extensions import ExtensionMissing
+from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.lake import LAKE, attach
 from likely_buyers.settings import BadSetting, Lake, Settings
 from likely_buyers.sources import SourceProblem, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
@@ -41,12 +41,15 @@ class Plugin(BasePlugin):
             config["temp_directory"] = str(project / config["temp_directory"])
         for attached in list(creds.attach or ()):
             if attached.alias == LAKE and attached.path.startswith("ducklake:"):
-                self._lake = Lake.of(
-                    attached.path.removeprefix("ducklake:"),
-                    str((attached.options or {}).get("data_path", "")),
-                    Settings.of(project).state,
-                    project,
-                )
+                try:
+                    self._lake = Lake.of(
+                        attached.path.removeprefix("ducklake:"),
+                        str((attached.options or {}).get("data_path", "")),
+                        Settings.of(project).state,
+                        project,
+                    )
+                except BadSetting as error:
+                    raise DbtRuntimeError(f"likely_buyers: {error}") from error
                 self._attempts = creds.retries.connect_attempts if creds.retries else 1
                 creds.attach.remove(attached)
                 return
@@ -71,7 +74,7 @@ class Plugin(BasePlugin):
 
         try:
             attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))
-        except (BadSetting, LakeInUse, ExtensionMissing) as error:
+        except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from error
         create_helpers(conn)
         self._delivery = Delivery(conn, self._lake)

@@ -1,18 +1,23 @@
 """Opening the lake: with the limits of the profile, waited for while another process has its catalog.
 
-A catalog that is a file has one process at a time, readers included where somebody writes; several may read it.
+A catalog that is a file has one process at a time, readers included where somebody writes; several may read it. One
+on a server has one writer at a time, and any readers.
 """
 
 import re
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.errors import first_line
+from likely_buyers.lake.bucket import reach_bucket
+from likely_buyers.lake.errors import LakeInUse, LakeUnusable
 from likely_buyers.lake.extensions import load_extension
+from likely_buyers.lake.postgres import Session, connection_string
 from likely_buyers.settings import LOCK_ATTEMPTS, Lake, Settings
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
@@ -21,10 +26,6 @@ LAKE = "likely_buyers"
 """What the lake is called in SQL, as `database` of the profile has it."""
 
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
-
-
-class LakeInUse(LikelyBuyersError):
-    """Another process holds the catalog; the message says which one and what to do."""
 
 
 def attach(
@@ -36,39 +37,47 @@ def attach(
 
     Raises:
         LakeInUse: it was held at every attempt.
+        LakeUnusable: its server or its bucket cannot be reached, or its version is another.
+        ExtensionMissing: a package is not installed.
         duckdb.Error: it cannot be read.
     """
+    catalog, lock = lake.catalog, None
     load_extension(connection, "ducklake", "")
+    if lake.data.startswith("s3://"):
+        reach_bucket(connection, lake.data)
     options = {
         "data_path": literal(f"{lake.data.rstrip('/')}/"),
-        # the state folder may be moved: the catalog names files relative to this one
-        "override_data_path": "true",
         # small changes are files, too: DuckLake 1.0 loses deletions that lie in the catalog when files are merged
         "data_inlining_row_limit": "0",
     }
     if read_only:
         options["read_only"] = "true"
-    elif lake.file:
-        lake.file.parent.mkdir(parents=True, exist_ok=True)
+    if lake.file is None:
+        load_extension(connection, "postgres_scanner", "[postgres]")
+        catalog = f"postgres:{connection_string(lake)}"
+        session = Session.of(lake)
+        if not read_only:
+            lock = session
+            # until the connection is gone, or the process
+            weakref.finalize(connection, lambda kept: None, lock)
+    else:
+        # the state folder may be moved: the catalog names files relative to this one
+        options["override_data_path"] = "true"
+        if not read_only:
+            lake.file.parent.mkdir(parents=True, exist_ok=True)
     told = ", ".join(f"{name} {value}" for name, value in options.items())
-    statement = f"attach {literal(f'ducklake:{lake.catalog}')} as {LAKE} ({told})"
+    statement = f"attach {literal(f'ducklake:{catalog}')} as {LAKE} ({told})"
     attempt = 1
-    while True:
-        try:
-            connection.execute(statement)
-            return
-        except duckdb.IOException as error:
-            if "Could not set lock" not in str(error):
-                raise
-            if attempt >= attempts:
-                raise LakeInUse(_in_use(lake, error, attempts)) from error
-            if attempt == 1:
-                say(
-                    f"the database {lake.catalog} is in use by {_holder(error)}. Waiting for it: up to"
-                    f" {attempts} attempts, a second apart ({LOCK_ATTEMPTS})."
-                )
-            attempt += 1
-            time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+    while holder := _held(connection, lake, statement, lock):
+        if attempt >= attempts:
+            raise LakeInUse(_in_use(lake, holder, attempts))
+        if attempt == 1:
+            say(
+                f"the database {lake.catalog} is in use by {holder}. Waiting for it: up to {attempts} attempts, a"
+                f" second apart ({LOCK_ATTEMPTS})."
+            )
+        attempt += 1
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
 
 
 def limits(lake: Lake) -> dict[str, Any]:
@@ -88,7 +97,7 @@ def connect(
 
     Raises:
         BadSetting: the environment gives no usable number of attempts.
-        LakeInUse: another process holds it and did not end while we waited.
+        LakeUnusable: it cannot be reached; `LakeInUse`: another process holds it and did not end while we waited.
         duckdb.Error: it cannot be read.
     """
     attempts = Settings.of().lock_attempts()
@@ -107,7 +116,7 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
     """`connect` to a lake that is there.
 
     Raises:
-        refusal: there is no lake, or another process holds it.
+        refusal: there is no lake, it cannot be reached, or another process holds it.
     """
     if lake.file and not lake.file.exists():
         raise refusal(
@@ -116,17 +125,46 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
         )
     try:
         return connect(lake, read_only=read_only)
-    except LakeInUse as error:
+    except LakeUnusable as error:
         raise refusal(str(error)) from error
 
 
-def _in_use(lake: Lake, error: Exception, attempts: int) -> str:
+def _held(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, statement: str, lock: Session | None
+) -> str:
+    """Who holds the catalog; '' if it is attached now. The `lock` of a server is taken before."""
+    if lock and (holder := lock.holder()):
+        return holder
+    try:
+        connection.execute(statement)
+    except duckdb.IOException as error:
+        if "Could not set lock" not in str(error):
+            raise
+        return _holder(error)
+    except duckdb.InvalidInputException as error:
+        if "does not exist" in str(error):
+            raise LakeUnusable(
+                f"there is no lake in {lake.catalog} yet. Make one: dbt build."
+            ) from error
+        if "version mismatch" not in str(error):
+            raise
+        raise LakeUnusable(
+            f"the catalog {lake.catalog} was written by another version of DuckLake, so nothing was read or written."
+            f" Take the version of likely_buyers that wrote it last. DuckDB says: {first_line(error)}"
+        ) from error
+    return ""
+
+
+def _in_use(lake: Lake, holder: str, attempts: int) -> str:
     waited = f"It did not end within {attempts} attempts, a second apart. " if attempts > 1 else ""
+    a_file = (
+        "" if lake.file is None
+        else ", close the tool that has the file open (point BI tools at the published copy instead)"
+    )  # fmt: skip
     return (
-        f"the database {lake.catalog} is in use by {_holder(error)}, and a catalog that is a file has one writer."
-        f" {waited}Wait for it to end (with {LOCK_ATTEMPTS}=600 a command waits by itself, ten minutes at most), close"
-        " the tool that has the file open (point BI tools at the published copy instead), or set"
-        f" LIKELY_BUYERS_STATE to another folder. DuckDB says: {error}"
+        f"the database {lake.catalog} is in use by {holder}, and a catalog has one writer. {waited}Wait for it to end"
+        f" (with {LOCK_ATTEMPTS}=600 a command waits by itself, ten minutes at most){a_file}, or set"
+        " LIKELY_BUYERS_STATE to another folder."
     )
 
 

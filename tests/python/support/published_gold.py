@@ -269,7 +269,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
-            "max_connections": "120",
+            "max_connections": "300",
         }
         self._process = subprocess.Popen(
             [self._programs / "postgres", "-D", self._folder / "data", "-p", str(self.port)]
