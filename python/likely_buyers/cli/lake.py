@@ -53,10 +53,15 @@ def keep_up(project: Project) -> None:
     keep_days = int(project.var("keep_days"))
     with opened(lake, LakeUnreadable, read_only=False) as connection:
         done = maintain(connection, keep_days, datetime.now(UTC))
+    compared = (
+        f"The {done.tables} tables have the rows and checksums that they had"
+        f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
+        if done.tables
+        else "Another program wrote meanwhile, so rows were not compared: run it again when none does."
+    )
     print(
         f"{lake.catalog}: {_told(done.before)} before, {_told(done.after)} now. Snapshots of the last {keep_days} days"
-        f" are kept. The {done.tables} tables have the rows and checksums that they had"
-        f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
+        f" are kept. {compared}"
     )
 
 

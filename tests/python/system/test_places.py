@@ -1,8 +1,10 @@
 """The lake elsewhere: its catalog on a PostgreSQL server, its files in a bucket of S3."""
 
 import itertools
+import json
+import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,6 +17,7 @@ from likely_buyers.lake import LakeInUse, connect
 from likely_buyers.lake.upkeep import maintain
 from likely_buyers.settings import BadSetting, Lake
 from support.installation import Installation
+from support.lake_readers import TABLES, seen
 from support.published_gold import (
     PASSWORD,
     S3,
@@ -25,8 +28,11 @@ from support.published_gold import (
     s3_server,
     speak_to,
 )
-from support.trained_shop import TrainedShop
+from support.trained_shop import AS_OF, TrainedShop
 
+# of every process; 25 on request: each reads the catalog anew for every snapshot
+READERS = int(os.environ.get("LIKELY_BUYERS_LAKE_READERS", "2"))
+PROCESSES = 2
 SAME = ("gold.predictions", "gold.top_buyers", "silver.user_days")
 # what a build gives that another one of the same events gives as well
 SUMS = "select count(*), sum(hash({})) from {}"
@@ -124,6 +130,49 @@ def test_all_of_it_works_with_a_server_and_a_bucket(
     assert done.succeeded, done.output
     with connect(lake, read_only=True) as connection:
         assert sums(connection) == found
+
+
+def test_readers_see_whole_tables_while_a_build_runs(
+    shop_with_champion: TrainedShop, postgres: Postgres, lake: Lake, tmp_path: Path
+) -> None:
+    """And of one build at the snapshot that it left."""
+    shop = shop_with_champion.with_its_champion(tmp_path / "state")
+    shop.settings["LIKELY_BUYERS_DATA"] = lake.data
+    whole: dict[str, list[list[object]]] = {}
+
+    def build(days_before: int) -> str:
+        as_of = str(AS_OF - timedelta(days=days_before))
+        done = shop.build_models(variables={**shop_with_champion.variables, "as_of": as_of})
+        assert done.succeeded, done.output
+        with connect(lake, read_only=True) as connection:
+            ((version,),) = connection.execute(
+                "select max(snapshot_id) from ducklake_snapshots('likely_buyers')"
+            ).fetchall()
+            whole[str(version)] = [list(one) for one in seen(connection)]
+        return f"{version}\n"
+
+    first = build(0)
+    script = "import sys; from support.lake_readers import watch; watch(*sys.argv[1:])"
+    processes = [python(script, "postgres:", lake.data, str(READERS)) for _ in range(PROCESSES)]
+    for process in processes:
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(first)
+        process.stdin.flush()
+        assert process.stdout.readline() == "reading\n"
+    last = build(7)
+    reads: list[int] = []
+    for process in processes:
+        counts, now, then, wrong = json.loads(process.communicate(last)[0].splitlines()[-1])
+        assert wrong == []
+        reads += counts
+        for position in range(len(TABLES)):
+            known = [tables[position] for tables in whole.values()]
+            assert all(found[position] in known for found in now), now
+        assert all(tables == whole[version] for version, *tables in then), then
+    assert len(reads) == PROCESSES * READERS
+    assert min(reads) > 0
+    assert len(whole) == 2
 
 
 # --- one writer -----------------------------------------------------------------------------
