@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import duckdb
 
+from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake import opened
@@ -46,13 +47,16 @@ def keep_up(project: Project) -> None:
     """Do the upkeep, and say what became smaller.
 
     Raises:
-        LakeUnreadable: the lake cannot be opened.
+        LakeUnreadable: the lake cannot be opened or written.
         LakeChanged: a table is not what it was.
     """
     lake = project.lake("a lake is kept up", LakeUnreadable)
     keep_days = int(project.var("keep_days"))
     with opened(lake, LakeUnreadable, read_only=False) as connection:
-        done = maintain(connection, keep_days, datetime.now(UTC))
+        try:
+            done = maintain(connection, keep_days, datetime.now(UTC))
+        except duckdb.Error as error:
+            raise LakeUnreadable(f"{remedy(str(error))} DuckDB says: {error}") from error
     compared = (
         f"The {done.tables} tables have the rows and checksums that they had"
         f"{'' if done.past is None else f', and had at snapshot {done.past}'}."

@@ -30,10 +30,10 @@ _SECONDS_BETWEEN_ATTEMPTS = 1.0
 
 def attach(
     connection: duckdb.DuckDBPyConnection, lake: Lake, attempts: int, *, read_only: bool = False
-) -> None:
+) -> Session | None:
     """Attach the lake to a connection as `LAKE`, waited for while another process holds it: one attempt a second.
 
-    It is made where it is not there, unless it is only read.
+    It is made where it is not there, unless it is only read. Who writes to one on a server is given the lock's session.
 
     Raises:
         LakeInUse: it was held at every attempt.
@@ -78,6 +78,7 @@ def attach(
             )
         attempt += 1
         time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+    return lock
 
 
 def limits(lake: Lake) -> dict[str, Any]:

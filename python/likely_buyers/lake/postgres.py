@@ -124,6 +124,22 @@ class Session:
             f"another process: {found[0]} (since {found[2]} UTC; session {found[1]} of PostgreSQL)"
         )
 
+    def check_lock(self) -> None:
+        """Stop who would write on without it: a server that was restarted has forgotten the lock, and DuckLake goes on.
+
+        Raises:
+            LakeUnusable: the session was ended.
+        """
+        import psycopg
+
+        try:
+            self._row("select 1")
+        except psycopg.Error as error:
+            raise LakeUnusable(
+                "the server of the catalog ended the session that kept other writers out, so nothing more is written."
+                f" Run dbt build again: it goes on from there. PostgreSQL says: {_said(error)}"
+            ) from error
+
     def _row(self, query: str, *values: object) -> Any:
         return self._server.execute(query.encode(), values or None).fetchone()
 

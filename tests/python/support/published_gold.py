@@ -295,6 +295,10 @@ class Postgres:
             self._process.wait(30)
             self._process = None
 
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     def environment(self) -> dict[str, str]:
         return {
             "PGHOST": "127.0.0.1",

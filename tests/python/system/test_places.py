@@ -199,7 +199,7 @@ def test_who_writes_is_named_and_readers_go_by(
     assert not refused.succeeded
     assert "Traceback" not in refused.output
     assert who in " ".join(refused.output.split())
-    # as a machine that lost its power: nobody takes the lock away but the server
+    # as when its power fails: nobody takes the lock away but the server
     holder.kill()
     holder.wait()
     holder.stdin.close()
@@ -311,6 +311,84 @@ def test_a_bucket_that_cannot_be_reached(
     assert not list(tmp_path.iterdir())
 
 
+# --- what fails in the middle -----------------------------------------------------------------
+
+# Python that runs once in a build: when a statement that has `words` in it is done, or before the one of a number
+MEANWHILE = """
+import itertools
+from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
+execute, numbers = DuckDBCursorWrapper.execute, itertools.count(1)
+def executed(cursor, sql, *arguments, **named):
+    number = next(numbers)
+    if number == {number}:
+        {before}
+    done = execute(cursor, sql, *arguments, **named)
+    if {words!r} in sql:
+        {after}
+    return done
+DuckDBCursorWrapper.execute = executed
+"""
+STRANGER = """
+import duckdb
+from likely_buyers.lake.extensions import load_extension
+stranger = duckdb.connect()
+load_extension(stranger, "ducklake", "")
+load_extension(stranger, "postgres_scanner", "")
+stranger.execute("attach 'ducklake:postgres:' as lake (data_inlining_row_limit 0)")
+stranger.execute("insert into lake.silver.user_days from lake.silver.user_days limit 1")
+stranger.close()
+"""
+
+
+def deliver(folder: Path, name: str, users: int) -> None:
+    folder.mkdir(exist_ok=True)
+    duckdb.execute(
+        "copy (select timestamp '2020-01-01' + interval (range) minute as event_time, 'view' as event_type,"
+        " range as product_id, 2 as category_id, 'toys' as category_code, 'acme' as brand, 9.99 as price,"
+        f" 1 + range % {users} as user_id, 'session' as user_session from range(100)) to '{folder / name}.parquet'"
+    )
+
+
+def test_a_build_that_is_disturbed_is_told_and_finished_by_the_next(
+    postgres: Postgres, lake: Lake, installation: Installation, tmp_path: Path
+) -> None:
+    """By a program that writes without the lock, and by a server that is restarted."""
+    installation.settings["LIKELY_BUYERS_DATA"] = lake.data
+    events = tmp_path / "events"
+    variables = {"events_path": str(events), "as_of": "2020-02-01"}
+
+    def build(where: Installation, before: str = "pass", after: str = "pass") -> tuple[bool, str]:
+        first = MEANWHILE.format(number=40, before=before, words='user_days" as DBT', after=after)
+        done = where.build_models("--select", "+user_days", variables=variables, first=first)
+        return done.succeeded, " ".join(done.output.split())
+
+    deliver(events, "first", 7)
+    assert build(installation)[0]
+    deliver(events, "second", 5)
+    succeeded, said = build(installation, after=f"exec({STRANGER!r})")
+    assert not succeeded
+    assert (
+        "user_days failed: another program, which asks for no lock, wrote to the same table" in said
+    )
+    deliver(events, "third", 3)
+    ended = f"import os, signal, time; os.kill({postgres.pid()}, signal.SIGINT); time.sleep(1)"
+    succeeded, said = build(installation, before=ended)
+    assert not succeeded
+    assert "the server of the catalog ended the session that kept other writers out" in said
+    assert "Traceback" not in said
+    postgres.stop()
+    postgres.start()
+    assert build(installation)[0]
+
+    installation.settings = {"LIKELY_BUYERS_CATALOG": ""}
+    assert build(installation)[0]
+    for table in ("silver.user_days", "silver.events"):
+        columns = "* exclude (row_id)" if table == "silver.events" else "*"
+        query = f"select {columns} from {table} order by all"
+        with connect(lake, read_only=True) as connection:
+            assert connection.execute(query).fetchall() == installation.query(query)
+
+
 # --- a file as catalog, files in a bucket -----------------------------------------------------
 
 
@@ -318,15 +396,9 @@ def test_files_in_a_bucket_under_a_catalog_that_is_a_file(
     s3: S3, tmp_path: Path, installation: Installation
 ) -> None:
     """Parquet that a folder would take as it is is written there."""
-    delivered = tmp_path / "events" / "day.parquet"
-    delivered.parent.mkdir()
-    duckdb.execute(
-        "copy (select timestamp '2020-01-01' + interval (range) minute as event_time, 'view' as event_type,"
-        " range as product_id, 2 as category_id, 'toys' as category_code, 'acme' as brand, 9.99 as price,"
-        f" 1 + range % 7 as user_id, 'session' as user_session from range(100)) to '{delivered}'"
-    )
+    deliver(tmp_path / "events", "day", 7)
     installation.settings["LIKELY_BUYERS_DATA"] = "s3://shop/lake"
-    variables = {"events_path": str(delivered.parent), "as_of": "2020-02-01"}
+    variables = {"events_path": str(tmp_path / "events"), "as_of": "2020-02-01"}
     done = installation.build_models("--select", "+user_days", variables=variables)
     assert done.succeeded, done.output
     lake = Lake(str(installation.state / "catalog.ducklake"), "s3://shop/lake", installation.state)
