@@ -13,11 +13,10 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.errors import first_line
 from likely_buyers.lake.bucket import reach_bucket
 from likely_buyers.lake.errors import LakeInUse, LakeUnusable
 from likely_buyers.lake.extensions import load_extension
-from likely_buyers.lake.postgres import Session, connection_string
+from likely_buyers.lake.postgres import Session, connection_string, refused
 from likely_buyers.settings import LOCK_ATTEMPTS, Lake, Settings
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
@@ -138,21 +137,24 @@ def _held(
         return holder
     try:
         connection.execute(statement)
-    except duckdb.IOException as error:
-        if "Could not set lock" not in str(error):
-            raise
-        return _holder(error)
-    except duckdb.InvalidInputException as error:
-        if "does not exist" in str(error):
+    except duckdb.Error as error:
+        if lock:
+            lock.give_back()
+        said = " ".join(str(error).split())
+        if "Could not set lock" in said:
+            return _holder(error)
+        if "creating a new DuckLake is explicitly disabled" in said:
             raise LakeUnusable(
                 f"there is no lake in {lake.catalog} yet. Make one: dbt build."
             ) from error
-        if "version mismatch" not in str(error):
-            raise
-        raise LakeUnusable(
-            f"the catalog {lake.catalog} was written by another version of DuckLake, so nothing was read or written."
-            f" Take the version of likely_buyers that wrote it last. DuckDB says: {first_line(error)}"
-        ) from error
+        if "version mismatch" in said:
+            raise LakeUnusable(
+                f"the catalog {lake.catalog} was written by another version of DuckLake, so nothing was read or"
+                f" written. Take the version of likely_buyers that wrote it last. DuckDB says: {said}"
+            ) from error
+        if lake.file is None:
+            raise LakeUnusable(refused(lake, said)) from error
+        raise
     return ""
 
 

@@ -63,6 +63,15 @@ def connection_string(lake: Lake) -> str:
     return make_conninfo(**(options | given))
 
 
+def refused(lake: Lake, said: str) -> str:
+    """Why a server that answers does not open its catalog, in words."""
+    return (
+        f"the catalog {lake.catalog} cannot be opened, so nothing was read or written. Who reads needs the right to"
+        " read the tables ducklake_* of the schema public; who writes, to write them; who makes the lake, to create"
+        f" them: own the database. The server says: {said}"
+    )
+
+
 class Session:
     """A session of the server; one a process, which ends when nobody of the process has it any more."""
 
@@ -93,10 +102,15 @@ class Session:
             LakeUnusable: server, database, user or password are others, or the catalog is that of other data.
         """
         connection = connection_string(lake)
+        import psycopg
+
         key = (connection, *(item for item in os.environ.items() if item[0].startswith("PG")))
         session = _sessions.get(key) or cls(lake, connection)
         _sessions[key] = session
-        session.check_data(lake)
+        try:
+            session.check_data(lake)
+        except psycopg.Error as error:
+            raise LakeUnusable(refused(lake, _said(error))) from error
         return session
 
     def check_data(self, lake: Lake) -> None:
@@ -123,6 +137,10 @@ class Session:
         return (
             f"another process: {found[0]} (since {found[2]} UTC; session {found[1]} of PostgreSQL)"
         )
+
+    def give_back(self) -> None:
+        """The lock, once as often as it was taken."""
+        self._row("select pg_advisory_unlock(%s)", _LOCK)
 
     def check_lock(self) -> None:
         """Stop who would write on without it: a server that was restarted has forgotten the lock, and DuckLake goes on.

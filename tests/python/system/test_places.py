@@ -14,6 +14,7 @@ import pytest
 
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake import LakeInUse, connect
+from likely_buyers.lake.extensions import load_extension
 from likely_buyers.lake.upkeep import maintain
 from likely_buyers.settings import BadSetting, Lake
 from support.installation import Installation
@@ -130,6 +131,23 @@ def test_all_of_it_works_with_a_server_and_a_bucket(
     assert done.succeeded, done.output
     with connect(lake, read_only=True) as connection:
         assert sums(connection) == found
+
+    # who may only read attaches it under a name of their own
+    with psycopg.connect("", autocommit=True) as session:
+        session.execute(f"create role bi_reader login password '{PASSWORD}'".encode())
+        session.execute("grant usage on schema public to bi_reader")
+        session.execute("grant select on all tables in schema public to bi_reader")
+    with duckdb.connect() as reader:
+        for extension in ("ducklake", "postgres_scanner", "httpfs"):
+            load_extension(reader, extension, "")
+        reader.execute(
+            "create secret (type s3, key_id 'testing', secret 'testing-secret', region 'us-east-1',"
+            f" endpoint '{s3.endpoint.removeprefix('http://')}', use_ssl false, url_style 'path')"
+        )
+        reader.execute("attach 'ducklake:postgres:user=bi_reader' as shop (read_only)")
+        top = reader.execute("select count(*) from shop.gold.top_buyers").fetchall()
+        assert top == [found[1][:1]]
+        assert reader.execute("select count(*) > 0 from shop.silver.events").fetchall() == [(True,)]
 
 
 def test_readers_see_whole_tables_while_a_build_runs(
@@ -271,12 +289,18 @@ def test_a_password_in_the_connection_string_is_refused_and_not_repeated(
 def test_a_catalog_that_is_none_or_of_others(
     postgres: Postgres, lake: Lake, tmp_path: Path
 ) -> None:
-    assert "there is no lake in postgres: yet. Make one: dbt build." in refusal(
-        lake, read_only=True
-    )
+    told = refusal(lake, read_only=True)
+    assert "there is no lake in postgres: yet. Make one: dbt build." in told
+    with psycopg.connect("", autocommit=True) as session:
+        session.execute(f"create role stranger login password '{PASSWORD}'".encode())
+    stranger = Lake("postgres:user=stranger", lake.data, lake.state)
+    assert "who makes the lake, to create them" in refusal(stranger)
     with connect(lake) as connection:
         connection.execute("create table days as select 1 as day")
     del connection
+    assert "Who reads needs the right to read the tables ducklake_*" in refusal(
+        stranger, read_only=True
+    )
     other = Lake("postgres:", str(tmp_path / "other"), tmp_path)
     told = refusal(other)
     assert (
