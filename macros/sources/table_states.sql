@@ -2,6 +2,7 @@
     What each table was last made of: under which definition (a digest), and of a model that takes in loads, up to which.
     Rows are only ever added, in the transaction that writes the table's own: the lake refuses who deletes from a table while
     somebody else writes to it, and lets who adds. The latest is the one with the highest row id.
+    Beside it builds of gold, in the same way: a row when one begins, and one when it ends.
 -#}
 {% macro create_table_states() %}
     create schema if not exists bronze;
@@ -9,6 +10,12 @@
         table_name {{ dbt.type_string() }} not null,
         definition {{ dbt.type_string() }} not null,
         load_id {{ dbt.type_bigint() }}
+    );
+    create table if not exists {{ log_table('builds') }} (
+        invocation_id {{ dbt.type_string() }} not null,
+        snapshot_id {{ dbt.type_bigint() }},
+        tables {{ dbt.type_string() }},
+        problem {{ dbt.type_string() }}
     );
 {% endmacro %}
 
@@ -36,7 +43,7 @@
 
 {#-
     Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
-    that changes with it.
+    that changes with it. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
 {% macro event_definition() -%}
     md5(
@@ -46,6 +53,7 @@
             from {{ ref('event_types') }}
             where event_mapping = {{ sql_text(var('event_mapping')) }}
         ), '')
+        || coalesce((select cast(min(loaded_at) as {{ dbt.type_string() }}) from {{ ref('loaded_files') }}), '')
         {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %}
         || '{{ var('currency') or '' }}' || coalesce((
             select {{ dbt.listagg("currency || '=' || cast(rate as " ~ dbt.type_string() ~ ")", "','", "order by currency") }}
@@ -66,6 +74,10 @@
         "select coalesce(max(load_id), 0) from (" ~ state_of(this.identifier) ~ ") as state where definition = " ~ event_definition()
         ~ " and not exists (select 1 from " ~ ref('loaded_files') ~ " as files where files.load_id > state.load_id"
         ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")").columns[0].values()[0] | int) %}
+{% endmacro %}
+
+{% macro latest_load() %}
+    {% do return(run_query("select max(load_id) from " ~ ref('loaded_files')).columns[0].values()[0]) %}
 {% endmacro %}
 
 {#- Pre-hook of a model that takes in loads: where it starts over nothing of before is left. -#}

@@ -12,55 +12,75 @@
 -- depends_on: {{ ref('rejected_lines') }}
 
 {%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
-{%- set is_repeated = "false" if equal_lines_are_separate() else "key_hash in (select repeated_keys.key_hash from repeated_keys)" %}
 {%- set is_new = "load_id > " ~ seen if seen %}
 
+{%- if seen and seen == latest_load() %}
+
+select * from {{ this }}
+where false
+
+{%- else %}
+
 with
-{%- if not equal_lines_are_separate() %}
-{%- if seen %} new_keys as (
+{%- if seen and not equal_lines_are_separate() %}
+new_keys as (
     select {{ event_key_hash() }} as key_hash
     from {{ source_rows() }}
     where {{ is_new }}
 ),
 {%- endif %}
 
--- few rows are ever repeated: a cheap hash finds them, and only they are compared and put in order
-repeated_keys as (
-    select {{ event_key_hash() }} as key_hash
-    from {{ source_rows() }}
-    {%- if seen %}
-    where {{ event_key_hash() }} in (select new_keys.key_hash from new_keys)
-    {%- endif %}
-    group by 1
-    having count(*) > 1
-),
-{%- endif %}
-
-suspects as (
-    select mapped_lines.*
-    from (
-        {{ event_lines(
-            only="(" ~ is_new ~ " or " ~ event_key_hash() ~ " in (select repeated_keys.key_hash from repeated_keys))"
-                if seen and not equal_lines_are_separate() else is_new,
-            more=event_key_hash() ~ " as key_hash,"
-        ) }}
-    ) as mapped_lines
-    where
-        left_out is not null
-        or not ({{ keeps_contract(of_any_file=true) }})
-        or {{ is_repeated }}
-),
-
 latest_files as (
     {{ latest_files() }}
 ),
 
-suspects_of_files as (
+-- few rows break a rule, are left out or repeat another: a cheap hash of the key finds who may, and only these are compared
+suspects as (
     select
-        suspects.*,
+        row_id,
+        earlier_row_id
+    from (
+        select
+            row_id,
+            is_suspect,
+            {%- if equal_lines_are_separate() %}
+            cast(null as {{ dbt.type_bigint() }}) as earlier_row_id
+            {%- else %}
+            lag(row_id) over (partition by key_hash order by row_id) as earlier_row_id
+            {%- endif %}
+        from (
+            select
+                mapped_lines.row_id,
+                mapped_lines.key_hash,
+                mapped_lines.left_out is not null
+                or ({{ contract_violations().values() | join(') or (') }}) as is_suspect
+            from (
+                {{ event_lines(
+                    only="(" ~ is_new ~ " or " ~ event_key_hash() ~ " in (select new_keys.key_hash from new_keys))"
+                        if seen and not equal_lines_are_separate() else is_new,
+                    more=("cast(null as bigint)" if equal_lines_are_separate() else event_key_hash()) ~ " as key_hash,"
+                ) }}
+            ) as mapped_lines
+            left join latest_files on mapped_lines.source_file = latest_files.source_file
+        ) as checked_lines
+    ) as hashed_lines
+    where is_suspect or earlier_row_id is not null
+),
+
+suspect_rows as (
+    select row_id from suspects
+    union distinct
+    select earlier_row_id as row_id from suspects
+),
+
+suspect_lines as (
+    select
+        mapped_lines.*,
         latest_files.file_modified_at
-    from suspects
-    left join latest_files on suspects.source_file = latest_files.source_file
+    from (
+        {{ event_lines(only="rowid in (select suspect_rows.row_id from suspect_rows)") }}
+    ) as mapped_lines
+    left join latest_files on mapped_lines.source_file = latest_files.source_file
 ),
 
 judged as (
@@ -72,7 +92,7 @@ judged as (
             {{- " ||" if not loop.last }}
             {%- endfor %}
         ), '') as reasons
-    from suspects_of_files
+    from suspect_lines
 ),
 
 -- the first version of an event is kept; where that is one left out on purpose there is no event
@@ -114,3 +134,5 @@ left_out_lines as (
 )
 
 select * from left_out_lines
+
+{%- endif %}

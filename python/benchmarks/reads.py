@@ -7,6 +7,7 @@ current score from the published DuckDB file and other layouts of it, and from D
 
 import argparse
 import itertools
+import json
 import statistics
 import tempfile
 import time
@@ -25,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from likely_buyers.lake import connect
-from likely_buyers.publishing import GoldTable, PassedBuild, publish
+from likely_buyers.publishing import publish
 from likely_buyers.settings import Lake
 
 FIRST_DAY = date(2020, 1, 1)
@@ -67,12 +68,11 @@ def benchmark(users: int, state: Path) -> None:
     if not (state / "made").exists():
         console.print(f"making {users:,} users, {DAYS} days, {len(VERSIONS)} versions ...")
         state.mkdir(exist_ok=True)
-        build = make_gold(Lake.in_folder(state), users)
+        make_gold(Lake.in_folder(state), users)
         settings = {"duckdb": "gold.duckdb", "parquet": "parquet", "delta": "delta"}
         started = time.perf_counter()
         publish(
             Lake.in_folder(state),
-            build,
             settings | {"delta_keep_days": 30},
             state / "published",
             lambda published: console.print(
@@ -90,13 +90,13 @@ def benchmark(users: int, state: Path) -> None:
 # --- what is read -------------------------------------------------------------------------
 
 
-def make_gold(lake: Lake, users: int) -> PassedBuild:
+def make_gold(lake: Lake, users: int) -> None:
     """A warehouse of scores in no order: the history of all days and versions, and the newest as predictions."""
+    tables = json.dumps({"predictions": "table", "prediction_history": "incremental"})
     with connect(lake) as connection:
         connection.execute(
             f"""
             create schema bronze; create schema silver; create schema gold;
-            create table bronze.latest_build_of_gold as select 'build' as invocation_id;
             create table silver.user_features as
             select cast(500000000 + range as varchar) as user_id, {day(DAYS - 1)} as as_of_date,
                 cast(range % 7 as double) as purchases, hash(range) % 365 / 1.0 as days_since_last_event
@@ -113,14 +113,11 @@ def make_gold(lake: Lake, users: int) -> PassedBuild:
             order by hash(users.range, days.range, version);
             create table gold.predictions as from gold.prediction_history
             where as_of_date = {day(DAYS - 1)} and model_version = {VERSIONS[-1]};
+            create table bronze.builds as
+            select 'build' as invocation_id, max(snapshot_id) as snapshot_id, '{tables}' as tables, null as problem
+            from ducklake_snapshots('likely_buyers');
             """
         )
-
-    def table(name: str, is_log: bool) -> GoldTable:
-        return GoldTable(name, f'likely_buyers.gold."{name}"', f"One row per {name}", {}, is_log)
-
-    tables = (table("predictions", False), table("prediction_history", True))
-    return PassedBuild("build", "likely_buyers", tables)
 
 
 def day(number: int) -> str:

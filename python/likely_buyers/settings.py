@@ -19,14 +19,11 @@ DATA = "LIKELY_BUYERS_DATA"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 USER = "LIKELY_BUYERS_USER"
 REGISTRY = "MLFLOW_TRACKING_URI"
-# dbt's own; the first wins
-_TARGET_PATHS = ("DBT_ENGINE_TARGET_PATH", "DBT_TARGET_PATH")
 
 CATALOG_FILE = "catalog.ducklake"
 DATA_FOLDER = "data"
-# what dbt writes: its artifacts, the site of `dbt docs generate`, and its log
+# what dbt writes: its artifacts, and its log
 ARTIFACTS = "target"
-DOCS = "docs"
 LOGS = "logs"
 
 
@@ -46,11 +43,13 @@ class Lake:
         catalog: the path of a file, or `postgres:` and a connection string.
         data: a folder, or s3://bucket/prefix.
         state: the state folder, where what does not fit into memory is put.
+        snapshot: the version of all tables and views that is read; None is the latest.
     """
 
     catalog: str
     data: str
     state: Path
+    snapshot: int | None = None
 
     @classmethod
     def of(cls, catalog: str, data: str, state: Path, project: Path) -> "Lake":
@@ -88,7 +87,6 @@ class Settings:
     Attributes:
         state: the folder of everything that a checkout writes.
         lake: where the tables are.
-        artifacts: where dbt leaves its artifacts.
         memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
         registry_uri: MLflow's address; None is the file in the state folder.
         user: who promotes; None is the user of the system.
@@ -96,7 +94,6 @@ class Settings:
 
     state: Path
     lake: Lake
-    artifacts: Path
     memory_limit: str = "4GB"
     lock_attempts_text: str = "5"
     registry_uri: str | None = None
@@ -114,7 +111,6 @@ class Settings:
         given = os.environ if environment is None else environment
         project = project or Path.cwd()
         state = project / (given.get(STATE) or "warehouse")
-        artifacts = next((given[name] for name in _TARGET_PATHS if given.get(name)), None)
         lake = Lake.of(
             given.get(CATALOG) or str(state / CATALOG_FILE),
             given.get(DATA) or str(state / DATA_FOLDER),
@@ -124,7 +120,6 @@ class Settings:
         return cls(
             state=state,
             lake=lake,
-            artifacts=project / artifacts if artifacts else state / ARTIFACTS,
             memory_limit=given.get(MEMORY_LIMIT, cls.memory_limit),
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
             registry_uri=given.get(REGISTRY) or None,

@@ -65,7 +65,7 @@ def keep_up(project: Project) -> None:
     )
     print(
         f"{lake.catalog}: {_told(done.before)} before, {_told(done.after)} now. Snapshots of the last {keep_days} days"
-        f" are kept. {compared}"
+        f" and the published one are kept. {compared}"
     )
 
 

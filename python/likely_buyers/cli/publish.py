@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import Published, PublishingError, publish
 from likely_buyers.terminal import Progress
 
 
 def publish_gold(project: Project) -> None:
-    """Publish the gold of the last build to the destinations of `vars.publish`, and say what stands where.
+    """Publish gold of the last build that passed to the destinations of `vars.publish`, and say what stands where.
 
     Raises:
-        PublishingError: the build did not pass, a destination is misconfigured or could not be written.
+        PublishingError: no build has passed, a destination is misconfigured or could not be written.
     """
-    build = read_build(project.target_path())
     settings, base = project.publishing_destinations(), project.settings().state / "published"
     publish(
         project.lake("gold is published", PublishingError),
-        build,
         settings,
         base,
         _tell,

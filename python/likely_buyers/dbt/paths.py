@@ -17,7 +17,7 @@ from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.settings import ARTIFACTS, DOCS, LOGS, Settings
+from likely_buyers.settings import ARTIFACTS, LOGS, Settings
 from likely_buyers.variables import PROJECT, BadVariable, check_variables
 
 
@@ -75,10 +75,8 @@ def _work_in_the_project(context: click.Context) -> None:
 def _keep_artifacts(context: click.Context) -> None:
     if not _given(context, "target_path"):
         project = context.obj["project"]
-        # the site of the docs comes with artifacts that would cover those of the last build, which publish asks for
-        folder = DOCS if context.parent and context.parent.info_name == "docs" else ARTIFACTS
         # as dbt has its own: relative to the project folder unless the state is absolute
-        project.target_path = str(Settings.of(Path()).state / folder)
+        project.target_path = str(Settings.of(Path()).state / ARTIFACTS)
         # `dbt retry` reads the project once more, with the flags of the command
         _set(context.obj["flags"], "target_path", project.target_path)
 

@@ -1,5 +1,6 @@
 """The plugin that profiles.yml names: dbt-duckdb loads it before it opens the database."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dbt_common.exceptions import DbtRuntimeError
 from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import VARCHAR
 
+from likely_buyers.dbt import runs
 from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champion_digest, package_digest
@@ -66,6 +68,7 @@ class Plugin(BasePlugin):
         its answer.
         line_at(path, position, lines): as in `sources`.
         package_digest(), champion_digest(model_name): as in `inputs`.
+        end_run(request), of JSON: as in `runs`; '' in the end.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         load_in_words(load): as in `sources`.
@@ -73,6 +76,10 @@ class Plugin(BasePlugin):
 
         def start_loading(model_name: str) -> str:
             load_scoring(model_name)
+            return ""
+
+        def end_run(request: str) -> str:
+            runs.end_run(conn.cursor(), json.loads(request))
             return ""
 
         try:
@@ -89,6 +96,7 @@ class Plugin(BasePlugin):
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
         )
+        conn.create_function("end_run", end_run, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)
 
     def store(self, target_config: Any) -> None:

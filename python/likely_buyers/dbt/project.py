@@ -21,7 +21,7 @@ from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import Volume, volume
 from likely_buyers.variables import check_variables
 
-# The artifacts of dbt keep telling of the last build: `likely-buyers publish` asks them.
+# what dbt wrote of the last build stays, for who asks it
 _ASIDE = ("--quiet", "--no-write-json")
 _FLAGS = {Volume.QUIET: ("--quiet",), Volume.USUAL: (), Volume.VERBOSE: ("--log-level", "debug")}
 _REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
@@ -92,10 +92,6 @@ class Project:
     def settings(self) -> Settings:
         """What the environment says of this project's installation."""
         return Settings.of(self.project_dir)
-
-    def target_path(self) -> Path:
-        """Where dbt leaves its artifacts."""
-        return self.settings().artifacts
 
     def with_var(self, name: str, value: Any) -> "Project":
         """The same project with one dbt variable set."""

@@ -5,13 +5,7 @@
 `extensions`: those of DuckDB that it needs.
 """
 
-from likely_buyers.lake.attaching import (
-    LAKE,
-    attach,
-    connect,
-    limits,
-    opened,
-)
+from likely_buyers.lake.attaching import LAKE, attach, connect, limits, opened
 from likely_buyers.lake.errors import LakeInUse, LakeUnusable
 
 __all__ = ["LAKE", "LakeInUse", "LakeUnusable", "attach", "connect", "limits", "opened"]

@@ -51,6 +51,8 @@ def attach(
     }
     if read_only:
         options["read_only"] = "true"
+        if lake.snapshot is not None:
+            options["snapshot_version"] = str(lake.snapshot)
     if lake.file is None:
         load_extension(connection, "postgres_scanner", "[postgres]")
         catalog = f"postgres:{connection_string(lake)}"

@@ -12,6 +12,7 @@ import duckdb
 
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake.attaching import LAKE
+from likely_buyers.lake.builds import last_builds
 from likely_buyers.sql_text import literal, quoted
 
 # what DuckLake calls the changes of its own upkeep
@@ -51,7 +52,7 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
 
     Args:
         connection: whose database is the lake, with nothing else at work in this process.
-        keep_days: days for which snapshots are kept, the latest in any case.
+        keep_days: days for which snapshots are kept; the latest and the published one are in any case.
         now: with a time zone.
 
     Raises:
@@ -60,7 +61,7 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
     """
     oldest_kept = now - timedelta(days=keep_days)
     before = _size(connection)
-    past = _first_kept(connection, oldest_kept)
+    past = next(iter(_kept(connection, oldest_kept)), None)
     start = _latest(connection)
     told = _checksums(connection, start)
     told_past = {} if past is None else _checksums(connection, past)
@@ -79,9 +80,15 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
 
 
 def expire(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
-    """Forget the snapshots from before a moment, but for the latest, and the files that no other one needs."""
-    _call(connection, "expire_snapshots", f"older_than => {_moment(before)}")
-    _call(connection, "cleanup_old_files", "cleanup_all => true")
+    """Forget the snapshots from before a moment, but for the latest and the published one, and what only they need."""
+    kept = _kept(connection, before)
+    found = connection.execute(
+        "select snapshot_id from ducklake_snapshots(?) order by all", [LAKE]
+    ).fetchall()
+    old = [snapshot for (snapshot,) in found[:-1] if snapshot not in kept]
+    if old:
+        _call(connection, "expire_snapshots", f"versions => {old}")
+        _call(connection, "cleanup_old_files", "cleanup_all => true")
 
 
 def _compare(
@@ -131,12 +138,15 @@ def _others_wrote(connection: duckdb.DuckDBPyConnection, start: int, end: int) -
     return bool(row and row[0])
 
 
-def _first_kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> int | None:
-    row = connection.execute(
-        "select min(snapshot_id) from ducklake_snapshots(?) where snapshot_time >= cast(? as timestamptz)",
-        [LAKE, oldest.isoformat()],
-    ).fetchone()
-    return row[0] if row else None
+def _kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> list[int]:
+    """Snapshots that stay, in their order: since a moment, and that of the last build that passed."""
+    passed, _ = last_builds(connection)
+    found = connection.execute(
+        "select snapshot_id from ducklake_snapshots(?) where snapshot_time >= cast(? as timestamptz) or snapshot_id = ?"
+        " order by all",
+        [LAKE, oldest.isoformat(), passed and passed.snapshot],
+    ).fetchall()
+    return [snapshot for (snapshot,) in found]
 
 
 def _checksums(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, tuple[int, int]]:

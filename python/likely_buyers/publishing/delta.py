@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
-from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.publishing.gold import (
     BATCH_ROWS,
     PARTITION,
     Gold,
+    GoldTable,
     Part,
     Published,
     PublishedTable,
@@ -26,7 +26,7 @@ def publish_delta(folder: Folder, keep_days: int, gold: Gold) -> Published:
     moment without it. Each commit carries the digest of its rows as the application's transaction, so a repeated
     publish commits nothing. Versions older than `keep_days` are removed.
     """
-    tables = [_publish_table(gold, folder, table, keep_days) for table in gold.build.tables]
+    tables = [_publish_table(gold, folder, table, keep_days) for table in gold.tables]
     return gold.leave_manifest(folder, tables)
 
 
@@ -51,7 +51,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
             schema_mode="merge" if part.partition else "overwrite",
             partition_by=list(PARTITION) if by_partition else None,
             name=table.name,
-            description=table.description,
+            description=table.comments.get(""),
             target_file_size=_FILE_BYTES,
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=BATCH_ROWS),
             commit_properties=CommitProperties(
@@ -65,12 +65,8 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
         )
         stands = stands or _opened(folder, table)
 
-    published = gold.replace_changed(
-        table,
-        parts,
-        known=lambda part: stands.transaction_version(part.name) if stands else None,
-        write=write,
-    )
+    known = {part.name: stands.transaction_version(part.name) for part in parts if stands}
+    published = gold.replace_changed(table, parts, known, write)
     # an empty vacuum aside, removing old versions makes a version, too
     version = stands.version() if stands else None
     if stands and published.written:

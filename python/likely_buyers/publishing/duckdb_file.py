@@ -1,10 +1,13 @@
 """A DuckDB file for BI tools, replaced at once: open readers keep the one they have, new readers get the new one."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
-from likely_buyers.publishing.build import GoldTable
+import duckdb
+
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import Gold, Published, PublishedTable
+from likely_buyers.publishing.gold import Gold, GoldTable, Part, Published, PublishedTable
 from likely_buyers.sql_text import literal, quoted
 
 # A user's row is sought in one block: smaller than DuckDB's own, for a third of the time
@@ -12,28 +15,61 @@ _BLOCK_ROWS = 16_384
 
 
 def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
-    """Write all of gold as `gold.<table>` with the comments of the dbt docs, and `gold.publication`, the manifest."""
+    """Replace what differs in a copy of the file that stands there, then the file by the copy.
+
+    It holds gold as `gold.<table>` with the comments of the dbt docs, and `gold.publication`, the manifest.
+    """
     execute = gold.connection.execute
     # DuckDB names an open file after itself: in gold.duckdb a schema gold would make gold.<table> ambiguous
-    schema = f"published.{'main' if Path(name).stem == 'gold' else 'gold'}"
+    schema = "main" if Path(name).stem == "gold" else "gold"
     tables: list[PublishedTable] = []
 
     def write_table(table: GoldTable) -> PublishedTable:
-        relation = f"{schema}.{quoted(table.name)}"
-        found = gold.rows(table)
-        # a block tells its smallest and largest user; a log grows too long to be sorted daily
-        order = "" if table.is_log else f" order by {found.order}"
-        ((rows,),) = execute(f"create table {relation} as {found.query}{order}").fetchall()
-        gold.count(rows)
-        for comment in found.comments(relation):
+        relation = f"published.{schema}.{quoted(table.name)}"
+        rows = gold.rows(table)
+        by_partition = table.is_log and rows.are_partitioned
+        parts = gold.parts(rows, by_partition=by_partition)
+        try:
+            rows_there = gold.rows(replace(table, relation=relation))
+            there = gold.parts(rows_there, by_partition=by_partition)
+        except duckdb.Error:
+            there = []
+        gone = {part.name for part in there} - {part.name for part in parts}
+        stays = {part.name: part.digest for part in parts if part in there and not gone}
+        if not stays:
+            # a block tells its smallest and largest user; a log grows too long to be sorted as a whole
+            order = "" if table.is_log else f" order by {rows.order}"
+            execute(f"create or replace table {relation} as {rows.query}{order}")
+
+        def write(part: Part) -> None:
+            if stays:
+                chosen = f"({rows.query}) where {part.condition} order by {rows.order}"
+                execute(f"delete from {relation} where {part.condition}")
+                execute(f"insert into {relation} from {chosen}")
+            gold.count(part.rows)
+
+        for comment in rows.comments(relation):
             execute(comment)
-        return PublishedTable(table.name, rows, 1)
+        return gold.replace_changed(table, parts, stays, write)
 
     def write(path: Path) -> None:
-        execute(f"attach {literal(path)} as published (row_group_size {_BLOCK_ROWS})")
+        attach = f"attach {literal(path)} as published (row_group_size {_BLOCK_ROWS})"
         try:
-            execute(f"create schema if not exists {schema}")
-            tables.extend(map(write_table, gold.build.tables))
+            with folder.opened(name) as stands, path.open("wb") as copy:
+                shutil.copyfileobj(stands, copy, 1 << 22)
+            execute(attach)
+        except (FileNotFoundError, duckdb.Error):
+            # nothing, or no file of DuckDB's, whoever left it: it is replaced
+            path.unlink(missing_ok=True)
+            execute(attach)
+        try:
+            execute(f"create schema if not exists published.{schema}")
+            there = "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
+            for gone in {*execute(there).fetchall()} - {
+                (schema, table.name) for table in gold.tables
+            }:
+                execute(f"drop table published.{'.'.join(map(quoted, gone))}")
+            tables.extend(map(write_table, gold.tables))
             write_table(gold.publication(tables))
         finally:
             execute("detach published")

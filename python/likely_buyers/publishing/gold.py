@@ -11,8 +11,8 @@ from typing import Any, Self
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.lake import opened
-from likely_buyers.publishing.build import GoldTable, PassedBuild
+from likely_buyers.lake import LAKE
+from likely_buyers.lake.builds import PassedBuild, opened_as_passed
 from likely_buyers.publishing.errors import PublishingError
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.settings import Lake
@@ -23,6 +23,19 @@ PARTITION = ("model_name", "model_version", "as_of_date")
 
 BATCH_ROWS = 131_072
 """Rows of a batch, and of a row group of a file."""
+
+
+@dataclass(frozen=True)
+class GoldTable:
+    """A public model of gold; `relation` is its SQL name, `comments` are those of its columns, and under '' its own.
+
+    `is_log`: dbt appends to it (an incremental model), so that earlier rows stay as they were.
+    """
+
+    name: str
+    relation: str
+    comments: Mapping[str, str]
+    is_log: bool
 
 
 @dataclass(frozen=True)
@@ -86,10 +99,9 @@ class Rows:
 
     def comments(self, relation: str) -> Iterator[str]:
         """Statements of DuckDB and of PostgreSQL that give a relation the descriptions of the dbt docs."""
-        yield f"comment on table {relation} is {literal(self.table.description)}"
-        for column, description in self.table.columns.items():
-            if description and column in self.columns:
-                yield f"comment on column {relation}.{quoted(column)} is {literal(description)}"
+        for column, told in self.table.comments.items():
+            what = f"column {relation}.{quoted(column)}" if column else f"table {relation}"
+            yield f"comment on {what} is {literal(told)}"
 
 
 @dataclass(frozen=True)
@@ -118,13 +130,13 @@ class Part:
 
 @dataclass
 class Gold:
-    """An open database, read only: nobody can write it meanwhile, so all that is read is of one build.
+    """The lake at one snapshot, read only: whoever writes meanwhile, all that is read is of one build.
 
     `advance` hears how many rows are done, which grow no further than `limit`.
     """
 
     connection: duckdb.DuckDBPyConnection
-    build: PassedBuild
+    tables: Sequence[GoldTable]
     served: Served
     advance: Callable[[int], None] = lambda _: None
     limit: int = 0
@@ -140,10 +152,9 @@ class Gold:
         """A table's rows; or, of a table of one row per user, beside the features of that user as of the same day."""
         query = f"select * from {table.relation}"
         if with_features:
-            features = f"{quoted(self.build.database)}.silver.user_features"
             query = (
                 "select gold_rows.*, features.* exclude (user_id, as_of_date)"
-                f" from {table.relation} as gold_rows left join {features} as features"
+                f" from {table.relation} as gold_rows left join {LAKE}.silver.user_features as features"
                 " on gold_rows.user_id = features.user_id and gold_rows.as_of_date = features.as_of_date"
             )
         described = self.connection.execute(f"describe {query}").fetchall()
@@ -187,11 +198,11 @@ class Gold:
         self,
         table: GoldTable,
         parts: Sequence[Part],
-        known: Callable[[Part], int | None],
+        known: Mapping[str, int | None],
         write: Callable[[Part], object],
     ) -> PublishedTable:
         """Let `write` replace the parts of a table of which the destination knows another digest, or none."""
-        changed = [part for part in parts if known(part) != part.digest]
+        changed = [part for part in parts if known.get(part.name) != part.digest]
         rows = sum(part.rows for part in parts)
         self.count(rows - sum(part.rows for part in changed))
         for part in changed:
@@ -209,7 +220,7 @@ class Gold:
             [[table.name, table.rows, *astuple(self.served)] for table in tables],
         )
         told = "One row per published table: its rows, the run they are of, and when it was published (UTC)."
-        return GoldTable("publication", "memory.publication", told, columns={}, is_log=False)
+        return GoldTable("publication", "memory.publication", {"": told}, is_log=False)
 
     def leave_manifest(self, folder: Folder, tables: Sequence[PublishedTable]) -> Published:
         """The manifest of a folder. Readers of Parquet and Delta pass over names that begin with an underscore."""
@@ -225,49 +236,47 @@ class Gold:
 
     def total_rows(self) -> int:
         """Rows of all tables; the engine knows them without reading."""
-        counts = [f"(select count(*) from {table.relation})" for table in self.build.tables]
+        counts = [f"(select count(*) from {table.relation})" for table in self.tables]
         ((rows,),) = self.connection.execute(f"select {' + '.join(['0', *counts])}").fetchall()
         return int(rows)
 
 
 @contextmanager
-def opened_gold(lake: Lake, build: PassedBuild) -> Iterator[Gold]:
-    """The gold of a build, read only.
+def opened_gold(lake: Lake) -> Iterator[Gold]:
+    """Gold as the last build that passed has left it.
 
     Raises:
-        PublishingError: there is no database, another process holds it, or it is not what the build made.
+        PublishingError: there is no database, another process holds it, or no build of gold has passed.
     """
-    with opened(lake, PublishingError, read_only=True) as connection:
+    with opened_as_passed(lake, PublishingError) as (connection, build):
         connection.execute("set global TimeZone = 'UTC'")
-        yield Gold(connection, build, _served(connection, lake, build))
+        yield Gold(connection, _tables(connection, build), _served(connection, build.build_id))
 
 
-def _served(connection: duckdb.DuckDBPyConnection, lake: Lake, build: PassedBuild) -> Served:
-    remedy = (
-        "Nothing was published. Run dbt build on it (is LIKELY_BUYERS_STATE the same?), then"
-        " likely-buyers publish."
-    )
-    schema = quoted(build.database)
-    try:
-        builds = connection.execute(
-            f"select invocation_id from {schema}.bronze.latest_build_of_gold"
-        ).fetchall()
-        served = connection.execute(
-            "select max(run_id), as_of_date, model_name, model_version"
-            f" from {schema}.gold.predictions group by all limit 2"
-        ).fetchall()
-    except duckdb.CatalogException as error:
-        raise PublishingError(
-            f"the database {lake.catalog} does not hold what the build made: {str(error).splitlines()[0]} {remedy}"
-        ) from error
-    if builds != [(build.invocation_id,)]:
-        last = builds[0][0] if builds else "none"
-        raise PublishingError(
-            f"the database {lake.catalog} was last changed by build {last}, and the build that passed is"
-            f" {build.invocation_id}: another one ran since, was stopped, or works on another database. {remedy}"
-        )
+def _tables(connection: duckdb.DuckDBPyConnection, build: PassedBuild) -> list[GoldTable]:
+    found = connection.execute(
+        "select table_name, '', comment from duckdb_tables() where schema_name = 'gold' union all"
+        " select table_name, column_name, comment from duckdb_columns() where schema_name = 'gold'"
+    ).fetchall()
+
+    def comments(name: str) -> dict[str, str]:
+        return {column: told for table, column, told in found if table == name and told}
+
+    return [
+        GoldTable(name, f"{LAKE}.gold.{quoted(name)}", comments(name), kind == "incremental")
+        for name, kind in sorted(build.tables.items())
+    ]
+
+
+def _served(connection: duckdb.DuckDBPyConnection, build_id: str) -> Served:
+    served = connection.execute(
+        "select max(run_id), as_of_date, model_name, model_version"
+        f" from {LAKE}.gold.predictions group by all limit 2"
+    ).fetchall()
     if len(served) != 1:
-        found = "mixes the scores of several versions or days" if served else "is empty"
-        raise PublishingError(f"gold.predictions in {lake.catalog} {found}. {remedy}")
+        raise PublishingError(
+            f"gold.predictions of build {build_id} has scores of {len(served) or 'no'} model versions or days, and must"
+            " have those of one. Nothing was published. Run dbt build, then likely-buyers publish."
+        )
     run_id, day, name, version = served[0]
-    return Served(run_id, build.invocation_id, day, name, version, datetime.now(UTC))
+    return Served(run_id, build_id, day, name, version, datetime.now(UTC))

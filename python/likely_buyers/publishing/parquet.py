@@ -1,14 +1,21 @@
 """Parquet files: the log of serving, one file for each model version and day, beside one file for each other table."""
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.folders import Folder
-from likely_buyers.publishing.gold import PARTITION, Gold, Part, Published, PublishedTable
+from likely_buyers.publishing.gold import (
+    PARTITION,
+    Gold,
+    GoldTable,
+    Part,
+    Published,
+    PublishedTable,
+)
 
 _DIGEST = "likely_buyers.digest"
 
@@ -19,7 +26,7 @@ def publish_parquet(folder: Folder, gold: Gold) -> Published:
     A table of users by model version and day is partitioned by them, hive style, one file a partition: earlier
     partitions stay, one that is published again is replaced. Predictions carry the features they were made from.
     """
-    tables = [_publish_table(gold, folder, table) for table in gold.build.tables]
+    tables = [_publish_table(gold, folder, table) for table in gold.tables]
     return gold.leave_manifest(folder, tables)
 
 
@@ -44,11 +51,9 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTab
             for batch in batches:
                 writer.write_batch(batch)
 
+    known = {part.name: _digest_in(folder, name(part)) for part in parts}
     return gold.replace_changed(
-        table,
-        parts,
-        known=lambda part: _digest_in(folder, name(part)),
-        write=lambda part: folder.replace(name(part), lambda path: write(part, path)),
+        table, parts, known, lambda part: folder.replace(name(part), partial(write, part))
     )
 
 

@@ -6,15 +6,15 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import psycopg
 import pyarrow.csv as pa_csv
 
 from likely_buyers.errors import first_line
-from likely_buyers.publishing.build import GoldTable
 from likely_buyers.publishing.errors import PublishingError, unfit
-from likely_buyers.publishing.gold import Gold, Part, Published, PublishedTable, Rows
+from likely_buyers.publishing.gold import Gold, GoldTable, Part, Published, PublishedTable, Rows
 from likely_buyers.sql_text import quoted
 from likely_buyers.terminal import say
 
@@ -133,7 +133,7 @@ class _Transaction:
                 "create table if not exists published_parts (table_name text not null, part text not null,"
                 " digest bigint not null, primary key (table_name, part))"
             )
-            tables = [self._publish_table(table) for table in self.gold.build.tables]
+            tables = [self._publish_table(table) for table in self.gold.tables]
             self._publish_table(self.gold.publication(tables))
             if reader_role is not None:
                 self._grant(schema, reader_role)
@@ -151,12 +151,7 @@ class _Transaction:
         self._make_table(rows)
         query = "select part, digest from published_parts where table_name = %s"
         digests = dict(self._run(query, table.name))
-        return self.gold.replace_changed(
-            table,
-            parts,
-            known=lambda part: digests.get(part.name),
-            write=lambda part: self._replace(rows, part),
-        )
+        return self.gold.replace_changed(table, parts, digests, partial(self._replace, rows))
 
     def _make_table(self, rows: Rows) -> None:
         """The table with the columns of gold, and the comments of the dbt docs; made anew when its columns changed."""
@@ -216,7 +211,7 @@ class _Transaction:
                     f" role {name} nologin. Nothing was changed."
                 ) from error
         self._run(f"grant usage on schema {quoted(schema)} to {name}")
-        tables = [quoted(table.name) for table in self.gold.build.tables]
+        tables = [quoted(table.name) for table in self.gold.tables]
         self._run(f"grant select on {', '.join([*tables, 'publication'])} to {name}")
 
 

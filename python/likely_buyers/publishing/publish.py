@@ -9,7 +9,6 @@ from typing import IO, Any
 
 from likely_buyers.errors import from_extra, without_secrets
 from likely_buyers.libpq import connection_options
-from likely_buyers.publishing.build import PassedBuild
 from likely_buyers.publishing.duckdb_file import publish_duckdb
 from likely_buyers.publishing.errors import PublishingError, unfit
 from likely_buyers.publishing.folders import file_at, folder_at
@@ -21,13 +20,12 @@ from likely_buyers.variables import PUBLISH
 
 def publish(
     lake: Lake,
-    build: PassedBuild,
     settings: Mapping[str, Any],
     base: Path,
     tell: Callable[[Published], None],
     progress: Callable[[int], Callable[[int], None]] = lambda _: lambda _: None,
 ) -> None:
-    """Publish the gold of a build to every destination; `tell` hears of each that is done.
+    """Publish gold of the last build that passed to every destination; `tell` hears of each that is done.
 
     `settings` are `vars.publish`: null leaves a destination out, and relative paths are relative to `base`.
     `progress` is given the rows to publish, and gives a function to call with the rows published so far.
@@ -40,7 +38,7 @@ def publish(
     failed = []
     with _locked(base):
         jobs = list(_jobs(settings, base))
-        with opened_gold(lake, build) as gold:
+        with opened_gold(lake) as gold:
             rows = gold.total_rows()
             gold.advance = progress(rows * len(jobs))
             for name, job in jobs:
@@ -56,9 +54,7 @@ def publish(
     if failed:
         some = f"{len(failed)} of {len(jobs)} destinations were not published"
         kept = "what stood there stands, each table whole:"
-        again = (
-            "Mend it and run likely-buyers publish again; what is published already costs little."
-        )
+        again = "Mend it and run likely-buyers publish again; what is published costs little."
         raise PublishingError(without_secrets("\n".join([f"{some}; {kept}", *failed, again])))
 
 

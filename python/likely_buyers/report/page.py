@@ -17,20 +17,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from likely_buyers.report.charts import (
-    TOP_PERCENTS,
-    charts_of,
-    edge_text,
-    recalled,
-    shown_classes,
-)
-from likely_buyers.report.figures import (
-    LARGE_DRIFT,
-    SETS_OF_SCORES,
-    SMALL_DRIFT,
-    Figures,
-    Row,
-)
+from likely_buyers.report.charts import TOP_PERCENTS, charts_of, edge_text, recalled, shown_classes
+from likely_buyers.report.figures import LARGE_DRIFT, SETS_OF_SCORES, SMALL_DRIFT, Figures, Row
 
 _ROOM = Path(__file__).parent
 _NOTHING = "\N{EN DASH}"

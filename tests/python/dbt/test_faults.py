@@ -15,6 +15,7 @@ from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.plugin import Plugin
 from support.delivered_shop import DeliveredShop
 from support.installation import PROJECT, Installation
+from support.lakes import open_lake
 
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -290,3 +291,38 @@ def test_a_bot_among_the_users_is_counted_and_said(shop: Shop) -> None:
     # it is news once: the day after has none
     deliver(shop.events / "6.csv", *lines(13, 1))
     assert "more than people make" not in shop.built()
+
+
+def test_every_broken_check_of_a_table_is_named_with_how_often(shop: Shop) -> None:
+    tested = ("test", "--select", "checks_of_user_days")
+    passed = shop.warehouse.dbt(*tested, variables=shop.variables)
+    assert passed.succeeded, passed.output
+
+    with open_lake(shop.warehouse.state) as lake:
+        lake.execute("update silver.user_days set events = -1 where user_id in ('1', '2')")
+        lake.execute("update silver.user_days set purchased_products = 7 where user_id = '3'")
+
+    failed = shop.warehouse.dbt(*tested, variables=shop.variables)
+    assert not failed.succeeded
+    said = [
+        line.split("checks_of_user_days: ")[1]
+        for line in failed.output.splitlines()
+        if "checks_of_user_days: " in line
+    ]
+    assert [line.strip() for line in said] == [
+        "events is below 1 (2)",
+        "not: the kinds of events add up (2)",
+        "not: nobody buys more products than they touched (1)",
+        "not: nobody buys more products than they bought times (1)",
+    ]
+
+
+def test_raw_events_made_anew_alone_are_taken_in_by_the_next_build(shop: Shop) -> None:
+    deliver(shop.events / "2.csv", *lines(2, 100))
+    shop.built()
+    (shop.events / "1.csv").unlink()
+
+    shop.built("--full-refresh", select=("raw_events",))
+    shop.built()
+
+    assert shop.contents() == shop.undisturbed()

@@ -99,7 +99,7 @@ class Installation:
         self, *arguments: str, variables: dict[str, Any] | None = None, first: str = ""
     ) -> Finished:
         """`dbt build` of seeds and models without the tests of their data, where these are not what is tested."""
-        # without the artifacts, which publishing asks for: they take a tenth of a small build
+        # without the artifacts: they take a tenth of a small build
         kinds = ("--no-write-json", "--resource-type", "seed", "--resource-type", "model")
         return self.run("dbt", "build", *kinds, *arguments, variables=variables, first=first)
 

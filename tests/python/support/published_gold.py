@@ -26,10 +26,11 @@ import pyarrow.fs
 import pytest
 from deltalake import DeltaTable
 
-from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.dbt.runs import end_run
 from likely_buyers.lake import connect
-from likely_buyers.publishing import PassedBuild, publish
+from likely_buyers.publishing import publish
 from likely_buyers.settings import Lake
+from likely_buyers.sql_text import literal
 
 FIRST_DAY = date(2020, 1, 1)
 MODEL = "o'brien shop"  # a name that has to be quoted
@@ -48,7 +49,7 @@ TABLES = {
 
 @dataclass
 class Shop:
-    """A folder with a warehouse whose gold is made by `build`, and dbt's artifacts of that."""
+    """A folder with a warehouse whose gold is made by `build`, which passes."""
 
     folder: Path
 
@@ -57,18 +58,35 @@ class Shop:
         return Lake.in_folder(self.folder)
 
     @property
-    def target(self) -> Path:
-        return self.folder / "target"
-
-    @property
     def published(self) -> Path:
         return self.folder / "published"
 
-    def build(self, run: int, users: int = 200, day: int | None = None) -> PassedBuild:
-        """Gold of run number `run`: in every row's run_id, and in every probability."""
+    def build(
+        self,
+        run: int,
+        users: int = 200,
+        day: int | None = None,
+        then: str = "",
+        **others: tuple[str, str] | None,
+    ) -> "Shop":
+        """Gold of run number `run`: in every row's run_id, and in every probability; then what SQL says.
+
+        others: as of `end_build`.
+        """
         as_of = FIRST_DAY + timedelta(days=run if day is None else day)
-        self.target.mkdir(parents=True, exist_ok=True)
         name = MODEL.replace("'", "''")
+        comments = "".join(
+            f"comment on {what} is {literal(text)};"
+            for table in TABLES
+            for what, text in (
+                (f"table gold.{table}", f"One row per thing in {table};\nit's documented."),
+                *(
+                    (f"column gold.{table}.{c}", COMMENTS[c])
+                    for c in COMMENTS
+                    if table != "model_performance"
+                ),
+            )
+        )
         with connect(self.lake, config=ONE_THREAD) as warehouse:
             warehouse.execute(
                 f"""
@@ -76,8 +94,9 @@ class Shop:
                 create schema if not exists bronze;
                 create schema if not exists silver;
                 create schema if not exists gold;
-                create or replace table bronze.latest_build_of_gold as
-                select 'build-{run}' as invocation_id;
+                create table if not exists bronze.builds
+                (invocation_id varchar, snapshot_id bigint, tables varchar, problem varchar);
+                insert into bronze.builds (invocation_id) values ('build-{run}');
                 create or replace table silver.user_features as
                 select 'user ' || range as user_id, date '{as_of}' as as_of_date,
                     cast(range % 7 as double) as purchases, cast(null as double) as mean_gap
@@ -104,66 +123,42 @@ class Shop:
                 select as_of_date, model_name, model_version,
                     cast('12345678901234567890123456789012345678' as decimal(38, 0)) as digest
                 from (select distinct {KEY} from gold.prediction_history);
+                {comments}
+                {then};
                 commit;
                 """
             )
-        artifacts(self.target, f"build-{run}")
-        return read_build(self.target)
+            end_build(warehouse, f"build-{run}", **others)
+        return self
 
-    def publish(self, build: PassedBuild, **settings: Any) -> list[Any]:
+    def publish(self, **settings: Any) -> list[Any]:
         told: list[Any] = []
-        publish(self.lake, build, {**SETTINGS, **settings}, self.published, told.append)
+        publish(self.lake, {**SETTINGS, **settings}, self.published, told.append)
         return told
 
 
-def artifacts(target: Path, invocation_id: str) -> None:
-    """manifest.json and run_results.json of a build of TABLES that passed, with a test of each."""
+def end_build(
+    warehouse: duckdb.DuckDBPyConnection, build_id: str, **others: tuple[str, str] | None
+) -> None:
+    """Have the lake know how a build ended; `others`: what else than a pass became of a node, and why.
 
-    def model(schema: str, name: str, materialized: str) -> dict[str, Any]:
-        return {
-            "unique_id": f"model.shop.{name}",
-            "resource_type": "model",
-            "alias": name,
-            "database": "likely_buyers",
-            "relation_name": f'"likely_buyers"."{schema}"."{name}"',
-            "access": "public",
-            "config": {"schema": schema, "materialized": materialized},
-            "description": f"One row per thing in {name};\nit's documented.",
-            "columns": {c: {"description": text} for c, text in COMMENTS.items()},
-            "depends_on": {"nodes": []},
-        }
-
-    models = [model("gold", name, kind) for name, kind in TABLES.items()]
-    models.append(model("silver", "user_features", "table"))
-    tests = [
-        {
-            "unique_id": f"test.shop.not_null_{name}.0123456789",
-            "resource_type": "test",
-            "alias": f"not_null_{name}",
-            "config": {"schema": "dbt_test__audit", "materialized": "test"},
-            "depends_on": {"nodes": [f"model.shop.{name}"]},
-        }
-        for name in TABLES
-    ]
-    nodes = {node["unique_id"]: node for node in [*models, *tests]}
-    (target / "manifest.json").write_text(json.dumps({"nodes": nodes}))
-    results = [
-        {
-            "unique_id": name,
-            "status": "pass" if name.startswith("test") else "success",
-            "message": None,
-        }
-        for name in nodes
-    ]
-    (target / "run_results.json").write_text(
-        json.dumps(
-            {
-                "args": {"which": "build"},
-                "metadata": {"invocation_id": invocation_id},
-                "results": results,
-            }
-        )
-    )
+    None: it had no part in the build.
+    """
+    models = {f"model.shop.{name}": (name, kind) for name, kind in TABLES.items()}
+    tests = [f"test.shop.not_null_{name}.0123456789" for name in TABLES]
+    results = {node: ("pass", "") for node in [*models, *tests]}
+    results |= {
+        node: others[node.split(".")[2]] for node in results if node.split(".")[2] in others
+    }
+    request = {
+        "invocation_id": build_id,
+        "results": [(node, *result) for node, result in results.items() if result],
+        "gold": models,
+        "tests": tests,
+        "selected": [*models],
+        "oldest": "2000-01-01T00:00:00+00:00",
+    }
+    end_run(warehouse, request)
 
 
 # --- readers, each with its own client ----------------------------------------------------

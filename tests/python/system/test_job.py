@@ -87,38 +87,40 @@ def test_a_second_build_changes_nothing(job: Installation, shop: Path) -> None:
     assert contents() == before
 
 
-def test_gold_is_published_after_a_build_that_passed_and_not_after_one_that_failed(
-    job: Installation, shop: Path
+def test_gold_is_published_as_the_last_build_that_passed_left_it(
+    shop_with_champion: TrainedShop, tmp_path: Path
 ) -> None:
-    # these ask dbt as well, and leave what dbt tells of the build alone
-    assert job.run("likely-buyers", "top").succeeded
-    known = {"events_path": str(shop), "as_of": str(AS_OF)}
-    assert job.run("dbt", "docs", "generate", "--static", variables=known).succeeded
+    job = shop_with_champion.copied(tmp_path / "state")
+    query = f"select {SCORES}, run_id, scored_at from gold.predictions order by user_id"
+    columns = ", ".join(name for name, *_ in job.query("describe silver.user_features"))
+    features_now = f"select {columns} from silver.user_features order by user_id"
+    scores, features = job.query(query), job.query(features_now)
+
+    # all of gold is made anew, of another day, and then a test fails
+    with open_lake(job.state) as lake:
+        twice = "select predictions.* replace (as_of_date - 1 as as_of_date) from gold.predictions, range(2)"
+        lake.execute(f"insert into gold.prediction_history {twice}")
+    later = shop_with_champion.variables | {"as_of": str(AS_OF - timedelta(days=1))}
+    assert not job.dbt("build", variables=later).succeeded
+    assert job.dbt("docs", "generate", "--static", variables=later).succeeded
+    assert job.query("select distinct as_of_date from gold.top_buyers") == [
+        (AS_OF - timedelta(days=1),)
+    ]
     published = job.run("likely-buyers", "publish")
     assert published.succeeded, published.output
-    assert "published/gold.duckdb: " in published.output
-    query = f"select {SCORES}, run_id, scored_at from gold.predictions order by user_id"
+    assert "did not pass: test assert_history_holds_the_current_predictions" in published.output
+    assert f"scores as of {AS_OF} by version" in published.output
     file = job.state / "published" / "gold.duckdb"
     with duckdb.connect(str(file), read_only=True) as connection:
-        assert connection.sql(query).fetchall() == job.query(query)
+        assert connection.sql(query).fetchall() == scores
         undocumented = connection.sql(
             "select table_name, column_name from duckdb_columns()"
             " where comment is null and not internal and table_name <> 'publication'"
         ).fetchall()
         assert undocumented == []
     logged = f"'{job.state}/published/parquet/predictions/**/*.parquet'"
-    columns = ", ".join(name for name, *_ in job.query("describe silver.user_features"))
-    assert job.query(f"select {columns} from {logged} order by user_id") == job.query(
-        f"select {columns} from silver.user_features order by user_id"
-    )
-
-    variables = {"events_path": str(shop), "as_of": str(AS_OF), "horizon_days": 15}
-    failed = job.dbt("build", variables=variables)
-    assert not failed.succeeded
-    refused = job.run("likely-buyers", "publish")
-    assert not refused.succeeded
-    assert "the last dbt build did not pass: model predictions" in refused.output
-    assert "Traceback" not in refused.output
+    assert job.query(f"select {columns} from {logged} order by user_id") == features
+    assert job.query(features_now) != features
 
 
 def test_only_what_changed_is_built_again(job: Installation, shop: Path) -> None:
@@ -235,7 +237,7 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
     log_tables = {
         f"bronze.{name}"
         for name in (
-            *("table_states", "latest_build_of_gold"),
+            *("table_states", "builds"),
             *("file_register", "unreadable_lines"),
         )
     }
@@ -263,7 +265,7 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
     variables = {"events_path": str(shop), "as_of": str(AS_OF)}
     generated = job.run("dbt", "--warn-error", "docs", "generate", variables=variables)
     assert generated.succeeded, generated.output
-    catalog = json.loads((job.state / "docs" / "catalog.json").read_text())
+    catalog = json.loads((job.state / "target" / "catalog.json").read_text())
     assert not catalog["errors"]
     tables = {table for table, _ in described} - log_tables
     documented = {

@@ -2,12 +2,14 @@
 
 import itertools
 import json
+import re
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
@@ -17,11 +19,13 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from likely_buyers.dbt.passed_build import read_build
+from likely_buyers.lake.extensions import load_extension
+from likely_buyers.lake.upkeep import maintain
 from likely_buyers.libpq import tls_options
 from likely_buyers.publishing import (
     PublishingError,
 )
+from support.installation import PROJECT
 from support.lakes import open_lake
 from support.published_gold import (
     COMMENTS,
@@ -29,6 +33,7 @@ from support.published_gold import (
     MODEL,
     PASSWORD,
     S3,
+    TABLES,
     Postgres,
     Shop,
     postgres_server,
@@ -77,7 +82,7 @@ def warehouse(shop: Shop, query: str) -> list[tuple[object, ...]]:
 
 
 def test_the_duckdb_file_holds_gold_with_comments_and_a_manifest(shop: Shop) -> None:
-    shop.publish(shop.build(1))
+    shop.build(1).publish()
     file = shop.published / "gold.duckdb"
     with duckdb.connect(str(file), read_only=True) as connection:
         for table in ("predictions", "prediction_history", "top_buyers", "model_performance"):
@@ -90,7 +95,7 @@ def test_the_duckdb_file_holds_gold_with_comments_and_a_manifest(shop: Shop) -> 
         assert comments == [(COMMENTS["user_id"],), (COMMENTS["probability"],)]
         assert connection.sql(
             "select comment from duckdb_tables() where table_name = 'predictions'"
-        ).fetchall() == [("One row per thing in predictions; it's documented.",)]
+        ).fetchall() == [("One row per thing in predictions;\nit's documented.",)]
         manifest = connection.sql(
             "select table_name, row_count, run_id, build_id, as_of_date, model_name, model_version"
             " from gold.publication where table_name = 'top_buyers'"
@@ -100,19 +105,48 @@ def test_the_duckdb_file_holds_gold_with_comments_and_a_manifest(shop: Shop) -> 
     assert not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
 
 
+def test_the_duckdb_file_takes_in_a_day_and_holds_nothing_else(shop: Shop) -> None:
+    file = shop.published / "gold.duckdb"
+    shop.published.mkdir(parents=True)
+    for run in (1, 3):
+        # what others left there
+        file.unlink(missing_ok=True)
+        if run == 1:
+            file.write_text("no database")
+        else:
+            with duckdb.connect(str(file)) as connection:
+                connection.execute("create schema other; create table other.old as select 1 as a")
+                connection.execute("create table predictions as select 'u' as user_id")
+        shop.build(run).publish(parquet=None, delta=None)
+        told = shop.build(run + 1).publish(parquet=None, delta=None)[0]
+        assert [table.written for table in told.tables] == [1, 1, 1, 1]
+        # all that was known of a day is another
+        changed = f"update gold.prediction_history set probability = 1 where run_id = 'run-{run}'"
+        told = shop.build(run + 1, then=changed).publish(parquet=None, delta=None)[0]
+        assert [table.written for table in told.tables] == [0, 1, 0, 0]
+        with duckdb.connect(str(file), read_only=True) as connection:
+            found = connection.sql("select schema_name, table_name from duckdb_tables()").fetchall()
+            assert {*found} == {("main", name) for name in (*TABLES, "publication")}
+            for table in TABLES:
+                query = f"select * from gold.{table} order by all"
+                assert connection.sql(query).fetchall() == warehouse(shop, query), table
+            rows = "select row_count from gold.publication where table_name = 'prediction_history'"
+            assert connection.sql(rows).fetchall() == [(200 * (run + 1),)]
+
+
 def test_an_open_reader_keeps_its_file_and_a_new_one_gets_the_new(shop: Shop) -> None:
-    shop.publish(shop.build(1))
+    shop.build(1).publish()
     file = shop.published / "gold.duckdb"
     with duckdb.connect() as reader:
         reader.execute(f"attach '{file}' as published (read_only)")
-        shop.publish(shop.build(2))
+        shop.build(2).publish()
         runs = reader.sql("select distinct run_id from published.predictions").fetchall()
         assert runs == [("run-1",)]
     assert read_duckdb(file).predictions == (("run-2", 200),)
 
 
 def test_the_tables_are_named_the_same_in_a_file_of_any_name(shop: Shop) -> None:
-    shop.publish(shop.build(1), duckdb="bi/shop.duckdb")
+    shop.build(1).publish(duckdb="bi/shop.duckdb")
     with duckdb.connect(str(shop.published / "bi" / "shop.duckdb"), read_only=True) as connection:
         assert connection.sql("select count(*) from gold.predictions").fetchall() == [(200,)]
 
@@ -121,8 +155,8 @@ def test_the_tables_are_named_the_same_in_a_file_of_any_name(shop: Shop) -> None
 
 
 def test_parquet_is_a_log_by_version_and_day_with_features(shop: Shop) -> None:
-    shop.publish(shop.build(1))
-    shop.publish(shop.build(2))
+    shop.build(1).publish()
+    shop.build(2).publish()
     folder = shop.published / "parquet"
     days = [str(FIRST_DAY + timedelta(days=run)) for run in (1, 2)]
     for run, day in enumerate(days, start=1):
@@ -145,22 +179,18 @@ def test_parquet_is_a_log_by_version_and_day_with_features(shop: Shop) -> None:
 
 
 def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(shop: Shop) -> None:
-    shop.publish(shop.build(1, day=5))
+    shop.build(1, day=5).publish()
     file = (
         *(shop.published, "parquet", "top_buyers"),
         *(PARTITION.format(FIRST_DAY + timedelta(days=5)), "top_buyers.parquet"),
     )
     path = Path(*file)
     before = path.stat().st_ino
-    told = shop.publish(shop.build(1, day=5))
+    told = shop.build(1, day=5).publish()
     assert path.stat().st_ino == before
-    # the DuckDB file is made anew, of Parquet and Delta nothing
-    assert [sum(table.written for table in destination.tables) for destination in told] == [4, 0, 0]
+    assert [sum(table.written for table in destination.tables) for destination in told] == [0, 0, 0]
 
-    build = shop.build(2, day=5)
-    with open_lake(shop.folder) as connection:
-        connection.execute("delete from gold.top_buyers")
-    shop.publish(build)
+    shop.build(2, day=5, then="delete from gold.top_buyers").publish()
     assert pq.read_metadata(path).num_rows == 0  # nobody is on the list, and the log says so
     assert read_parquet(str(shop.published / "parquet")).predictions == (("run-2", 200),)
 
@@ -169,8 +199,8 @@ def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(sho
 
 
 def test_delta_overwrites_what_is_current_and_appends_the_history(shop: Shop) -> None:
-    shop.publish(shop.build(1))
-    shop.publish(shop.build(2))
+    shop.build(1).publish()
+    shop.build(2).publish()
     folder = shop.published / "delta"
     predictions = DeltaTable(folder / "predictions")
     assert read_delta(str(folder)).predictions == (("run-2", 200),)
@@ -187,7 +217,7 @@ def test_delta_overwrites_what_is_current_and_appends_the_history(shop: Shop) ->
     manifest = json.loads((folder / "_manifest.json").read_text())
     assert manifest["tables"]["predictions"] == {"rows": 200, "version": 1}
 
-    again = shop.publish(read_build(shop.target))
+    again = shop.publish()
     assert [table.version for table in again[2].tables] == [
         table["version"] for table in manifest["tables"].values()
     ]
@@ -195,7 +225,7 @@ def test_delta_overwrites_what_is_current_and_appends_the_history(shop: Shop) ->
 
 def test_delta_files_lie_in_the_order_of_users(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("likely_buyers.publishing.delta._FILE_BYTES", 200_000)
-    shop.publish(shop.build(1, users=150_000), duckdb=None, parquet=None)
+    shop.build(1, users=150_000).publish(duckdb=None, parquet=None)
     table = DeltaTable(shop.published / "delta" / "predictions")
     files = pa.table(table.get_add_actions(flatten=True)).to_pylist()
     assert len(files) > 1
@@ -204,9 +234,9 @@ def test_delta_files_lie_in_the_order_of_users(shop: Shop, monkeypatch: pytest.M
 
 
 def test_old_versions_of_delta_are_kept_for_the_stated_time_only(shop: Shop) -> None:
-    shop.publish(shop.build(1), delta_keep_days=0)
+    shop.build(1).publish(delta_keep_days=0)
     before = {path.name for path in (shop.published / "delta" / "predictions").glob("*.parquet")}
-    shop.publish(shop.build(2), delta_keep_days=0)
+    shop.build(2).publish(delta_keep_days=0)
     after = {path.name for path in (shop.published / "delta" / "predictions").glob("*.parquet")}
     assert len(after) == 1
     assert not before & after
@@ -219,7 +249,7 @@ def test_postgres_holds_gold_with_comments_for_a_role_that_reads(
     shop: Shop, empty_postgres: Postgres
 ) -> None:
     role = 'bi "readers"'
-    shop.publish(shop.build(1), postgres={"reader_role": role})
+    shop.build(1).publish(postgres={"reader_role": role})
     with psycopg.connect(empty_postgres.address()) as connection:
         for table in ("predictions", "prediction_history", "top_buyers", "model_performance"):
             found = connection.execute(f"select * from gold.{table}").fetchall()
@@ -240,13 +270,11 @@ def test_postgres_holds_gold_with_comments_for_a_role_that_reads(
 def test_postgres_appends_to_the_history_and_follows_a_changed_table(
     shop: Shop, empty_postgres: Postgres
 ) -> None:
-    shop.publish(shop.build(1), postgres={})
+    shop.build(1).publish(postgres={})
     untouched = "select xmin::text from gold.prediction_history where run_id = 'run-1' limit 1"
     before = empty_postgres.query(untouched)
-    build = shop.build(2)
-    with open_lake(shop.folder) as connection:
-        connection.execute("alter table gold.top_buyers add column campaign varchar default 'x'")
-    told = shop.publish(build, postgres={})
+    added = "alter table gold.top_buyers add column campaign varchar default 'x'"
+    told = shop.build(2, then=added).publish(postgres={})
     assert [(table.name, table.rows) for table in told[3].tables][1] == ("prediction_history", 400)
     assert empty_postgres.query(untouched) == before
     assert empty_postgres.query("select distinct campaign from gold.top_buyers") == [("x",)]
@@ -257,13 +285,13 @@ def test_postgres_appends_to_the_history_and_follows_a_changed_table(
 def test_a_reader_of_postgres_does_not_wait_and_keeps_its_run(
     shop: Shop, empty_postgres: Postgres
 ) -> None:
-    shop.publish(shop.build(1), postgres={})
+    shop.build(1).publish(postgres={})
     with psycopg.connect(empty_postgres.address()) as reader:
         reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         assert reader.execute("select distinct run_id from gold.publication").fetchone() == (
             "run-1",
         )
-        shop.publish(shop.build(2), postgres={})
+        shop.build(2).publish(postgres={})
         runs = reader.execute("select distinct run_id from gold.predictions").fetchall()
         assert runs == [("run-1",)]
 
@@ -273,10 +301,10 @@ def test_postgres_without_a_password_names_the_variable(
 ) -> None:
     monkeypatch.delenv("PGPASSWORD")
     with pytest.raises(PublishingError, match="PGPASSWORD is not set"):
-        shop.publish(shop.build(1), postgres={})
+        shop.build(1).publish(postgres={})
     monkeypatch.delenv("PGUSER")
     with pytest.raises(PublishingError, match="variable PGUSER is not set"):
-        shop.publish(shop.build(2), postgres={})
+        shop.build(2).publish(postgres={})
     # what cannot work is said before anything is written
     assert read_duckdb(shop.published / "gold.duckdb").manifest == "run-1"
 
@@ -287,13 +315,13 @@ def test_a_wrong_password_is_not_shown(
     wrong = PASSWORD + "-wrong"
     monkeypatch.setenv("PGPASSWORD", wrong)
     with pytest.raises(PublishingError, match="password authentication failed") as refused:
-        shop.publish(shop.build(1), postgres={})
+        shop.build(1).publish(postgres={})
     assert wrong not in str(refused.value)
 
 
 def test_a_reader_role_that_may_do_more_is_refused(shop: Shop, empty_postgres: Postgres) -> None:
     with pytest.raises(PublishingError, match="superuser or the user who publishes"):
-        shop.publish(shop.build(1), postgres={"reader_role": "owner"})
+        shop.build(1).publish(postgres={"reader_role": "owner"})
     assert empty_postgres.query("select to_regclass('gold.predictions')") == [(None,)]
 
 
@@ -326,8 +354,8 @@ def test_s3_holds_what_a_folder_holds(
         "parquet": "s3://shop/parquet",
         "delta": "s3://shop/delta",
     }
-    shop.publish(shop.build(1), **destinations)
-    told = shop.publish(shop.build(2), **destinations)
+    shop.build(1).publish(**destinations)
+    told = shop.build(2).publish(**destinations)
     filesystem = s3.filesystem()
     copy = tmp_path / "copy.duckdb"
     copy.write_bytes(filesystem.open_input_file("shop/bi/gold.duckdb").read())
@@ -337,12 +365,8 @@ def test_s3_holds_what_a_folder_holds(
     assert ds.dataset("shop/parquet/prediction_history", filesystem=filesystem).count_rows() == 400
     manifest = json.loads(filesystem.open_input_file("shop/parquet/_manifest.json").read())
     assert manifest["run_id"] == "run-2"
-    again = shop.publish(read_build(shop.target), **destinations)
-    assert [sum(table.written for table in destination.tables) for destination in again] == [
-        4,
-        0,
-        0,
-    ]
+    again = shop.publish(**destinations)
+    assert not any(table.written for destination in again for table in destination.tables)
     assert told[1].tables != again[1].tables
     assert list(shop.published.iterdir()) == [shop.published / ".lock"]
 
@@ -352,88 +376,130 @@ def test_s3_without_credentials_names_the_variable(
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_WEB_IDENTITY_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
-    build = shop.build(1)
+    shop.build(1)
     with pytest.raises(PublishingError, match="variable AWS_ACCESS_KEY_ID is not set"):
-        shop.publish(build, parquet="s3://shop/parquet")
+        shop.publish(parquet="s3://shop/parquet")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     with pytest.raises(PublishingError, match="variable AWS_SECRET_ACCESS_KEY is not"):
-        shop.publish(build, parquet="s3://shop/parquet")
+        shop.publish(parquet="s3://shop/parquet")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.shop.example")
     monkeypatch.delenv("AWS_ALLOW_HTTP", raising=False)
     with pytest.raises(PublishingError, match="without TLS"):
-        shop.publish(build, parquet="s3://shop/parquet")
+        shop.publish(parquet="s3://shop/parquet")
     assert not (shop.published / "gold.duckdb").exists()
 
 
-# --- what is refused ----------------------------------------------------------------------
-
-
-def edited(shop: Shop, result: str, **changes: object) -> None:
-    """run_results.json with one result changed."""
-    path = shop.target / "run_results.json"
-    content = json.loads(path.read_text())
-    for entry in content["results"]:
-        if entry["unique_id"] == result:
-            entry.update(changes)
-    path.write_text(json.dumps(content))
+# --- which build is published, and what is refused ----------------------------------------
 
 
 def refusal(shop: Shop) -> str:
     with pytest.raises(PublishingError) as refused:
-        shop.publish(read_build(shop.target))
+        shop.publish()
     assert not (shop.published / "gold.duckdb").exists()
     return str(refused.value)
 
 
 def test_a_failed_test_is_named(shop: Shop) -> None:
-    shop.build(1)
-    edited(shop, "test.shop.not_null_top_buyers.0123456789", status="fail", message="Got 2 results")
-    said = refusal(shop)
-    assert "test not_null_top_buyers" in said
+    said = refusal(shop.build(1, not_null_top_buyers=("fail", "Got 2 results")))
+    assert "the last build, build-1, did not pass: test not_null_top_buyers." in said
     assert "Got 2 results" in said
 
 
-def test_a_failed_model_is_named_before_what_was_skipped(shop: Shop) -> None:
-    shop.build(1)
-    edited(shop, "model.shop.predictions", status="error", message="no champion yet")
-    edited(shop, "model.shop.top_buyers", status="skipped", message=None)
-    said = refusal(shop)
-    assert "model predictions, and 1 more were skipped" in said
-    assert "no champion yet" in said
+def test_a_failed_model_is_named_and_not_what_was_skipped(shop: Shop) -> None:
+    failed = {
+        "predictions": ("error", "no champion yet\nand more"),
+        "model_performance": ("skipped", ""),
+    }
+    said = refusal(shop.build(1, **failed))
+    assert 'did not pass: model predictions. dbt says of the first: "no champion yet".' in said
 
 
 def test_only_a_whole_build_of_gold_is_published(shop: Shop) -> None:
-    shop.build(1)
-    path = shop.target / "run_results.json"
-    whole = json.loads(path.read_text())
-    path.write_text(json.dumps(whole | {"args": {"which": "compile"}}))
-    assert "the last dbt command" in refusal(shop)
-    assert "dbt compile" in refusal(shop)
-    untested = [r for r in whole["results"] if "not_null_top_buyers" not in r["unique_id"]]
-    path.write_text(json.dumps(whole | {"results": untested}))
-    assert "left 1 models or tests of gold out: test not_null_top_buyers" in refusal(shop)
-    path.write_text(json.dumps(whole)[:100])
-    assert "no whole JSON file" in refusal(shop)
-    path.unlink()
-    assert "no build whose tests passed" in refusal(shop)
-
-
-def test_another_database_than_the_build_made_is_refused(shop: Shop) -> None:
-    first = shop.build(1)
-    shop.build(2)
-    with pytest.raises(PublishingError, match="last changed by build build-2"):
-        shop.publish(first)
-    with open_lake(shop.folder) as connection:
-        connection.execute("delete from gold.predictions")
-    assert "gold.predictions" in refusal(shop)
+    open_lake(shop.folder).close()
+    assert ": none has begun." in refusal(shop)
+    said = refusal(shop.build(1, not_null_top_buyers=None))
+    assert "left 1 models or tests of gold out: test not_null_top_buyers" in said
+    with open_lake(shop.folder) as lake:
+        lake.execute("insert into bronze.builds (invocation_id) values ('killed')")
+    assert "the last build, killed, was stopped or is under way" in refusal(shop)
+    assert "has scores of no model versions" in refusal(
+        shop.build(2, then="delete from gold.predictions")
+    )
     Path(shop.lake.catalog).unlink()
     assert "there is no database" in refusal(shop)
 
 
+def test_what_ran_after_a_build_that_passed_is_not_published(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its tables as they were, with their columns, comments and the features of then; and a word on the later build."""
+    before = shop.build(1).publish(delta=None)
+    assert "the last build" not in capsys.readouterr().err
+    (shop.published / "gold.duckdb").unlink()
+    columns = "comment on column gold.predictions.probability is 'another'"
+    then = f"drop table gold.model_performance; {columns}; drop table silver.user_features"
+    shop.build(2, users=3, then=then, not_null_predictions=("fail", "Got 2 results"))
+    again = shop.publish(delta=None)
+    assert "build-2, did not pass: test not_null_predictions" in (said := capsys.readouterr().err)
+    assert "Gold is as build-1 left it" in said
+    assert [destination.served.build_id for destination in again] == ["build-1"] * 2
+    assert [table.written for table in again[1].tables] == [0] * 4
+    assert [[t.rows for t in d.tables] for d in again] == [
+        [t.rows for t in d.tables] for d in before
+    ]
+    assert read_duckdb(shop.published / "gold.duckdb").predictions == (("run-1", 200),)
+    with duckdb.connect(str(shop.published / "gold.duckdb"), read_only=True) as connection:
+        assert connection.sql(
+            "select comment from duckdb_columns() where table_name = 'predictions' and column_name = 'probability'"
+        ).fetchall() == [(COMMENTS["probability"],)]
+
+
+def test_the_lake_is_opened_as_the_docs_say(shop: Shop) -> None:
+    """At the snapshot that is published, under another name; a view follows."""
+    view = "create view silver.scores as select * from gold.predictions"
+    shop.build(1, then=view).build(2, users=3, not_null_predictions=("fail", ""))
+    page = (PROJECT / "docs" / "operate.md").read_text()
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    load = 'load_extension(shop, "ducklake", "")'
+    for told, here in (
+        ("warehouse/", f"{shop.folder}/"),
+        ('shop.load_extension("ducklake")', load),
+    ):
+        assert told in script
+        script = script.replace(told, here)
+    names: dict[str, Any] = {"load_extension": load_extension}
+    exec(script, names)  # noqa: S102 (a page of ours)
+    for table in ("gold.predictions", "silver.scores"):
+        found = names["shop"].sql(f"select count(*), max(run_id) from shop.{table}").fetchall()
+        assert found == [(200, "run-1")]
+    names["shop"].close()
+
+
+def test_upkeep_keeps_what_is_published(shop: Shop) -> None:
+    shop.build(1).build(2, not_null_predictions=("fail", ""))
+    with open_lake(shop.folder) as lake:
+        done = maintain(lake, 0, datetime(2100, 1, 1, tzinfo=UTC))
+    # the one of the build that passed, and the latest
+    assert done.after.snapshots == 2
+    shop.publish()
+    assert read_duckdb(shop.published / "gold.duckdb").predictions == (("run-1", 200),)
+    shop.build(3)
+    with open_lake(shop.folder) as lake:
+        assert maintain(lake, 0, datetime(2100, 1, 1, tzinfo=UTC)).after.snapshots == 2
+
+
+def test_a_build_beside_another_is_not_published(shop: Shop) -> None:
+    """On a catalog that lets several in, gold may be of both."""
+    began = "insert into bronze.builds (invocation_id) values ('other')"
+    assert "build-1, was not alone: build other began meanwhile" in refusal(
+        shop.build(1, then=began)
+    )
+
+
 def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
-    build = shop.build(1)
+    shop.build(1)
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
     holder = subprocess.Popen(
         [sys.executable, "-c", hold, shop.lake.catalog],
@@ -444,7 +510,7 @@ def test_a_database_in_use_is_said(shop: Shop, monkeypatch: pytest.MonkeyPatch) 
         assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(PublishingError, match="in use by another process"):
-            shop.publish(build)
+            shop.publish()
     finally:
         holder.communicate(b"\n", timeout=30)
 
@@ -470,9 +536,9 @@ def test_a_destination_that_cannot_be_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    build = shop.build(1)
+    shop.build(1)
     with pytest.raises(PublishingError, match=said) as refused:
-        shop.publish(build, **settings)
+        shop.publish(**settings)
     assert "secret" not in str(refused.value)
     assert not shop.published.exists() or list(shop.published.iterdir()) == [
         shop.published / ".lock"

@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
-from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.lake import limits
 from likely_buyers.publishing import PublishingError
 from support.published_gold import (
@@ -39,12 +38,10 @@ PUBLISH = """\
 import os, resource, signal, sys
 from pathlib import Path
 from support.published_gold import Shop
-from likely_buyers.dbt.passed_build import read_build
 from likely_buyers.publishing.gold import Gold
 import likely_buyers.publishing.delta, likely_buyers.publishing.parquet
 folder, postgres, bytes_at_most, kill_at = sys.argv[1], sys.argv[2] == "postgres", int(sys.argv[3]), int(sys.argv[4])
 shop = Shop(Path(folder))
-build = read_build(shop.target)
 batches, steps = Gold.batches, 0
 
 def step():
@@ -66,7 +63,7 @@ sys.addaudithook(done)
 if bytes_at_most:
     resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_at_most, bytes_at_most))
 try:
-    shop.publish(build, postgres={} if postgres else None)
+    shop.publish(postgres={} if postgres else None)
 except Exception as error:
     print(error)
 print(steps)
@@ -100,18 +97,18 @@ def test_a_publish_killed_at_any_moment_leaves_the_old_or_the_new(
     with postgres_server() as postgres:
         speak_to(postgres, monkeypatch)
         # one day for all: every run replaces the same partition of the log
-        shop.publish(shop.build(0, day=1), postgres={})
+        shop.build(0, day=1).publish(postgres={})
         shop.build(1, day=1)
         steps = int(published(shop).stdout.splitlines()[-1])
         left = []
         for run, step in enumerate(np.linspace(1, steps, KILLS, dtype=int), start=2):
-            build = shop.build(run, day=1)
+            shop.build(run, day=1)
             killed = published(shop, kill_at=step)
             assert killed.returncode == -signal.SIGKILL, (step, steps, killed.stdout)
             shown = runs(shop, postgres)
             assert set(shown.values()) <= {f"run-{run - 1}", f"run-{run}"}, shown
             left.append(set(shown.values()))
-            shop.publish(build, postgres={})
+            shop.publish(postgres={})
             assert set(runs(shop, postgres).values()) == {f"run-{run}"}
         assert not list(shop.published.rglob("*.publishing*"))
         # not all were killed before anything was done, nor after all was
@@ -136,9 +133,9 @@ def test_every_third_request_refused_by_s3(tmp_path: Path, monkeypatch: pytest.M
     with s3_server() as server:
         speak_to(server, monkeypatch)
         for run in (1, 2):
-            build = shop.build(run)
+            shop.build(run)
             server.refuse_each = 3
-            shop.publish(build, **destinations)
+            shop.publish(**destinations)
             server.refuse_each = 0
             assert server.refused >= 10 * run
             files = server.filesystem()
@@ -157,7 +154,7 @@ def test_postgres_restarting_in_the_middle(
     only = {"duckdb": None, "parquet": None, "delta": None, "postgres": {}}
     with postgres_server() as server:
         speak_to(server, monkeypatch)
-        shop.publish(shop.build(1), **only)
+        shop.build(1).publish(**only)
         write, calls = pyarrow.csv.write_csv, []
 
         def restart_first(*arguments: object) -> None:
@@ -168,7 +165,7 @@ def test_postgres_restarting_in_the_middle(
             write(*arguments)
 
         monkeypatch.setattr(pyarrow.csv, "write_csv", restart_first)
-        shop.publish(shop.build(2), **only)
+        shop.build(2).publish(**only)
         assert "PostgreSQL went away" in capsys.readouterr().err
         seen = read_postgres(server.address())
         assert (seen.manifest, seen.predictions, seen.top_buyers) == (
@@ -181,24 +178,24 @@ def test_postgres_restarting_in_the_middle(
         # a server that is gone and stays away: said at once, and the run before stands
         server.stop()
         with pytest.raises(PublishingError, match="PostgreSQL"):
-            shop.publish(shop.build(3), **only)
+            shop.build(3).publish(**only)
         server.start()
         assert read_postgres(server.address()).manifest == "run-2"
-        shop.publish(read_build(shop.target), **only)
+        shop.publish(**only)
         assert read_postgres(server.address()).manifest == "run-3"
 
 
 def test_a_disk_that_takes_no_more_leaves_what_stood_there(tmp_path: Path) -> None:
     shop = Shop(tmp_path)
-    shop.publish(shop.build(1, day=1))
-    build = shop.build(2, day=1)
+    shop.build(1, day=1).publish()
+    shop.build(2, day=1)
     child = python(PUBLISH, str(shop.folder), "", "3000", "0")
     said, _ = child.communicate(timeout=60)
     assert "3 of 3 destinations were not published; what stood there stands" in said
     assert "likely-buyers publish again" in said
     assert set(runs(shop).values()) == {"run-1"}
     assert not list(shop.published.rglob("*.publishing*"))
-    shop.publish(build)
+    shop.publish()
     assert set(runs(shop).values()) == {"run-2"}
 
 
@@ -212,7 +209,7 @@ def test_fifty_readers_through_a_hundred_publishes(
     )
     with postgres_server() as postgres:
         speak_to(postgres, monkeypatch)
-        shop.publish(shop.build(0), postgres={})
+        shop.build(0).publish(postgres={})
         script = f"import sys; from support.published_gold import poll; poll(sys.argv[1], sys.argv[2], {READERS_EACH})"
         readers = [
             python(script, str(shop.published), postgres.address())
@@ -224,16 +221,16 @@ def test_fifty_readers_through_a_hundred_publishes(
                 assert reader.stdout.readline() == "reading\n"
             for run in range(1, PUBLISHES + 1):
                 # a new day every third run; in between a day is published again
-                build = shop.build(run, day=run // 3)
+                shop.build(run, day=run // 3)
                 if run % READ_EACH == 0:
                     for reader in readers:
                         assert reader.stdin is not None
                         reader.stdin.write("again\n")
                         reader.stdin.flush()
                 if run % SLOWER_DESTINATIONS_EACH:
-                    shop.publish(build, delta=None)
+                    shop.publish(delta=None)
                 else:
-                    shop.publish(build, postgres={})
+                    shop.publish(postgres={})
         finally:
             finished = [reader.communicate(timeout=60)[0] for reader in readers]
     reads: dict[str, int] = {}

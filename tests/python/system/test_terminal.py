@@ -226,7 +226,7 @@ def test_publishing_tells_of_every_row_written_or_not(tmp_path: Path) -> None:
     from likely_buyers.publishing import publish
 
     shop = Shop(tmp_path)
-    build = shop.build(1)
+    shop.build(1)
     for _ in ("all is written", "nothing has changed"):
         totals: list[int] = []
         told: list[int] = []
@@ -235,7 +235,7 @@ def test_publishing_tells_of_every_row_written_or_not(tmp_path: Path) -> None:
             totals.append(rows)
             return told.append
 
-        publish(shop.lake, build, SETTINGS, shop.published, lambda _: None, progress)
+        publish(shop.lake, SETTINGS, shop.published, lambda _: None, progress)
         assert totals == [3 * (200 + 200 + 20 + 1)]
         assert told == sorted(told)
         assert told[-1] == totals[0]

@@ -7,11 +7,7 @@ import pyarrow as pa
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS
-from likely_buyers.scoring.explaining import (
-    CONTRIBUTIONS_SCHEMA,
-    FeatureGroup,
-    explain_batches,
-)
+from likely_buyers.scoring.explaining import CONTRIBUTIONS_SCHEMA, FeatureGroup, explain_batches
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import Progress
 

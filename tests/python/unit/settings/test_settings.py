@@ -66,7 +66,6 @@ def test_dbt_clean_and_the_demo_shop_lie_in_that_state(environment: dict[str, st
     assert [PROJECT / path for path in cleaned] == [
         settings.state / "target",
         settings.state / "logs",
-        settings.state / "docs",
     ]
 
 

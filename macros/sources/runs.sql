@@ -1,0 +1,48 @@
+{#- At the start of a run that makes tables of gold: that it has begun. -#}
+{% macro begin_run() %}
+    {% if public_gold() | select('in', selected_resources) | list %}
+        insert into {{ log_table('builds') }} (invocation_id) values ('{{ invocation_id }}')
+    {% endif %}
+{% endmacro %}
+
+{#- At the end of a run, with the results of its nodes. Another engine keeps its tables up, and explains its errors, by itself. -#}
+{% macro end_run(results) %}
+    {% do return(adapter.dispatch('end_run')(results)) %}
+{% endmacro %}
+
+{% macro default__end_run(results) %}{% endmacro %}
+
+{#-
+    Says which of a table's checks are broken, and what to do about a fault of the machine or of a delivery, which the engine
+    reports in its own words; then snapshots older than vars.keep_days are forgotten, and what became of a build of gold is noted.
+-#}
+{% macro duckdb__end_run(results) %}
+    {% set said, told, gold, tests = [], [], public_gold(), [] %}
+    {% for result in results %}
+        {% do told.append([result.node.unique_id, result.status, result.message]) %}
+        {% set remedy = run_query("select fault_remedy(" ~ sql_text(result.message) ~ ")").columns[0].values()[0] if result.status == 'error' %}
+        {% if remedy and remedy not in said %}
+            {% do said.append(remedy) %}
+            {% do log("likely_buyers: " ~ result.node.name ~ " failed: " ~ remedy, info=true) %}
+        {% endif %}
+        {% if result.status == 'fail' and result.node.test_metadata.name == 'checks' %}
+            {% for what, times in run_query(result.node.compiled_code).rows %}
+                {% do log("likely_buyers: " ~ result.node.name ~ ": " ~ what ~ " (" ~ times ~ ")", info=true) %}
+            {% endfor %}
+        {% endif %}
+    {% endfor %}
+    {% for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and node.depends_on.nodes | select('in', gold) | list %}
+        {% do tests.append(node.unique_id) %}
+    {% endfor %}
+    select end_run({{ sql_text(tojson({'invocation_id': invocation_id, 'results': told, 'gold': gold, 'tests': tests,
+        'selected': selected_resources, 'oldest': (run_started_at - modules.datetime.timedelta(days=var('keep_days'))).isoformat()})) }})
+{% endmacro %}
+
+{#- Models that are published, with name and materialization. Of what dbt has in gold only models are public. -#}
+{% macro public_gold() %}
+    {% set found = {} %}
+    {% for node in graph.get('nodes', {}).values() if node.config.schema == 'gold' and node.access == 'public' %}
+        {% do found.update({node.unique_id: [node.alias, node.config.materialized]}) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}

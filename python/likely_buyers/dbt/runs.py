@@ -1,0 +1,58 @@
+"""The end of a run: old snapshots of the lake are forgotten, and a build of gold notes there what became of it."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import duckdb
+
+from likely_buyers.errors import first_line
+from likely_buyers.lake import LAKE
+from likely_buyers.lake.upkeep import expire
+
+_PASSED = ("success", "pass", "warn", "no-op")
+
+
+def end_run(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:
+    """Note the snapshot that holds gold if all of it was built and tested and nothing failed, else why not.
+
+    Args:
+        connection: to which the lake is attached.
+        request: of the macro of the same name: the run, and what dbt knows of it.
+    """
+    expire(connection, datetime.fromisoformat(request["oldest"]))
+    if request["gold"].keys().isdisjoint(request["selected"]):
+        return
+    # on a catalog that lets several in, another build that began since may have written gold, too
+    ((latest,),) = connection.execute(
+        "select arg_max(invocation_id, rowid) from likely_buyers.bronze.builds"
+        " where tables is null and problem is null"
+    ).fetchall()
+    problem = _problem(request)
+    if latest != request["invocation_id"]:
+        problem = problem or f"was not alone: build {latest} began meanwhile"
+    tables = None if problem else json.dumps(dict(request["gold"].values()))
+    connection.execute(
+        "insert into likely_buyers.bronze.builds"
+        " select $id, case when $problem is null then max(snapshot_id) end, $tables, $problem"
+        " from ducklake_snapshots($lake)",
+        {"id": request["invocation_id"], "tables": tables, "problem": problem, "lake": LAKE},
+    )
+
+
+def _problem(request: dict[str, Any]) -> str | None:
+    statuses = {node: (status, said) for node, status, said in request["results"]}
+    failed = [node for node, (status, _) in statuses.items() if status not in (*_PASSED, "skipped")]
+    if failed:
+        said = first_line(statuses[failed[0]][1])
+        return f'did not pass: {_named(failed)}. dbt says of the first: "{said}"'
+    passed = {node for node, (status, _) in statuses.items() if status in _PASSED}
+    absent = sorted({*request["gold"], *request["tests"]} - passed)
+    return f"left {len(absent)} models or tests of gold out: {_named(absent)}" if absent else None
+
+
+def _named(unique_ids: Sequence[str]) -> str:
+    """Names as `dbt build --select` takes them, with their kind."""
+    names = [f"{kind} {name}" for kind, _, name, *_ in (node.split(".") for node in unique_ids)]
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if names[5:] else "")
