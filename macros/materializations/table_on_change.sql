@@ -24,6 +24,8 @@
     {%- call statement("main", language=model.language) -%}
         {{- create_table_as(False, intermediate, compiled_code, model.language) -}}
     {%- endcall -%}
+    {#- a Python model has begun no transaction, and who reads a catalog on a server would find no table for a moment -#}
+    {%- call statement("swap") -%} select 'begun' as state {%- endcall -%}
     {{ drop_relation_if_exists(existing) }}
     {% do adapter.rename_relation(intermediate, target_relation) %}
     {% do run_query(remember_state(sql_text(inputs))) %}

@@ -28,6 +28,10 @@ ARTIFACTS = "target"
 LOGS = "logs"
 
 
+# as a word of a connection string, or between user and host of an address
+_PASSWORD = re.compile(r"password\s*=|//[^/@]*:[^/@]*@", re.IGNORECASE)
+
+
 class BadSetting(LikelyBuyersError):
     """An environment variable has a value that cannot be meant."""
 
@@ -50,7 +54,16 @@ class Lake:
 
     @classmethod
     def of(cls, catalog: str, data: str, state: Path, project: Path) -> "Lake":
-        """Where both are, relative paths relative to the project."""
+        """Where both are, relative paths relative to the project.
+
+        Raises:
+            BadSetting: the connection string has a password, which every message that names the catalog would show.
+        """
+        if catalog.startswith("postgres:") and _PASSWORD.search(catalog):
+            raise BadSetting(
+                f"{CATALOG} (of the profile: the path in attach) has a password in its connection string. Leave it out,"
+                " and set PGPASSWORD or PGPASSFILE."
+            )
         return cls(
             catalog if catalog.startswith("postgres:") else str(project / catalog),
             data if "://" in data else str(project / data),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.profile import read_yaml
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
@@ -60,17 +61,25 @@ def keep_up(project: Project) -> None:
     """Do the upkeep, and say what became smaller.
 
     Raises:
-        LakeUnreadable: the lake cannot be opened.
+        LakeUnreadable: the lake cannot be opened or written.
         LakeChanged: a table is not what it was.
     """
     lake = project.lake("a lake is kept up", LakeUnreadable)
     keep_days = int(project.var("keep_days"))
     with opened(lake, LakeUnreadable, read_only=False) as connection:
-        done = maintain(connection, keep_days, datetime.now(UTC))
+        try:
+            done = maintain(connection, keep_days, datetime.now(UTC))
+        except duckdb.Error as error:
+            raise LakeUnreadable(f"{remedy(str(error))} DuckDB says: {error}") from error
+    compared = (
+        f"The {done.tables} tables have the rows and checksums that they had"
+        f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
+        if done.tables
+        else "Another program wrote meanwhile, so rows were not compared: run it again when none does."
+    )
     print(
         f"{lake.catalog}: {_told(done.before)} before, {_told(done.after)} now. Snapshots of the last {keep_days} days"
-        f" and the published one are kept. The {done.tables} tables have the rows and checksums that they had"
-        f"{'' if done.past is None else f', and had at snapshot {done.past}'}."
+        f" and the published one are kept. {compared}"
     )
 
 

@@ -21,14 +21,17 @@ from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.profile import NO_LAKE
 from likely_buyers.errors import LikelyBuyersError
-from likely_buyers.lake import LAKE, attach
-from likely_buyers.settings import Lake, Settings
+from likely_buyers.lake import LAKE, LakeProblem, attach
+from likely_buyers.lake.postgres import Session
+from likely_buyers.settings import BadSetting, Lake, Settings
 from likely_buyers.sources import SourceProblem, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
 class Plugin(BasePlugin):
     """Creates the state folder, explains faults of the database, and adds SQL functions for macros."""
+
+    _lock: Session | None = None
 
     def update_connection_config(self, creds: Any, config: dict[str, Any]) -> None:
         """Take over the lake's place in `attach`: it is attached here, so that who holds it is waited for and named.
@@ -43,12 +46,15 @@ class Plugin(BasePlugin):
             config["temp_directory"] = str(project / config["temp_directory"])
         for attached in list(creds.attach or ()):
             if attached.alias == LAKE and attached.path.startswith("ducklake:"):
-                self._lake = Lake.of(
-                    attached.path.removeprefix("ducklake:"),
-                    str((attached.options or {}).get("data_path", "")),
-                    Settings.of(project).state,
-                    project,
-                )
+                try:
+                    self._lake = Lake.of(
+                        attached.path.removeprefix("ducklake:"),
+                        str((attached.options or {}).get("data_path", "")),
+                        Settings.of(project).state,
+                        project,
+                    )
+                except BadSetting as error:
+                    raise DbtRuntimeError(f"likely_buyers: {error}") from error
                 self._attempts = creds.retries.connect_attempts if creds.retries else 1
                 creds.attach.remove(attached)
                 return
@@ -77,7 +83,7 @@ class Plugin(BasePlugin):
             return ""
 
         try:
-            attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))
+            self._lock = attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from error
         create_helpers(conn)
@@ -110,17 +116,22 @@ class Plugin(BasePlugin):
                 raise DependencyError(f"likely_buyers: {problem}") from problem
 
     def configure_cursor(self, cursor: Any) -> None:
-        """UTC, the macros of `sql_helpers`, and what to do when DuckDB has closed the database.
+        """UTC, the macros of `sql_helpers`, and what to do when the database is gone; for each node.
 
         As `settings` of the profile the zone would be set before this, and a closed database end in a traceback.
 
         Raises:
-            DbtRuntimeError: an earlier write of this run failed in a way after which DuckDB refuses everything.
+            DbtRuntimeError: an earlier write of this run failed in a way after which DuckDB refuses everything, or the
+                catalog's server is gone.
         """
         try:
+            if self._lock:
+                self._lock.check_lock()
             cursor.execute("set TimeZone = 'UTC'")
             use_helpers(cursor)
-        except duckdb.FatalException as error:
+        except LakeProblem as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from error
+        except (duckdb.FatalException, duckdb.IOException) as error:
             raise DbtRuntimeError(
                 f"likely_buyers: {remedy(str(error))} DuckDB says: {error}"
             ) from error

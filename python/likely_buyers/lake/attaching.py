@@ -1,20 +1,24 @@
 """Opening the lake: with the limits of the profile, waited for while another process has its catalog.
 
-A catalog that is a file has one process at a time, readers included where somebody writes; several may read it.
+A catalog that is a file has one process at a time, readers included where somebody writes; several may read it. One
+on a server has one writer at a time, and any readers.
 """
 
 import os
 import re
 import time
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from likely_buyers.lake.bucket import reach_bucket
 from likely_buyers.lake.encryption import read_key
-from likely_buyers.lake.errors import LakeProblem
+from likely_buyers.lake.errors import LakeInUse, LakeProblem
 from likely_buyers.lake.extensions import load_extension
+from likely_buyers.lake.postgres import Session, connection_string, refused
 from likely_buyers.settings import CATALOG, DATA, KEY_FILE, LOCK_ATTEMPTS, STATE, Lake, Settings
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
@@ -47,33 +51,24 @@ _REFUSALS = {
 }
 
 
-class LakeInUse(LakeProblem):
-    """Another process holds the catalog; the message says which one and what to do."""
-
-
-class LakeRefused(LakeProblem):
-    """Catalog, data and key are not those of one lake that can be opened here."""
-
-
 def attach(
     connection: duckdb.DuckDBPyConnection, lake: Lake, attempts: int, *, read_only: bool = False
-) -> None:
+) -> Session | None:
     """Attach the lake to a connection as `LAKE`, waited for while another process holds it: one attempt a second.
 
-    It is made where it is not there, unless it is only read.
+    It is made where it is not there, unless it is only read. Who writes to one on a server is given the lock's session.
 
     Raises:
         LakeInUse: it was held at every attempt.
-        LakeRefused: catalog, data and key do not fit, or cannot be written.
-        BadKey: the key file holds none.
+        LakeProblem: catalog, data and key do not fit, or cannot be reached or written.
+        ExtensionMissing: a package is not installed.
         duckdb.Error: it cannot be read.
     """
     load_extension(connection, "ducklake", "")
-    source = lake.catalog
+    if lake.data.startswith("s3://"):
+        reach_bucket(connection, lake.data)
     options = {
         "data_path": literal(f"{lake.data.rstrip('/')}/"),
-        # the state folder may be moved: the catalog names files relative to this one
-        "override_data_path": "true",
         # small changes are files, too: DuckLake 1.0 loses deletions that lie in the catalog when files are merged
         "data_inlining_row_limit": "0",
     }
@@ -81,39 +76,30 @@ def attach(
         options["read_only"] = "true"
         if lake.snapshot is not None:
             options["snapshot_version"] = str(lake.snapshot)
-    elif lake.file:
-        _make_writable(lake.file.parent)
-        if not lake.file.exists() and (file := next(Path(lake.data).rglob("*.parquet"), None)):
-            # its upkeep would remove them
-            raise LakeRefused(
-                f"there is no catalog {lake.catalog}, and {lake.data} holds files of another lake, such as {file}. Name"
-                f" an empty folder ({DATA}), or the catalog that the files belong to ({CATALOG})."
-            )
-    if lake.file and lake.file.exists() and lake.file.stat().st_size > _EMPTY_BYTES:
-        options["create_if_not_exists"] = "false"
+    lock = None
+    if lake.file is None:
+        load_extension(connection, "postgres_scanner", "[postgres]")
+        source = f"postgres:{connection_string(lake)}"
+        session = Session.of(lake)
+        if not read_only:
+            lock = session
+            # until the connection is gone, or the process
+            weakref.finalize(connection, lambda kept: None, lock)
+    else:
+        source = lake.catalog
+        # the state folder may be moved: the catalog names files relative to this one
+        options["override_data_path"] = "true"
+        if not read_only:
+            _make_place(lake, lake.file)
+        if lake.file.exists() and lake.file.stat().st_size > _EMPTY_BYTES:
+            options["create_if_not_exists"] = "false"
     if key_file := Settings.of().key_file:
-        # its OpenSSL writes, DuckDB's own code only reads
-        load_extension(connection, "httpfs", "[encryption]")
-        connection.execute("set temp_file_encryption = true")
-        options["encrypted"], key = "true", read_key(key_file)
-        if lake.file:
-            # not as an option: duckdb_databases() tells those to who asks
-            connection.execute(
-                f"create or replace temporary secret {LAKE} (type ducklake, metadata_path {literal(lake.catalog)},"
-                f" metadata_parameters map {{'encryption_key': {literal(key)}}})"
-            )
-            source = LAKE
+        options["encrypted"] = "true"
+        source = _give_key(connection, lake, read_key(key_file), source)
     told = ", ".join(f"{name} {value}" for name, value in options.items())
     statement = f"attach {literal(f'ducklake:{source}')} as {LAKE} ({told})"
     try:
-        _attach_when_free(connection, statement, lake, attempts)
-    except duckdb.Error as error:
-        for sign, refusal in _REFUSALS.items():
-            if sign in str(error):
-                raise LakeRefused(
-                    f"the lake {lake.catalog} {refusal.format(catalog=lake.catalog)} DuckDB says: {error}"
-                ) from error
-        raise
+        _attach_when_free(connection, lake, statement, attempts, lock)
     finally:
         connection.execute(f"drop secret if exists {LAKE}")
     # beside a server somebody else may remove a file between the two looks
@@ -121,35 +107,64 @@ def attach(
         _check_data(connection, lake)
         if not read_only:
             _make_writable(Path(lake.data))
+    return lock
 
 
 def _attach_when_free(
-    connection: duckdb.DuckDBPyConnection, statement: str, lake: Lake, attempts: int
+    connection: duckdb.DuckDBPyConnection,
+    lake: Lake,
+    statement: str,
+    attempts: int,
+    lock: Session | None,
 ) -> None:
     attempt = 1
-    while True:
-        try:
-            connection.execute(statement)
-            return
-        except duckdb.IOException as error:
-            if "Could not set lock" not in str(error):
-                raise
-            if attempt >= attempts:
-                raise LakeInUse(_in_use(lake, error, attempts)) from error
-            if attempt == 1:
-                say(
-                    f"the database {lake.catalog} is in use by {_holder(error)}. Waiting for it: up to"
-                    f" {attempts} attempts, a second apart ({LOCK_ATTEMPTS})."
-                )
-            attempt += 1
-            time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+    while holder := _held(connection, lake, statement, lock):
+        if attempt >= attempts:
+            raise LakeInUse(_in_use(lake, holder, attempts))
+        if attempt == 1:
+            say(
+                f"the database {lake.catalog} is in use by {holder}. Waiting for it: up to {attempts} attempts, a"
+                f" second apart ({LOCK_ATTEMPTS})."
+            )
+        attempt += 1
+        time.sleep(_SECONDS_BETWEEN_ATTEMPTS)
+
+
+def _give_key(connection: duckdb.DuckDBPyConnection, lake: Lake, key: str, source: str) -> str:
+    """What to attach, so that what is written is encrypted. The key of a catalog on a server lies there."""
+    # its OpenSSL writes, DuckDB's own code only reads
+    load_extension(connection, "httpfs", "[encryption]")
+    connection.execute("set temp_file_encryption = true")
+    if lake.file is None:
+        return source
+    # not as an option: duckdb_databases() tells those to who asks
+    connection.execute(
+        f"create or replace temporary secret {LAKE} (type ducklake, metadata_path {literal(source)},"
+        f" metadata_parameters map {{'encryption_key': {literal(key)}}})"
+    )
+    return LAKE
+
+
+def _make_place(lake: Lake, file: Path) -> None:
+    """The folder of a catalog that may be written.
+
+    Raises:
+        LakeProblem: it cannot be, or the data are those of another lake.
+    """
+    _make_writable(file.parent)
+    if not file.exists() and (found := next(Path(lake.data).rglob("*.parquet"), None)):
+        # its upkeep would remove them
+        raise LakeProblem(
+            f"there is no catalog {lake.catalog}, and {lake.data} holds files of another lake, such as {found}. Name"
+            f" an empty folder ({DATA}), or the catalog that the files belong to ({CATALOG})."
+        )
 
 
 def _make_writable(folder: Path) -> None:
     """Make a folder of the lake, where it is not there.
 
     Raises:
-        LakeRefused: it cannot be written.
+        LakeProblem: it cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,7 +172,7 @@ def _make_writable(folder: Path) -> None:
     except OSError as error:
         problem = str(error.strerror)
     if problem:
-        raise LakeRefused(
+        raise LakeProblem(
             f"the folder {folder} of the lake cannot be written: {problem}. Give the user who builds that right, or"
             f" name another folder ({STATE}, {DATA})."
         )
@@ -167,7 +182,7 @@ def _check_data(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     """Catalog and files belong together: else what is written now would be half of a lake.
 
     Raises:
-        LakeRefused: a file is not there.
+        LakeProblem: a file is not there.
     """
     catalog = f"__ducklake_metadata_{LAKE}"
     rows = connection.execute(
@@ -180,7 +195,7 @@ def _check_data(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
         path for folder, name in rows if not (path := Path(lake.data, folder, name)).exists()
     ]
     if missing:
-        raise LakeRefused(
+        raise LakeProblem(
             f"the catalog {lake.catalog} names {len(rows)} files of data, of which {len(missing)} are not in"
             f" {lake.data}, the first: {missing[0]}. Is this the folder of another lake? Name the one that belongs to"
             f" the catalog ({DATA}), or restore both from one backup."
@@ -236,13 +251,45 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
         raise refusal(str(error)) from error
 
 
-def _in_use(lake: Lake, error: Exception, attempts: int) -> str:
+def _held(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, statement: str, lock: Session | None
+) -> str:
+    """Who holds the catalog; '' if it is attached now. The `lock` of a server is taken before."""
+    if lock and (holder := lock.holder()):
+        return holder
+    try:
+        connection.execute(statement)
+    except duckdb.Error as error:
+        if lock:
+            lock.give_back()
+        said = " ".join(str(error).split())
+        if "Could not set lock" in said:
+            return _holder(error)
+        if lake.file is None and "is explicitly disabled" in said:
+            raise LakeProblem(
+                f"there is no lake in {lake.catalog} yet. Make one: dbt build."
+            ) from error
+        for sign, refusal in _REFUSALS.items():
+            if sign in said:
+                raise LakeProblem(
+                    f"the lake {lake.catalog} {refusal.format(catalog=lake.catalog)} DuckDB says: {said}"
+                ) from error
+        if lake.file is None:
+            raise LakeProblem(refused(lake, said)) from error
+        raise
+    return ""
+
+
+def _in_use(lake: Lake, holder: str, attempts: int) -> str:
     waited = f"It did not end within {attempts} attempts, a second apart. " if attempts > 1 else ""
+    a_file = (
+        "" if lake.file is None
+        else ", close the tool that has the file open (point BI tools at the published copy instead)"
+    )  # fmt: skip
     return (
-        f"the database {lake.catalog} is in use by {_holder(error)}, and a catalog that is a file has one writer."
-        f" {waited}Wait for it to end (with {LOCK_ATTEMPTS}=600 a command waits by itself, ten minutes at most), close"
-        " the tool that has the file open (point BI tools at the published copy instead), or set"
-        f" LIKELY_BUYERS_STATE to another folder. DuckDB says: {error}"
+        f"the database {lake.catalog} is in use by {holder}, and a catalog has one writer. {waited}Wait for it to end"
+        f" (with {LOCK_ATTEMPTS}=600 a command waits by itself, ten minutes at most){a_file}, or set"
+        " LIKELY_BUYERS_STATE to another folder."
     )
 
 

@@ -1,7 +1,11 @@
-"""Why a lake cannot be opened."""
+"""Why the lake cannot be opened, in words."""
 
 from likely_buyers.errors import LikelyBuyersError
 
 
 class LakeProblem(LikelyBuyersError):
-    """The lake cannot be opened; the message says why and what to do."""
+    """Catalog, data and key cannot be reached, or do not fit; the message says which and what to do."""
+
+
+class LakeInUse(LakeProblem):
+    """Another process holds the catalog; the message says which one and what to do."""

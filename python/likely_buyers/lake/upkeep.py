@@ -15,6 +15,8 @@ from likely_buyers.lake.attaching import LAKE
 from likely_buyers.lake.builds import last_builds
 from likely_buyers.sql_text import literal, quoted
 
+# what DuckLake calls the changes of its own upkeep
+_OWN = ("merge_adjacent", "rewrite_delete")
 # what another process may be writing is no file that was left behind
 _DAYS_OF_A_WRITER = 1
 # what a build merges: a file of a day or two of a small table
@@ -37,7 +39,10 @@ class Size:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What was there before and after. So many `tables` were compared; also as of the oldest snapshot kept, `past`."""
+    """What was there before and after. So many `tables` were compared; also as of the oldest snapshot kept, `past`.
+
+    None were where another program, which asks for no lock, wrote meanwhile.
+    """
 
     before: Size
     after: Size
@@ -60,7 +65,8 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
     oldest_kept = now - timedelta(days=keep_days)
     before = _size(connection)
     past = next(iter(_kept(connection, oldest_kept)), None)
-    told = _checksums(connection)
+    start = _latest(connection)
+    told = _checksums(connection, start)
     told_past = {} if past is None else _checksums(connection, past)
     _call(connection, "merge_adjacent_files")
     _call(connection, "rewrite_data_files", "delete_threshold => 0")
@@ -68,10 +74,12 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
     expire(connection, oldest_kept)
     orphans = now - timedelta(days=_DAYS_OF_A_WRITER)
     _call(connection, "delete_orphaned_files", f"older_than => {_moment(orphans)}")
-    _compare("now", told, _checksums(connection))
+    end = _latest(connection)
+    if is_alone := not _others_wrote(connection, start, end):
+        _compare("now", told, _checksums(connection, end))
     if past is not None:
         _compare(f"at snapshot {past}", told_past, _checksums(connection, past))
-    return Upkeep(before, _size(connection), len(told), past)
+    return Upkeep(before, _size(connection), len(told) if is_alone else 0, past)
 
 
 def tidy(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
@@ -127,6 +135,22 @@ def _size(connection: duckdb.DuckDBPyConnection) -> Size:
     return Size(*(int(number or 0) for number in row or (0, 0, 0)))
 
 
+def _latest(connection: duckdb.DuckDBPyConnection) -> int:
+    row = connection.execute(
+        "select max(snapshot_id) from ducklake_snapshots(?)", [LAKE]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _others_wrote(connection: duckdb.DuckDBPyConnection, start: int, end: int) -> bool:
+    row = connection.execute(
+        "select count(*) from ducklake_snapshots(?) where snapshot_id > ? and snapshot_id <= ?"
+        " and not list_has_all(?, map_keys(changes))",
+        [LAKE, start, end, list(_OWN)],
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def _kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> list[int]:
     """Snapshots that stay, in their order: since a moment, and that of the last build that passed."""
     passed, _ = last_builds(connection)
@@ -138,9 +162,7 @@ def _kept(connection: duckdb.DuckDBPyConnection, oldest: datetime) -> list[int]:
     return [snapshot for (snapshot,) in found]
 
 
-def _checksums(
-    connection: duckdb.DuckDBPyConnection, version: int | None = None
-) -> dict[str, tuple[int, int]]:
+def _checksums(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str, tuple[int, int]]:
     """Table -> (rows, sum of the hashes of its rows) of the tables there are now, as far as they were there then."""
     tables = connection.execute(
         "select schema_name, table_name from duckdb_tables() where database_name = ? order by all",
@@ -148,11 +170,10 @@ def _checksums(
     ).fetchall()
     found = {}
     for schema, table in tables:
-        at = "" if version is None else f" at (version => {version})"
         try:
             row = connection.execute(
                 "select count(*), coalesce(sum(hash(rows_of_it)), 0)"  # noqa: S608
-                f" from (select * from {quoted(schema)}.{quoted(table)}{at}) as rows_of_it"
+                f" from (select * from {quoted(schema)}.{quoted(table)} at (version => {version})) as rows_of_it"
             ).fetchone()
         except duckdb.CatalogException:
             continue

@@ -11,15 +11,7 @@ import pyarrow as pa
 
 from likely_buyers.errors import from_extra
 from likely_buyers.publishing.errors import PublishingError, unfit
-
-# One of these says how to sign requests; the last names an instance's own role, which is asked for over the network.
-_S3_CREDENTIALS = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_METADATA_ENDPOINT",
-)
+from likely_buyers.s3 import ROLES, check_bucket
 
 
 class Folder:
@@ -67,7 +59,7 @@ class S3Folder(Folder):
         with from_extra("publish", url):
             import obstore
 
-        _check_s3(url)
+        check_bucket(url, "vars.publish names an s3:// destination", PublishingError, ROLES)
         super().__init__(scratch)
         self.url = url.rstrip("/")
         self._obstore = obstore
@@ -104,33 +96,6 @@ def file_at(setting: str, address: Any, base: Path) -> tuple[Folder, str]:
         expected = "null or a file, such as gold.duckdb or s3://bucket/gold.duckdb"
         raise unfit(setting, address, expected)
     return folder_at(setting, parent or slash or ".", base), name
-
-
-def _check_s3(url: str) -> None:
-    given = os.environ.get
-    bucket = url.removeprefix("s3://").partition("/")[0]
-    if not bucket or "@" in url:
-        raise PublishingError(
-            "vars.publish names an s3:// destination that is no s3://bucket/prefix. Credentials do not belong there:"
-            " set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-        )
-    if not any(map(given, _S3_CREDENTIALS)):
-        raise PublishingError(
-            f"no credentials for {url}: the environment variable AWS_ACCESS_KEY_ID is not set (nor one of"
-            f" {', '.join(_S3_CREDENTIALS[1:])}). Set it, with AWS_SECRET_ACCESS_KEY and AWS_REGION."
-        )
-    if given("AWS_ACCESS_KEY_ID") and not given("AWS_SECRET_ACCESS_KEY"):
-        raise PublishingError(
-            f"no credentials for {url}: AWS_ACCESS_KEY_ID is set and the environment variable"
-            " AWS_SECRET_ACCESS_KEY is not. Set it."
-        )
-    endpoint = given("AWS_ENDPOINT_URL_S3") or given("AWS_ENDPOINT_URL") or ""
-    is_allowed = given("AWS_ALLOW_HTTP", "").lower() in ("true", "1")
-    if endpoint.startswith("http://") and not is_allowed:
-        raise PublishingError(
-            f"AWS_ENDPOINT_URL is {endpoint}, without TLS: scores and keys would travel in the open. Use https://,"
-            " or set AWS_ALLOW_HTTP=true if that is meant."
-        )
 
 
 def _to_disk(path: Path) -> None:

@@ -264,7 +264,7 @@ class Postgres:
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
             "fsync": "off",
-            "max_connections": "120",
+            "max_connections": "300",
         }
         self._process = subprocess.Popen(
             [self._programs / "postgres", "-D", self._folder / "data", "-p", str(self.port)]
@@ -289,6 +289,10 @@ class Postgres:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(30)
             self._process = None
+
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
 
     def environment(self) -> dict[str, str]:
         return {

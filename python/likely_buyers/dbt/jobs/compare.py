@@ -31,7 +31,7 @@ def compare_versions(
     """Score the first million users of silver.user_features, by a hash of their id, with two versions.
 
     Raises:
-        LakeInUse: another process holds the database.
+        LakeProblem: another process holds the database, or it cannot be reached.
         duckdb.Error: the database or the table is not there.
         ScoringError: the table does not fit one of the versions.
     """

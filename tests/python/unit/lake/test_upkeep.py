@@ -106,6 +106,10 @@ def test_upkeep_that_changes_a_table_is_told(
     monkeypatch.setattr(
         upkeep, "expire", lambda connection, _: connection.execute("delete from days where day = 2")
     )
+    # another program's deletion is none of the upkeep's
+    assert maintain(lake, 0, NOW).tables == 0
+    lake.execute("insert into days values (2)")
+    monkeypatch.setattr(upkeep, "_OWN", (*upkeep._OWN, "tables_deleted_from"))
     with pytest.raises(LakeChanged, match=r"main\.days now has rows and checksum \(1, .*had \(2, "):
         maintain(lake, 0, NOW)
 
