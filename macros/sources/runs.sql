@@ -25,7 +25,7 @@
             {% do said.append(remedy) %}
             {% do log("likely_buyers: " ~ result.node.name ~ " failed: " ~ remedy, info=true) %}
         {% endif %}
-        {% if result.status == 'fail' and result.node.test_metadata.name == 'checks' %}
+        {% if result.status == 'fail' and (result.node.test_metadata or {}).name == 'checks' %}
             {% for what, times in run_query(result.node.compiled_code).rows %}
                 {% do log("likely_buyers: " ~ result.node.name ~ ": " ~ what ~ " (" ~ times ~ ")", info=true) %}
             {% endfor %}
