@@ -20,13 +20,13 @@ from (
         user_id,
         event_date,
         count(*) as events,
-        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null') }} as sessions,
+        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=chunk is not none) }} as sessions,
         count(case when event_type = 'view' then 1 end) as views,
         count(case when event_type = 'cart' then 1 end) as carts,
         count(case when event_type = 'remove_from_cart' then 1 end) as removals,
         count(case when event_type = 'purchase' then 1 end) as purchases,
         count(case when event_type = 'refund' then 1 end) as refunds,
-        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null') }} as products
+        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=chunk is not none) }} as products
     from {{ events }}
     {{ "where " ~ chunk if chunk }}
     group by user_id, event_date

@@ -1,9 +1,16 @@
-{#- Aggregate: how many values there are among the rows that meet a condition, exactly; for groups of few rows. -#}
-{% macro count_distinct(value, condition) %}
-    {{- return(adapter.dispatch('count_distinct')(value, condition)) -}}
+{#-
+    Aggregate: how many values there are among the rows that meet a condition, exactly; for groups of few rows.
+    of_many: the rows may not fit into memory.
+-#}
+{% macro count_distinct(value, condition, of_many=false) %}
+    {{- return(adapter.dispatch('count_distinct')(value, condition, of_many)) -}}
 {% endmacro %}
 
-{#- A list a group, whose values are told apart at the end, takes half the time of a hash table a group. -#}
-{% macro duckdb__count_distinct(value, condition) -%}
+{#- A list a group, whose values are told apart at the end, takes half the time of a hash table a group, and cannot spill. -#}
+{% macro duckdb__count_distinct(value, condition, of_many) -%}
+    {%- if of_many -%}
+    count(distinct case when {{ condition }} then {{ value }} end)
+    {%- else -%}
     cast(coalesce(list_unique(list({{ value }}) filter (where {{ condition }})), 0) as bigint)
+    {%- endif -%}
 {%- endmacro %}
