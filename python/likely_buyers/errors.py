@@ -39,6 +39,11 @@ def without_secrets(text: str) -> str:
     return _USER_IN_URL.sub("", text)
 
 
+def said_by(error: Exception) -> str:
+    """An engine's message on one line, in which no password of the environment stands."""
+    return " ".join(without_secrets(str(error)).split())
+
+
 # what each extra of pyproject.toml brings that is imported here
 _MODULES_OF_EXTRAS = {
     "publish": ("deltalake", "obstore"),

@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.errors import said_by
 from likely_buyers.lake.bucket import reach_bucket
 from likely_buyers.lake.encryption import read_key
 from likely_buyers.lake.errors import LakeInUse, LakeProblem
@@ -262,7 +263,7 @@ def _held(
     except duckdb.Error as error:
         if lock:
             lock.give_back()
-        said = " ".join(str(error).split())
+        said = said_by(error)
         if "Could not set lock" in said:
             return _holder(error)
         if lake.file is None and "is explicitly disabled" in said:

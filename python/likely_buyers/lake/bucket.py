@@ -4,7 +4,7 @@ import os
 
 import duckdb
 
-from likely_buyers.errors import without_secrets
+from likely_buyers.errors import said_by
 from likely_buyers.lake.errors import LakeProblem
 from likely_buyers.lake.extensions import load_extension
 from likely_buyers.s3 import check_bucket, endpoint
@@ -34,5 +34,5 @@ def reach_bucket(connection: duckdb.DuckDBPyConnection, url: str) -> None:
         raise LakeProblem(
             f"the bucket of {DATA}={url} cannot be read, so nothing was read or written. Check its name, AWS_REGION,"
             " AWS_ENDPOINT_URL and the rights of AWS_ACCESS_KEY_ID. DuckDB says:"
-            f" {' '.join(without_secrets(str(error)).split())}"
+            f" {said_by(error)}"
         ) from error

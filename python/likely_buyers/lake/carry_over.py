@@ -8,6 +8,7 @@ import duckdb
 
 from likely_buyers.lake.attaching import LAKE, connect
 from likely_buyers.lake.errors import LakeProblem
+from likely_buyers.lake.upkeep import rows_and_checksum
 from likely_buyers.settings import DATA_FOLDER, Lake
 from likely_buyers.sql_text import literal, quoted
 
@@ -108,7 +109,7 @@ def _carried(
         f"select {values} from {relation}"  # noqa: S608 (names and types of the project)
         for relation in (theirs, ours)
     )
-    known = bool(_sums(connection, present)[0])
+    known = bool(rows_and_checksum(connection, present)[0])
     if known:
         lacking = f"select count(*) from ({wanted} except all {present})"  # noqa: S608
         ((rows,),) = connection.execute(lacking).fetchall()
@@ -120,12 +121,15 @@ def _carried(
             )
     else:
         connection.execute(f"insert into {ours} by name {wanted}")
-        before, after = _sums(connection, wanted), _sums(connection, present)
+        before, after = (
+            rows_and_checksum(connection, wanted),
+            rows_and_checksum(connection, present),
+        )
         if before != after:
             raise CarryOverImpossible(
                 f"{table} has rows and checksum {after} in the lake, and {before} in {old}. Nothing was carried over."
             )
-    return Carried(table, _sums(connection, wanted)[0], known)
+    return Carried(table, rows_and_checksum(connection, wanted)[0], known)
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, database: str, table: str) -> set[str]:
@@ -134,11 +138,3 @@ def _columns(connection: duckdb.DuckDBPyConnection, database: str, table: str) -
         [database, table],
     ).fetchall()
     return {column for (column,) in rows}
-
-
-def _sums(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, int]:
-    """Rows, and the sum of their hashes."""
-    ((rows, checksum),) = connection.execute(
-        f"select count(*), coalesce(sum(hash(whole)), 0) from ({query}) as whole"  # noqa: S608
-    ).fetchall()
-    return int(rows), int(checksum)

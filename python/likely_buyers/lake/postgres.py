@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from likely_buyers.errors import from_extra, without_secrets
+from likely_buyers.errors import from_extra, said_by
 from likely_buyers.lake.errors import LakeProblem
 from likely_buyers.libpq import connection_options
 from likely_buyers.settings import CATALOG, DATA, Lake
@@ -54,7 +54,7 @@ def connection_string(lake: Lake) -> str:
     except ProgrammingError as error:
         raise LakeProblem(
             f"{CATALOG} must be a file, or postgres: and a connection string as psql takes it, such as"
-            f" 'postgres:host=db.example dbname=shop'. libpq says: {_said(error)}"
+            f" 'postgres:host=db.example dbname=shop'. libpq says: {said_by(error)}"
         ) from error
     said = {_VARIABLES[name]: str(value) for name, value in given.items() if name in _VARIABLES}
     options = connection_options(
@@ -90,7 +90,7 @@ class Session:
             )
             raise LakeProblem(
                 f"the catalog {lake.catalog} cannot be reached, so nothing was read or written. {remedy}"
-                f" PostgreSQL says: {_said(error)}"
+                f" PostgreSQL says: {said_by(error)}"
             ) from error
         weakref.finalize(self, _end, self._server)
 
@@ -110,7 +110,7 @@ class Session:
         try:
             session.check_data(lake)
         except psycopg.Error as error:
-            raise LakeProblem(refused(lake, _said(error))) from error
+            raise LakeProblem(refused(lake, said_by(error))) from error
         return session
 
     def check_data(self, lake: Lake) -> None:
@@ -155,7 +155,7 @@ class Session:
         except psycopg.Error as error:
             raise LakeProblem(
                 "the server of the catalog ended the session that kept other writers out, so nothing more is written."
-                f" Run dbt build again: it goes on from there. PostgreSQL says: {_said(error)}"
+                f" Run dbt build again: it goes on from there. PostgreSQL says: {said_by(error)}"
             ) from error
 
     def _row(self, query: str, *values: object) -> Any:
@@ -172,7 +172,3 @@ def _end(server: psycopg.Connection[Any]) -> None:
     with suppress(psycopg.Error):
         server.execute("select pg_advisory_unlock_all()")
     server.close()
-
-
-def _said(error: Exception) -> str:
-    return " ".join(without_secrets(str(error)).split())

@@ -5,6 +5,7 @@ oldest snapshot that is kept.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -170,13 +171,15 @@ def _checksums(connection: duckdb.DuckDBPyConnection, version: int) -> dict[str,
     ).fetchall()
     found = {}
     for schema, table in tables:
-        try:
-            row = connection.execute(
-                "select count(*), coalesce(sum(hash(rows_of_it)), 0)"  # noqa: S608
-                f" from (select * from {quoted(schema)}.{quoted(table)} at (version => {version})) as rows_of_it"
-            ).fetchone()
-        except duckdb.CatalogException:
-            continue
-        if row:
-            found[f"{schema}.{table}"] = (int(row[0]), int(row[1]))
+        query = f"select * from {quoted(schema)}.{quoted(table)} at (version => {version})"  # noqa: S608
+        with suppress(duckdb.CatalogException):
+            found[f"{schema}.{table}"] = rows_and_checksum(connection, query)
     return found
+
+
+def rows_and_checksum(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, int]:
+    """Rows of a query, and the sum of their hashes."""
+    ((rows, checksum),) = connection.execute(
+        f"select count(*), coalesce(sum(hash(whole)), 0) from ({query}) as whole"  # noqa: S608
+    ).fetchall()
+    return int(rows), int(checksum)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.errors import without_secrets
+from likely_buyers.errors import said_by
 from likely_buyers.lake.extensions import ExtensionMissing, load_extension
 from likely_buyers.libpq import connection_options
 from likely_buyers.sources.errors import SourceProblem
@@ -84,11 +84,6 @@ def table_name(kind: str, table: str) -> str:
         schema = _DEFAULT_SCHEMA.get(kind) or os.environ.get("MYSQL_DATABASE", "")
         parts = [schema, *parts]
     return "source." + ".".join(quoted(part) for part in parts)
-
-
-def said_by(error: Exception) -> str:
-    """An engine's message on one line, in which no password of the environment stands."""
-    return " ".join(without_secrets(str(error)).split())
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, kind: str, path: str | None) -> None:

@@ -11,9 +11,9 @@ import duckdb
 import psycopg
 import pytest
 
+from likely_buyers.errors import said_by
 from likely_buyers.libpq import tls_options
 from likely_buyers.sources import SourceProblem
-from likely_buyers.sources.databases import said_by
 from likely_buyers.sources.relation import Known, Relation, plan_relation
 from likely_buyers.sql_text import literal
 from support.installation import Finished, Installation

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import duckdb
 
-from likely_buyers.sources.databases import FILES, opened, said_by
+from likely_buyers.errors import said_by
+from likely_buyers.sources.databases import FILES, opened
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.relation.setting import Relation
 from likely_buyers.sql_text import literal, quoted
