@@ -1,10 +1,11 @@
 {#-
     One row per user and day: what the user did on it. Counts and sums by event type.
 
-    events  relation or CTE of events
+    events   relation or CTE of events
     chunk    a condition that takes some of their days, or none for all
+    of_many  they may not fit into memory
 -#}
-{% macro user_days(events, chunk=none) %}
+{% macro user_days(events, chunk=none, of_many=false) %}
 {%- set money = money_in_shop_currency() %}
 select
     event_counts.*,
@@ -20,13 +21,13 @@ from (
         user_id,
         event_date,
         count(*) as events,
-        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=chunk is not none) }} as sessions,
+        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=of_many) }} as sessions,
         count(case when event_type = 'view' then 1 end) as views,
         count(case when event_type = 'cart' then 1 end) as carts,
         count(case when event_type = 'remove_from_cart' then 1 end) as removals,
         count(case when event_type = 'purchase' then 1 end) as purchases,
         count(case when event_type = 'refund' then 1 end) as refunds,
-        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=chunk is not none) }} as products
+        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=of_many) }} as products
     from {{ events }}
     {{ "where " ~ chunk if chunk }}
     group by user_id, event_date
@@ -47,6 +48,18 @@ left join (
     group by user_id, event_date
 ) as money
     on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
+{% endmacro %}
+
+{#-
+    Post-hook of user_days that starts over with more rows than are grouped at once: a chunk after the other, in the same
+    transaction.
+-#}
+{% macro user_days_by_chunk() %}
+    {% if execute and not seen_load(on_every_load=user_days_start_over()) and is_grouped_in_chunks(source_rows()) %}
+        {% for chunk in chunks_by_date(ref('events')) %}
+            {% do run_query("insert into " ~ this ~ " by name " ~ user_days(ref('events'), chunk.condition, chunk.is_large)) %}
+        {% endfor %}
+    {% endif %}
 {% endmacro %}
 
 {#-

@@ -1,36 +1,34 @@
 {#-
-    Conditions that split a relation by its event_date into chunks of about vars.events_per_chunk rows, or [none] for the
-    whole. A model that groups by user and day is put together of them with `union all`: DuckDB makes one after the
-    other, so that the groups of a chunk, not those of years, have to fit into memory. Where all would fit, it is
-    faster by a third.
+    Whether so many rows of a relation meet a condition that they are not grouped at once (vars.events_per_chunk). An engine
+    that shuffles to disk splits by itself.
+-#}
+{% macro is_grouped_in_chunks(relation, condition='true') %}
+    {% do return(adapter.dispatch('is_grouped_in_chunks')(relation, condition)) %}
+{% endmacro %}
+
+{% macro default__is_grouped_in_chunks(relation, condition) %}
+    {% do return(false) %}
+{% endmacro %}
+
+{% macro duckdb__is_grouped_in_chunks(relation, condition) %}
+    {% do return(can_be_read(relation) and run_query("select count(*) > " ~ var('events_per_chunk') ~ " from " ~ relation
+        ~ " where " ~ condition).columns[0].values()[0]) %}
+{% endmacro %}
+
+{#-
+    Conditions that split a relation by its event_date into chunks of about vars.events_per_chunk rows, each with whether it
+    is much larger, being one day. A chunk is grouped in a statement of its own: DuckDB keeps the groups of all branches of a
+    `union all` until its end.
 -#}
 {% macro chunks_by_date(relation) %}
-    {{ return(adapter.dispatch('chunks_by_date')(relation)) }}
-{% endmacro %}
-
-{#- An engine that shuffles to disk splits by itself. -#}
-{% macro default__chunks_by_date(relation) %}
-    {% do return([none]) %}
-{% endmacro %}
-
-{% macro duckdb__chunks_by_date(relation) %}
-    {% if not can_be_read(relation) %}
-        {% do return([none]) %}
-    {% endif %}
-    {% set days = run_query(
-        "select event_date, floor((sum(count(*)) over (order by event_date) - 1) / " ~ var('events_per_chunk') ~ ") from "
-        ~ relation ~ " group by event_date order by event_date").rows %}
-    {% set first_days = {} %}
-    {% for day in days %}
-        {% do first_days.setdefault(day[1], day[0]) %}
-    {% endfor %}
-    {% set starts = first_days.values() | list %}
+    {% set size = var('events_per_chunk') %}
+    {% set rows = run_query(
+        "select min(event_date), max(event_date), sum(day_rows) > " ~ 2 * size ~ " from (select event_date, count(*) as day_rows,"
+        ~ " floor((sum(count(*)) over (order by event_date) - 1) / " ~ size ~ ") as chunk from " ~ relation
+        ~ " group by event_date) as days group by chunk order by chunk").rows %}
     {% set chunks = [] %}
-    {% for start in starts %}
-        {% set bounds = [] %}
-        {% if not loop.first %}{% do bounds.append("event_date >= date '" ~ start ~ "'") %}{% endif %}
-        {% if not loop.last %}{% do bounds.append("event_date < date '" ~ starts[loop.index] ~ "'") %}{% endif %}
-        {% do chunks.append(bounds | join(' and ') or none) %}
+    {% for first, last, is_large in rows %}
+        {% do chunks.append({'condition': between_days(first, last), 'is_large': is_large}) %}
     {% endfor %}
-    {% do return(chunks or [none]) %}
+    {% do return(chunks) %}
 {% endmacro %}

@@ -77,10 +77,7 @@ reasons_by_load as (
     group by load_id
 ),
 
-new_events as (
-    {{ events(only="load_id > " ~ seen) }}
-),
-
+-- the events are read for each of the two: a CTE for both would be kept in memory whole
 rows_by_load as (
     select
         load_id,
@@ -88,7 +85,7 @@ rows_by_load as (
         count(distinct {{ fast_hash(['user_id']) }}) as users,
         min(event_time) as first_event_time,
         max(event_time) as last_event_time
-    from new_events
+    from ({{ events(only="load_id > " ~ seen) }}) as new_events
     group by load_id
 ),
 
@@ -116,7 +113,7 @@ revenue_by_currency as (
         load_id,
         coalesce(currency, '') as currency,
         cast(sum(price * quantity) as decimal(38, 2)) as revenue
-    from new_events
+    from ({{ events(only="load_id > " ~ seen) }}) as new_events
     where event_type = 'purchase' and price is not null
     group by load_id, coalesce(currency, '')
 ),

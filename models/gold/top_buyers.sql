@@ -1,7 +1,7 @@
 {{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
 {%- set liked_days = 90 %}
-{%- set oldest_day = days_before_as_of(ref('predictions'), liked_days) %}
+{%- set days = days_before_as_of(ref('predictions'), liked_days) %}
 
 with predictions as (
     select * from {{ ref('predictions') }}
@@ -108,8 +108,8 @@ liked_categories as (
         events.category is not null
         and events.event_date < selected_users.as_of_date
         and {{ dbt.datediff('events.event_date', 'selected_users.as_of_date', 'day') }} <= {{ liked_days }}
-        {%- if oldest_day is not none %}
-        and events.event_date >= date '{{ oldest_day }}'
+        {%- if days and days[0] %}
+        and {{ between_days(days[0], days[1]) }}
         {%- endif %}
     group by selected_users.buyer_rank, events.category
 ),

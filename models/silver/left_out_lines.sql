@@ -13,6 +13,7 @@
 
 {%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
 {%- set is_new = "load_id > " ~ seen if seen %}
+{%- set hashed = ("cast(null as bigint)" if equal_lines_are_separate() else event_key_hash()) ~ " as key_hash," %}
 
 {%- if seen and seen == latest_load() %}
 
@@ -55,11 +56,17 @@ suspects as (
                 mapped_lines.left_out is not null
                 or ({{ contract_violations().values() | join(') or (') }}) as is_suspect
             from (
-                {{ event_lines(
-                    only="(" ~ is_new ~ " or " ~ event_key_hash() ~ " in (select new_keys.key_hash from new_keys))"
-                        if seen and not equal_lines_are_separate() else is_new,
-                    more=("cast(null as bigint)" if equal_lines_are_separate() else event_key_hash()) ~ " as key_hash,"
-                ) }}
+                {{ event_lines(only=is_new, more=hashed) }}
+                {%- if seen and not equal_lines_are_separate() %}
+                union all
+                select * from (
+                    {{ event_lines(
+                        only="load_id <= " ~ seen ~ " and " ~ event_key_hash() ~ " in (select new_keys.key_hash from new_keys)",
+                        more=hashed
+                    ) }}
+                ) as earlier_lines
+                {{ "where " ~ times_of_new_lines(is_new) if event_key_is_whole_line() }}
+                {%- endif %}
             ) as mapped_lines
             left join latest_files on mapped_lines.source_file = latest_files.source_file
         ) as checked_lines

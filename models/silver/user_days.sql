@@ -4,7 +4,7 @@
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
         pre_hook="{{ begin_loads(on_every_load=user_days_start_over()) }}",
-        post_hook=["{{ warn_of_bots() }}", "{{ finish_loads() }}"],
+        post_hook=["{{ user_days_by_chunk() }}", "{{ warn_of_bots() }}", "{{ finish_loads() }}"],
     )
 }}
 -- depends_on: {{ source_rows() }}
@@ -30,19 +30,17 @@ touched_events as (
         on
             events.event_date = touched_user_days.event_date
             and events.user_id = touched_user_days.user_id
+    where {{ days_of("(" ~ events(only="load_id > " ~ seen) ~ ")") }}
 ),
 
 user_days as (
-    {{ user_days('touched_events') }}
+    {{ user_days('touched_events', of_many=is_grouped_in_chunks(source_rows(), "load_id > " ~ seen)) }}
 )
 
 {%- else %}
 
 with user_days as (
-    {%- for chunk in chunks_by_date(ref('events')) %}
-    {{ user_days(ref('events'), chunk) }}
-    {{ "union all" if not loop.last }}
-    {%- endfor %}
+    {{ user_days(ref('events'), chunk='false' if is_grouped_in_chunks(source_rows())) }}
 )
 
 {%- endif %}
