@@ -1,7 +1,5 @@
 """Filling the history with scores as of past days."""
 
-from __future__ import annotations
-
 from datetime import date, timedelta
 
 import typer

@@ -1,7 +1,5 @@
 """What backfill and replay need of dbt: where the warehouse is, and the features of a day by the macro of scoring."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 
@@ -37,7 +35,7 @@ class PastDays:
     features_of_any_day: str
 
     @classmethod
-    def of(cls, project: Project, refusal: type[ScoringError]) -> PastDays:
+    def of(cls, project: Project, refusal: type[ScoringError]) -> "PastDays":
         """Those of a project; dbt runs once, and opens nothing.
 
         Raises:

@@ -1,7 +1,5 @@
 """Publishing gold, and what is said of it."""
 
-from __future__ import annotations
-
 from likely_buyers.dbt.project import Project
 from likely_buyers.publishing import Published, PublishingError, publish
 from likely_buyers.terminal import Progress

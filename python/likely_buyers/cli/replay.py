@@ -1,7 +1,5 @@
 """Replaying: scores of the history computed once more, and what is said of them."""
 
-from __future__ import annotations
-
 from datetime import date
 
 from likely_buyers.cli.past_days import PastDays

@@ -1,7 +1,5 @@
 """Writing the report: where the warehouse is, where the page goes, and what is said of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from likely_buyers.dbt.project import Project

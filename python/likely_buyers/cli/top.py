@@ -1,7 +1,5 @@
 """The list, printed: today's from gold.top_buyers, a past day's from gold.prediction_history."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal

@@ -9,8 +9,6 @@ REES46's text would cost a reader more than everything else; prices are decimal(
 of money should not depend on the order of addition.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import json
 from pathlib import Path

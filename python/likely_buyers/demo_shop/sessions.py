@@ -1,7 +1,5 @@
 """One day in the shop: who visits, what they look at, what they buy."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 

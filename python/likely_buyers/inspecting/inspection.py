@@ -156,10 +156,9 @@ def _read_by(
                 times = times_of(by_name[column], connection, is_named_so=True, day_first=False)
                 if times and times.silent:
                     found.questions.append(
-                        f"Which time zone is {times.column} in? {times.silent} do not say (such as"
-                        f" {times.example}), and"
-                        f" {name} takes UTC. For another one copy the mapping with time_zone: Europe/Berlin, or where"
-                        " the shop's clock is."
+                        f"Which time zone is {times.column} in? {times.silent} do not say (such as {times.example}),"
+                        f" and {name} takes UTC. For another one copy the mapping with time_zone: Europe/Berlin, or"
+                        " where the shop's clock is."
                     )
                     break
     return found
@@ -169,8 +168,7 @@ def _reads_times(mapping: Mapping[str, Any], connection: duckdb.DuckDBPyConnecti
     expression = in_time_zone(str(mapping["event_time"]), "UTC")
     try:
         row = connection.execute(
-            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as"
-            " timestamp))),"
+            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as timestamp))),"
             f" count(*) from (select try({expression}) as t from lines)"
         ).fetchone()
     except duckdb.Error:
@@ -231,9 +229,8 @@ def _drafted(
         draft.mapping["files"] = read[0] if len(read) == 1 else _pattern(read)
         found.mapping = {"files": draft.mapping.pop("files"), **draft.mapping}
         found.questions.append(
-            f"Do the files belong together? They have different columns, and the draft reads"
-            f" {', '.join(read[:3])} only. To"
-            " join others give the mapping sources and rows."
+            f"Do the files belong together? They have different columns, and the draft reads {', '.join(read[:3])}"
+            " only. To join others give the mapping sources and rows."
         )
     if encoding:
         found.questions.insert(
@@ -276,15 +273,13 @@ def _ask_about_trial(found: Inspection, trial: Trial) -> None:
         shown = ", ".join(f"'{value}'" for value in trial.unknown_types[:8])
         found.questions.append(
             f"What does {shown} mean? {found.mapping_name} does not know it. If it is one of view, cart,"
-            " remove_from_cart,"
-            f" purchase, refund, add a line to seeds/event_types.csv:"
+            " remove_from_cart, purchase, refund, add a line to seeds/event_types.csv:"
             f" {found.mapping_name},{trial.unknown_types[0]},purchase"
         )
     if trial.buyers >= _FEW_BUYERS and not trial.buyers_of_two_days:
         found.questions.append(
-            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If"
-            " it is new"
-            " with each order, nobody who comes back can be told."
+            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If it is"
+            " new with each order, nobody who comes back can be told."
         )
     if len([code for code in trial.revenue if code]) > 1:
         found.notes.append("Prices are in several currencies, and are never added up across them.")

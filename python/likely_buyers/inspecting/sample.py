@@ -7,7 +7,6 @@ import codecs
 import gzip
 import json
 import os
-import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -191,8 +190,7 @@ def _copy_parquet(
         ).fetchone()
         if count and count[0] > rows:
             connection.execute(
-                f"copy (select * from read_parquet({literal(path)}) limit {rows})"
-                f" to {literal(target)} (format parquet)"
+                f"copy (select * from read_parquet({literal(path)}) limit {rows}) to {literal(target)} (format parquet)"
             )
             return rows
     except duckdb.Error:
@@ -299,8 +297,3 @@ def _copy_beside(base: str, name: str, folder: Path) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-
-
-def is_pattern(path: str) -> bool:
-    """Whether a path is a glob."""
-    return re.search(r"[*?\[]", path) is not None

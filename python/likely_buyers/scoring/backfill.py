@@ -1,7 +1,5 @@
 """Backfill: the history filled with the scores of past days, a day at a time, each whole or not at all."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

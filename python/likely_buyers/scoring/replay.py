@@ -4,8 +4,6 @@ It reads the warehouse and writes nothing to it: the database is opened read-onl
 kept, in a table of the connection's own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime

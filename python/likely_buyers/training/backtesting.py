@@ -1,7 +1,5 @@
 """Backtest: what training, and everything it has to beat, would have been worth at a past cutoff."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -6,8 +6,6 @@ purchase drops out with a probability that is beta distributed over customers. P
 weeks.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,7 +82,7 @@ class BgNbd:
     b: float
 
     @classmethod
-    def fit(cls, inputs: BgNbdInputs) -> BgNbd:
+    def fit(cls, inputs: BgNbdInputs) -> "BgNbd":
         """Maximum likelihood over users with a purchase (equation 6 of the paper).
 
         Raises:

@@ -6,8 +6,6 @@ used, if any, is decided by how it would have done at later cutoffs: in a shop w
 point the wrong way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

@@ -3,8 +3,6 @@
 Each gives log-odds, and contributions of the features that add up to them exactly.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 from math import factorial
 
@@ -44,7 +42,7 @@ class LinearComponent(BaseEstimator):
     def __init__(self, penalty: float = 20.0) -> None:
         self.penalty = penalty
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> LinearComponent:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "LinearComponent":
         """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
         logs = _signed_log(X)
         self.median_ = np.nanmedian(logs, axis=0)
@@ -108,7 +106,7 @@ class BgNbdComponent(BaseEstimator):
     def __init__(self, horizon_days: int = 30) -> None:
         self.horizon_days = horizon_days
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> BgNbdComponent:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "BgNbdComponent":
         """Fit on the BGNBD_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
 
         Raises:

@@ -5,8 +5,6 @@ contributions of features to the components, weighted alike, add up to the raw s
 straight rising line on top of it and changes no ranking.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -94,7 +92,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> PurchaseModel:
+    ) -> "PurchaseModel":
         """Fit the components; the calibration starts as the identity.
 
         Args:
@@ -149,7 +147,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             random_state=self.seed,
         )
 
-    def calibrate(self, slope: float, offset: float) -> PurchaseModel:
+    def calibrate(self, slope: float, offset: float) -> "PurchaseModel":
         """Set the calibration line; `slope` must be above 0 so that the ranking stays."""
         if not slope > 0 or not np.isfinite(offset):
             raise ValueError(f"calibration needs slope > 0 and a finite offset: {slope}, {offset}")

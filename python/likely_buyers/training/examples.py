@@ -1,7 +1,5 @@
 """The table of examples, checked and in one order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

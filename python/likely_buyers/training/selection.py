@@ -1,7 +1,5 @@
 """Which model: candidates compared at held-out cutoffs, each fitted only on what was known before."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Commands about scores: the list, the report, past days, publishing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
