@@ -193,13 +193,9 @@ def _drafted(
     best: tuple[Draft, list[Column], Planned] | None = None
     for files in sorted(groups.values(), key=lambda group: -sum(file["lines"] for file in group)):
         # keys of JSON come and go
+        is_json = files[0]["format"] == "json"
         own = Planned(
-            tuple(
-                files
-                if files[0]["format"] != "json"
-                else [f for f in planned.files if f["format"] == "json"]
-            ),
-            planned.reading,
+            tuple(f for f in planned.files if f["format"] == "json") if is_json else tuple(files)
         )
         with lines_table(own) as connection:
             columns = profiled(connection)
