@@ -15,9 +15,9 @@ from likely_buyers.inspecting.errors import InspectionImpossible
 from likely_buyers.inspecting.lineage import lineage_of
 from likely_buyers.inspecting.profile import Column, profiled
 from likely_buyers.inspecting.recognise import Fit, fitting_mappings
-from likely_buyers.inspecting.sample import Sample, guessed_encoding, write_sample
+from likely_buyers.inspecting.sample import Sample, write_sample
 from likely_buyers.inspecting.shape import reading_keys
-from likely_buyers.inspecting.table import Planned, lines_table, plan
+from likely_buyers.inspecting.table import Planned, guessed_encoding, lines_table, plan
 from likely_buyers.inspecting.times import times_of
 from likely_buyers.inspecting.trial import Trial, run_trial
 from likely_buyers.sources.errors import SourceProblem
@@ -108,7 +108,7 @@ def _look(project: Project, path: str, folder: Path) -> Inspection:
         found = _read_by(path, name, mappings[name], None, folder / "given")
         return replace(found, is_given=True)
     sample = write_sample(path, Reading(), folder / "sample")
-    encoding = guessed_encoding(sample)
+    encoding = guessed_encoding(sample, folder / "as_utf8")
     for fit in (fits := fitting_mappings(path, mappings, encoding, folder)):
         mapping = dict(mappings[fit.name])
         if encoding:

@@ -9,14 +9,14 @@ import json
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import duckdb
 
-from likely_buyers.sources.encodings import likely_encoding, marked_encoding
+from likely_buyers.sources.encodings import marked_encoding
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files
 from likely_buyers.sources.reading import Reading
@@ -100,34 +100,6 @@ def write_sample(
     return Sample(
         f"{folder}{rest}", folder, base, tuple(names), len(listed), is_whole, tuple(left_alone)
     )
-
-
-def guessed_encoding(sample: Sample) -> str | None:
-    """What a text that is no UTF-8 may be in; None where there is none."""
-    for path in sorted(sample.folder.rglob("*")):
-        if not path.is_file() or path.suffix == ".parquet":
-            continue
-        members: Sequence[str | None] = [None]
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                members = archive.namelist()
-        for member in members:
-            content = b"".join(chunks(path, compression_of(path.name), member))
-            if marked_encoding(content[:4]) or content.isascii():
-                continue
-            high = [line for line in content.split(b"\n") if not line.isascii()]
-            strange = [line for line in high if not _is_utf8(line)]
-            if 2 * len(strange) > len(high) and (guess := likely_encoding(strange[:200])):
-                return guess
-    return None
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _spread(files: list[Listed], count: int) -> list[Listed]:

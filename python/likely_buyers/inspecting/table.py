@@ -10,7 +10,7 @@ import duckdb
 
 from likely_buyers.inspecting.sample import Sample
 from likely_buyers.sources.columns import raw_columns
-from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.errors import SourceProblem, WrongEncoding
 from likely_buyers.sources.plan import Request, plan_delivery
 from likely_buyers.sources.reading_sql import records_of
 from likely_buyers.sources.sql_helpers import create_helpers
@@ -51,6 +51,17 @@ def plan(sample: Sample, mapping: Mapping[str, Any], name: str, staging: Path) -
     with duckdb.connect() as connection:
         found = plan_delivery(Request(sample.events_path, name, mapping, (), staging), connection)
     return Planned(tuple(file for file in found["files"] if not file["same_as"]))
+
+
+def guessed_encoding(sample: Sample, staging: Path) -> str | None:
+    """What a source that is no UTF-8 may be in; None where it is, or nobody can say."""
+    try:
+        plan(sample, {}, "?", staging)
+    except WrongEncoding as problem:
+        return problem.may_be
+    except SourceProblem:
+        pass  # a mapping may say how it is read
+    return None
 
 
 def lines_table(planned: Planned) -> duckdb.DuckDBPyConnection:
