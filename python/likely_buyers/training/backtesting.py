@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from likely_buyers.evaluation import (
     EvaluationInputError,
+    Floats,
     bootstrap_intervals,
     evaluate,
     reliability_table,
 )
 from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
-from likely_buyers.training.examples import Examples, Floats, read_examples
+from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.selection import Advance, Progress, fitted
 from likely_buyers.training.settings import TrainingSettings

@@ -12,13 +12,10 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from likely_buyers.training.bgnbd import BgNbd, BgNbdInputs
+from likely_buyers.evaluation import Floats
+from likely_buyers.training.bgnbd import BgNbd, inputs_of
 
-Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int8]
-
-BGNBD_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
-"""The features that the BG/NBD component reads, in the order in which it wants them."""
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
@@ -116,7 +113,7 @@ class BgNbdComponent(BaseEstimator):
         bought = np.flatnonzero(X[:, 0] > 0)
         # Evenly spaced rows are enough for four parameters, and are the same ones every time.
         some = bought[:: max(1, bought.size // _BGNBD_ROWS)]
-        model = BgNbd.fit(_bgnbd_inputs(X[some]))
+        model = BgNbd.fit(inputs_of(X[some]))
         self.r_, self.alpha_, self.a_, self.b_ = model.r, model.alpha, model.a, model.b
 
         others = np.setdiff1d(np.arange(len(y)), bought)
@@ -135,7 +132,7 @@ class BgNbdComponent(BaseEstimator):
 
     def _bgnbd(self, X: Floats) -> Floats:
         model = BgNbd(self.r_, self.alpha_, self.a_, self.b_)
-        p = model.probability_of_purchase(_bgnbd_inputs(X), self.horizon_days)
+        p = model.probability_of_purchase(inputs_of(X), self.horizon_days)
         log_odds: Floats = logit(np.clip(p, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY))
         return log_odds
 
@@ -173,10 +170,3 @@ class BgNbdComponent(BaseEstimator):
                     joined = tuple(sorted((*taken, feature)))
                     shares[:, feature] += weight * (value[joined] - without)
         return shares
-
-
-def _bgnbd_inputs(X: Floats) -> BgNbdInputs:
-    days, first, last = np.nan_to_num(X).T
-    # A mixed example of an explanation may hold a last purchase before the first.
-    span = np.maximum(first - last, 0.0)
-    return BgNbdInputs(repeats=days - 1.0, last=span / 7.0, age=first / 7.0)

@@ -14,11 +14,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from likely_buyers.evaluation import Floats
 from likely_buyers.training.boosted_scores import boosted_log_odds
 from likely_buyers.training.components import BgNbdComponent, LinearComponent
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
-
-Floats = NDArray[np.float64]
 
 # Boosting takes weights as copies of rows, a fraction by lot: given weights, scikit-learn 1.9 bins by a weighted
 # percentile per bin and feature, which takes longer than growing the trees. Small shops get more copies of a row of
