@@ -1,7 +1,5 @@
 """What a command tells while it works: lines, and how far it is. Results go to stdout, all of this to stderr."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

@@ -3,8 +3,6 @@
 dbt takes a variable that nobody reads without a word, so a typing error would leave a default in force.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What `likely-buyers backtest` prints."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from statistics import fmean

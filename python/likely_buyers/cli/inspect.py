@@ -1,7 +1,5 @@
 """Looking at a source, and what is said of it."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -135,9 +133,8 @@ def _share(share: float) -> str:
 def _say_mapping(found: Inspection) -> None:
     if found.fit:
         _say(
-            f"The mapping {found.mapping_name} fits: {found.fit.matched} of the {found.fit.known} columns that"
-            " it knows are"
-            " here."
+            f"The mapping {found.mapping_name} fits: {found.fit.matched} of the {found.fit.known} columns that it knows"
+            " are here."
             + (f" {', '.join(found.also_fit)} would read it, too." if found.also_fit else ""),
             style="bold",
         )

@@ -1,7 +1,5 @@
 """Asking the lake in SQL, its upkeep, and what comes from before it, and what is said of each."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from pathlib import Path
 

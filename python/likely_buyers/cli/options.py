@@ -1,10 +1,10 @@
 """The options that many commands share, each said once."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from datetime import date
+from functools import wraps
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -46,11 +46,7 @@ def _project_options(
     return Project.open(project_dir, profiles_dir, target, vars_text)
 
 
-def _volume_options(*, quiet: Quiet = False, verbose: Verbose = False) -> None:
-    choose_volume(quiet, verbose)
-
-
-def choose_volume(quiet: bool, verbose: bool) -> None:
+def choose_volume(quiet: Quiet = False, verbose: Verbose = False) -> None:
     """What `--quiet` and `--verbose` say, before the command's name or after it.
 
     Raises:
@@ -64,26 +60,12 @@ def choose_volume(quiet: bool, verbose: bool) -> None:
 
 def on_project(command: _Command) -> _Command:
     """A command whose first parameter is the project that its options name."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())[1:]
-    shared = _parameters(_project_options)
-
-    def run(**given: Any) -> None:
-        _volume_options(**_taken(given, _parameters(_volume_options)))
-        project = _project_options(**_taken(given, shared))
-        command(project, **given)
-
-    return _with_parameters(run, command, [*own, *shared, *_parameters(_volume_options)])
+    return _with_options(command, _project_options)
 
 
 def without_project(command: _Command) -> _Command:
     """A command that needs no project."""
-    own = list(inspect.signature(command, eval_str=True).parameters.values())
-
-    def run(**given: Any) -> None:
-        _volume_options(**_taken(given, _parameters(_volume_options)))
-        command(**given)
-
-    return _with_parameters(run, command, [*own, *_parameters(_volume_options)])
+    return _with_options(command)
 
 
 def day(option: str, given: str) -> date:
@@ -100,24 +82,28 @@ def day(option: str, given: str) -> date:
         ) from error
 
 
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    return list(inspect.signature(function, eval_str=True).parameters.values())
+def _with_options(command: _Command, *givers: Callable[..., Any]) -> _Command:
+    """A command as typer is to see it: `givers` turn options of theirs into its first arguments."""
+    own, volume = _parameters(command)[len(givers) :], _parameters(choose_volume)
+    shared = {giver: _parameters(giver) for giver in givers}
 
+    @wraps(command)
+    def run(**given: Any) -> None:
+        choose_volume(**{one.name: given.pop(one.name) for one in volume})
+        first = [
+            giver(**{one.name: given.pop(one.name) for one in parameters})
+            for giver, parameters in shared.items()
+        ]
+        command(*first, **given)
 
-def _taken(given: dict[str, Any], parameters: list[inspect.Parameter]) -> dict[str, Any]:
-    return {parameter.name: given.pop(parameter.name) for parameter in parameters}
-
-
-def _with_parameters(
-    run: _Command, command: _Command, parameters: list[inspect.Parameter]
-) -> _Command:
-    """`run` as typer is to see it: under the command's name, with the parameters as options."""
-    options = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
-    run.__name__, run.__doc__, run.__module__ = (
-        command.__name__,
-        command.__doc__,
-        command.__module__,
-    )
+    options = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for one in (*own, *chain(*shared.values()), *volume)
+    ]
     run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined]
     run.__annotations__ = {option.name: option.annotation for option in options}
     return run
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    return list(inspect.signature(function, eval_str=True).parameters.values())

@@ -1,14 +1,22 @@
-"""What backfill and replay need of dbt: where the warehouse is, and the features of a day by the macro of scoring."""
+"""Scores as of past days: the history filled with them, and those in it computed once more."""
 
-from __future__ import annotations
+from datetime import date, timedelta
 
-from dataclasses import dataclass
-from datetime import date
+import typer
 
+from likely_buyers.cli.tables import Column, print_table
 from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import Project
-from likely_buyers.scoring import ScoringError
-from likely_buyers.settings import Lake
+from likely_buyers.scoring import (
+    BackfillImpossible,
+    PastDays,
+    Replay,
+    ReplayImpossible,
+    ScoringError,
+    backfill_scores,
+    replay_scores,
+)
+from likely_buyers.terminal import Progress
 
 # The day stands in the text: as a variable of dbt it would have the whole project parsed again for each.
 _ANY_DAY = "0001-01-01"
@@ -26,27 +34,94 @@ _MODELS = ("prediction_history", "loaded_files", "user_days")
 _RENDERED = "\n".join([TOLD_BY_DBT, *(f"{{{{ ref('{model}') }}}}" for model in _MODELS), _FEATURES])
 
 
-@dataclass(frozen=True)
-class PastDays:
-    """The lake and SQL names of relations in it."""
+def _past_days(project: Project, refusal: type[ScoringError]) -> PastDays:
+    """Those of a project, with the features by the macro of scoring; dbt runs once, and opens nothing.
 
-    lake: Lake
-    prediction_history: str
-    loaded_files: str
-    user_days: str
-    features_of_any_day: str
+    Raises:
+        refusal: the target is no DuckDB.
+    """
+    *told, history, files, days, features = project.rendered(_RENDERED).split("\n", 6)
+    lake = project.lake_told(told, "past days are scored", refusal)
+    return PastDays(
+        lake, history, files, days, lambda day: features.replace(_ANY_DAY, day.isoformat())
+    )
 
-    @classmethod
-    def of(cls, project: Project, refusal: type[ScoringError]) -> PastDays:
-        """Those of a project; dbt runs once, and opens nothing.
 
-        Raises:
-            refusal: the target is no DuckDB.
-        """
-        *told, history, files, days, features = project.rendered(_RENDERED).split("\n", 6)
-        lake = project.lake_told(told, "past days are scored", refusal)
-        return cls(lake, history, files, days, features)
+def backfill(project: Project, first: date, last: date, every: int, version: str) -> None:
+    """Score as of every `every`-th day from `first` to `last` and say what was done.
 
-    def features_as_of(self, day: date) -> str:
-        """SQL select of `user_id`, `as_of_date` and the features as of a day."""
-        return self.features_of_any_day.replace(_ANY_DAY, day.isoformat())
+    Raises:
+        BackfillImpossible: nothing can be scored there, or the target is no DuckDB.
+        RegistryError: there is no such version, or it cannot be loaded safely.
+    """
+    days = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, every)]
+    if not days:
+        raise BackfillImpossible(f"no day lies between --from {first} and --to {last}.")
+    model = project.registry().load(version)
+    scored, users = backfill_scores(
+        _past_days(project, BackfillImpossible),
+        model,
+        days,
+        progress=lambda days: Progress("backfill", total=days, unit="days"),
+    )
+    typer.echo(
+        f"{users:,} scores of version {model.version} of {model.model_name} as of {scored} days were added to the"
+        f" history; {len(days) - scored} days were there already."
+    )
+    taught = [day for day in days if day < model.as_of]
+    if taught:
+        typer.echo(
+            f"Version {model.version} was trained on what was known by {model.as_of}: what came true after"
+            f" {len(taught)} of these days helped to train it, so gold.model_performance is too good for them."
+            " likely-buyers backtest is the honest measure."
+        )
+
+
+def replay_version(project: Project, day: date, version: str) -> bool:
+    """Compute the scores of a day and version once more and say whether they are the same; writes nothing.
+
+    Raises:
+        ReplayImpossible: there is no such history, or it cannot be read.
+        RegistryError: there is no such version, or it cannot be loaded safely.
+    """
+    model = project.registry().load(version)
+    found = replay_scores(
+        _past_days(project, ReplayImpossible),
+        model,
+        day,
+        progress=lambda users: Progress("replaying", total=users, unit="users"),
+    )
+    whose = f"as of {day}, version {model.version} of {model.model_name}"
+    if found.is_identical:
+        print(f"identical: {found.users:,} users, {whose}")
+        return True
+    _print_changes(found, whose)
+    return False
+
+
+def _print_changes(found: Replay, whose: str) -> None:
+    print(
+        f"not identical, {whose}: of {found.users:,} users in the history {found.differing:,} have another"
+        f" score now, {found.missing:,} have none, and {found.new:,} users are new; the largest difference is"
+        f" {found.largest_difference:.3g}"
+    )
+    print_table(
+        [Column("user", "left"), Column("then"), Column("now")],
+        [
+            [user, *("" if score is None else repr(score) for score in scores)]
+            for user, *scores in found.examples
+        ],
+        "the first of them",
+    )
+    if found.files_loaded_since:
+        print(
+            f"{found.files_loaded_since} event files were loaded after these scores were given"
+            f" ({found.scored_at:%Y-%m-%d %H:%M} UTC). Events in them from before as_of came late: then the"
+            " differences are legitimate. So they are after a change of the event mapping."
+        )
+    else:
+        print(
+            f"No event file was loaded after these scores were given ({found.scored_at:%Y-%m-%d %H:%M} UTC), so"
+            " no event came late. What else changes scores: another event mapping, the SQL of the features,"
+            " other versions of the libraries."
+        )

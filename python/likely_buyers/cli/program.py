@@ -1,7 +1,5 @@
 """The program: its commands by group, its own options, and how an error is shown."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from importlib.metadata import version

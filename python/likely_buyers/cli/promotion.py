@@ -1,7 +1,5 @@
 """Promoting: the gate, the report of what changes, the promotion log."""
 
-from __future__ import annotations
-
 import getpass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -100,7 +98,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
 
 
 def difference_lines(
-    found: UserDifference, before: int, after: int, top_fraction: float
+    found: "UserDifference", before: int, after: int, top_fraction: float
 ) -> list[str]:
     """The difference report, a line each."""
     numbers = found.difference

@@ -1,7 +1,5 @@
 """Rows as text: a table that fits the terminal without losing a letter, CSV, or JSON."""
 
-from __future__ import annotations
-
 import csv
 import json
 import shutil

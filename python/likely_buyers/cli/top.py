@@ -1,7 +1,5 @@
 """The list, printed: today's from gold.top_buyers, a past day's from gold.prediction_history."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from typing import Any, Literal
@@ -16,61 +14,28 @@ _Form = Literal["table", "csv", "json"]
 _SHOWN_DAYS = 5
 
 _TOP_COLUMNS = (
-    "rank",
-    "user_id",
-    "as_of_date",
-    "horizon_days",
-    "probability",
-    "lift",
-    "expected_revenue",
-    "days_since_last_purchase",
-    "favourite_category",
-    "reason",
-    "model_name",
-    "model_version",
+    *("rank", "user_id", "as_of_date", "horizon_days", "probability", "lift", "expected_revenue"),
+    *("days_since_last_purchase", "favourite_category", "reason", "model_name", "model_version"),
 )
-_TOP = """
-select
-    top_buyers.rank,
-    top_buyers.user_id,
-    top_buyers.as_of_date,
-    top_buyers.horizon_days,
-    top_buyers.probability,
-    top_buyers.lift,
-    top_buyers.expected_revenue,
-    top_buyers.days_since_last_purchase,
-    top_buyers.favourite_category,
-    top_buyer_reasons.reason,
-    top_buyers.model_name,
-    top_buyers.model_version
-from {{ ref('top_buyers') }} as top_buyers
-left join {{ ref('top_buyer_reasons') }} as top_buyer_reasons
-    on top_buyers.user_id = top_buyer_reasons.user_id and top_buyer_reasons.reason_rank = 1
-order by top_buyers.rank
-"""
+_TOP = f"""
+select {", ".join(_TOP_COLUMNS)}
+from {{{{ ref('top_buyers') }}}}
+left join (
+    select user_id, reason from {{{{ ref('top_buyer_reasons') }}}} where reason_rank = 1
+) as first_reasons using (user_id)
+order by rank
+"""  # noqa: S608
 _PAST_COLUMNS = (
-    "rank",
-    "user_id",
-    "as_of_date",
-    "horizon_days",
-    "probability",
-    "model_name",
-    "model_version",
+    *("rank", "user_id", "as_of_date", "horizon_days", "probability"),
+    *("model_name", "model_version"),
 )
 # as gold.top_buyers ranks
-_PAST = """
-select
-    row_number() over (order by probability desc nulls last, user_id asc) as user_rank,
-    user_id,
-    as_of_date,
-    horizon_days,
-    probability,
-    model_name,
-    model_version
-from {{ ref('prediction_history') }}
+_PAST = f"""
+select row_number() over (order by probability desc nulls last, user_id asc) as {", ".join(_PAST_COLUMNS)}
+from {{{{ ref('prediction_history') }}}}
 where as_of_date = date '%s' and model_name = %s and model_version = %d
-order by user_rank
-"""
+order by rank
+"""  # noqa: S608
 _DAYS = """
 select
     as_of_date,

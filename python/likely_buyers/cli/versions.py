@@ -1,7 +1,5 @@
 """The trained versions, printed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

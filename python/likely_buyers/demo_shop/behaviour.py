@@ -10,8 +10,6 @@ on the user, on the state and on the date. Thinning a Poisson number of visits l
 number of purchases, so the chance of a day without one is exp(-visits * chance).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

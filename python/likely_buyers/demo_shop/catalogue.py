@@ -1,7 +1,5 @@
 """What the shop sells: products with category, brand and price, popular ones and rare ones."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -4,8 +4,6 @@ Each event attracts at most one kind. A damaged line is a damaged copy of a real
 event's session and second, so a pipeline that lets it through counts something that never happened.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field

@@ -1,42 +1,27 @@
 """Lines as files: CSV as REES46 publishes it, JSON lines with the same keys, or typed Parquet.
 
-Text is built column by column with Arrow's kernels: every field is looked up in a small table of
-ready fragments, the fragments of a line are joined, and the joined column's own buffer is the text
-of the file.
+DuckDB makes the text of the columns that Parquet keeps.
 
 Parquet keeps types instead of text: times are timestamp[us] without a zone, in UTC, because parsing
 REES46's text would cost a reader more than everything else; prices are decimal(10,2), because sums
 of money should not depend on the order of addition.
 """
 
-from __future__ import annotations
-
 import datetime as dt
-import json
+from collections.abc import Iterable
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from likely_buyers.demo_shop.arrays import Ints, Longs, Words
+from likely_buyers.demo_shop.arrays import Ints, Words
 from likely_buyers.demo_shop.catalogue import Catalogue
-from likely_buyers.demo_shop.lines import EVENT_TYPES, NO_USER, TOO_LONG, TOO_SHORT, WHOLE, Lines
-from likely_buyers.demo_shop.sessions import EPOCH, SECONDS_A_DAY
+from likely_buyers.demo_shop.lines import EVENT_TYPES, NO_USER, TOO_LONG, TOO_SHORT, Lines
 from likely_buyers.demo_shop.settings import FileFormat
+from likely_buyers.sql_text import literal
 
-COLUMNS = (
-    "event_time",
-    "event_type",
-    "product_id",
-    "category_id",
-    "category_code",
-    "brand",
-    "price",
-    "user_id",
-    "user_session",
-)
 PARQUET_SCHEMA = pa.schema(
     [
         ("event_time", pa.timestamp("us")),
@@ -50,14 +35,30 @@ PARQUET_SCHEMA = pa.schema(
         ("user_session", pa.string()),
     ]
 )
+COLUMNS = tuple(PARQUET_SCHEMA.names)
 # Sessions are nearly as many as lines: a dictionary of them would only be built and thrown away.
 DICTIONARY_COLUMNS = [name for name in COLUMNS if name not in {"event_time", "user_session"}]
 # Bounds the memory of the text of one slice (about 150 bytes a line) and the size of a row group.
 LINES_PER_SLICE = 524_288
 
-# Cutting there leaves a CSV line with at most four fields and a JSON object without its end.
-SHORT_CSV_LENGTH = 38
-SHORT_JSON_LENGTH = 60
+# A line of text from the columns of one in Parquet.
+_TEXT = {
+    "csv": """
+        concat_ws(
+            ',', strftime(event_time, '%Y-%m-%d %H:%M:%S UTC'), event_type, product_id, category_id,
+            coalesce(category_code, ''), coalesce(brand, ''), price, coalesce(user_id::varchar, ''), user_session)""",
+    "jsonl": """
+        concat(
+            '{"event_time": "', strftime(event_time, '%Y-%m-%d %H:%M:%S UTC'), '", "event_type": "', event_type,
+            '", "product_id": ', product_id, ', "category_id": ', category_id,
+            ', "category_code": ', coalesce(to_json(category_code)::varchar, 'null'),
+            ', "brand": ', coalesce(to_json(brand)::varchar, 'null'), ', "price": ', price,
+            ', "user_id": ', coalesce(user_id::varchar, 'null'), ', "user_session": "', user_session, '"}')""",
+}
+_TOO_SHORT = {"csv": "left(line, 38)", "jsonl": "left(line, 60)"}
+"""At most four fields, and an object without its end."""
+# A surplus after an object would pass some readers; an unquoted key passes none.
+_TOO_LONG = {"csv": "line || ',1'", "jsonl": """replace(line, '"price": ', '"price": : ')"""}
 
 
 class EventFiles:
@@ -68,7 +69,7 @@ class EventFiles:
         self._folder = folder
         self._format = file_format
         self._catalogue = catalogue
-        self._products = _product_fragments(catalogue, file_format)
+        self._engine = duckdb.connect()
 
     def write(self, day: dt.date, lines: Lines) -> Path:
         """Write one day's file and return its path."""
@@ -88,12 +89,8 @@ class EventFiles:
             ) as writer:
                 for part in slices:
                     writer.write_table(self._table(part), row_group_size=LINES_PER_SLICE)
-            return path
-        with path.open("wb") as file:
-            if self._format == "csv":
-                file.write((",".join(COLUMNS) + "\n").encode())
-            for part in slices:
-                file.write(_buffer(self._text(part)))
+        else:
+            self._write_text(path, slices)
         return path
 
     def _table(self, lines: Lines) -> pa.Table:
@@ -108,93 +105,38 @@ class EventFiles:
                 catalogue.category_code.take(product),
                 catalogue.brand.take(product),
                 _decimals(lines.cents),
-                _user_ids(lines.user_id),
+                pa.array(lines.user_id, pa.int64(), mask=lines.user_id == NO_USER),
                 _uuid_text(lines.session),
             ],
             schema=PARQUET_SCHEMA,
         )
 
-    def _text(self, lines: Lines) -> pa.Array:
-        """One string per line, line feed included."""
-        csv = self._format == "csv"
-        price = _decimals(lines.cents).cast(pa.string())
-        user = _user_ids(lines.user_id).cast(pa.string()).fill_null("" if csv else "null")
-        times = _time_text(lines.seconds)
-        types = pa.array(EVENT_TYPES, pa.string()).take(pa.array(lines.event_type))
-        products = self._products.take(pa.array(lines.product))
-        session = _uuid_text(lines.session)
-        if csv:
-            parts = [*times, " UTC,", types, products, price, ",", user, ",", session, "\n"]
-        else:
-            parts = [
-                *('{"event_time": "', *times),
-                *(' UTC", "event_type": "', types),
-                *(products, price),
-                *(', "user_id": ', user),
-                *(', "user_session": "', session),
-                '"}\n',
-            ]
-        text = pc.binary_join_element_wise(*parts, "")
-        return _break_lines(text, lines, csv) if (lines.damage != WHOLE).any() else text
-
-
-def _break_lines(text: pa.Array, lines: Lines, csv: bool) -> pa.Array:
-    for damage in (TOO_SHORT, TOO_LONG):
-        mask = pa.array(lines.damage == damage)
-        whole = text.filter(mask)
-        if damage == TOO_SHORT:
-            cut = pc.utf8_slice_codeunits(whole, 0, SHORT_CSV_LENGTH if csv else SHORT_JSON_LENGTH)
-            broken = pc.binary_join_element_wise(cut, "\n", "")
-        elif csv:
-            broken = pc.replace_substring(whole, "\n", ",1\n")
-        else:
-            # A surplus after the object would pass some readers; an unquoted key passes none.
-            broken = pc.replace_substring(whole, '"price": ', '"price": : ')
-        text = pc.replace_with_mask(text, mask, broken)
-    return text
-
-
-def _product_fragments(catalogue: Catalogue, file_format: FileFormat) -> pa.Array:
-    """The text from after the event type up to the price, one entry per product."""
-    rows = zip(
-        catalogue.product_id.to_pylist(),
-        catalogue.category_id.to_pylist(),
-        catalogue.category_code.to_pylist(),
-        catalogue.brand.to_pylist(),
-        strict=True,
-    )
-    if file_format == "csv":
-        return pa.array(
-            [
-                f",{product},{category},{code or ''},{brand or ''},"
-                for product, category, code, brand in rows
-            ]
+    def _write_text(self, path: Path, slices: Iterable[Lines]) -> None:
+        batches = (
+            batch
+            for part in slices
+            for batch in self._table(part)
+            .append_column("damage", pa.array(part.damage))
+            .to_batches()
         )
-    return pa.array(
-        [
-            f'", "product_id": {product}, "category_id": {category}, '
-            f'"category_code": {json.dumps(code)}, "brand": {json.dumps(brand)}, "price": '
-            for product, category, code, brand in rows
-        ]
-    )
-
-
-_CLOCK = pa.array(
-    [
-        f" {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
-        for second in range(SECONDS_A_DAY)
-    ]
-)
-
-
-def _time_text(seconds: Longs) -> tuple[pa.Array, pa.Array]:
-    """Dates and clock times as two columns of text."""
-    day, clock = np.divmod(seconds, SECONDS_A_DAY)
-    days, position = np.unique(day, return_inverse=True)
-    dates = pa.array(
-        [(EPOCH + dt.timedelta(days=int(number))).isoformat() for number in days], pa.string()
-    )
-    return dates.take(pa.array(position)), _CLOCK.take(pa.array(clock))
+        schema = PARQUET_SCHEMA.append(pa.field("damage", pa.int8()))
+        # the heading of the one column of text is the header of the file
+        heading = ",".join(COLUMNS)
+        self._engine.register("lines", pa.RecordBatchReader.from_batches(schema, batches))
+        self._engine.execute(
+            f"""
+            copy (
+                select
+                    case damage
+                        when {TOO_SHORT} then {_TOO_SHORT[self._format]}
+                        when {TOO_LONG} then {_TOO_LONG[self._format]}
+                        else line
+                    end as "{heading}"
+                from (select damage, {_TEXT[self._format]} as line from lines)
+            ) to {literal(path)}
+            (format csv, header {self._format == "csv"}, delimiter e'\\x01', quote '', escape '')
+            """  # noqa: S608 (columns of ours)
+        )
 
 
 def _decimals(cents: Ints) -> pa.Array:
@@ -203,10 +145,6 @@ def _decimals(cents: Ints) -> pa.Array:
     words[:, 0] = cents
     words[:, 1] = words[:, 0] >> 63
     return pa.Array.from_buffers(pa.decimal128(10, 2), len(cents), [None, pa.py_buffer(words)])
-
-
-def _user_ids(user_id: Longs) -> pa.Array:
-    return pa.array(user_id, pa.int64(), mask=user_id == NO_USER)
 
 
 _HEX = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), dtype=np.uint16)
@@ -223,13 +161,3 @@ def _uuid_text(words: Words) -> pa.Array:
         text[:, column : column + end - start] = digits[:, start:end]
     offsets = np.arange(0, (n + 1) * _UUID_LENGTH, _UUID_LENGTH, dtype=np.int32)
     return pa.StringArray.from_buffers(n, pa.py_buffer(offsets), pa.py_buffer(text))
-
-
-def _buffer(text: pa.Array) -> memoryview:
-    """The bytes of all strings of a column, one after the other."""
-    if len(text) == 0:
-        return memoryview(b"")
-    _, offsets, data = text.buffers()
-    bounds = np.frombuffer(offsets, dtype=np.int32)
-    start, end = bounds[text.offset], bounds[text.offset + len(text)]
-    return memoryview(data)[int(start) : int(end)]

@@ -1,7 +1,5 @@
 """Event lines in compact columns, before they become text or Parquet."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
@@ -40,11 +38,11 @@ class Lines:
         """The number of lines."""
         return len(self.seconds)
 
-    def take(self, which: Selection | slice) -> Lines:
+    def take(self, which: Selection | slice) -> "Lines":
         """The chosen lines, by mask, positions or slice."""
         return Lines(*(getattr(self, field.name)[which] for field in fields(self)))
 
-    def with_columns(self, **columns: np.ndarray) -> Lines:
+    def with_columns(self, **columns: np.ndarray) -> "Lines":
         """A copy with some columns replaced."""
         return replace(self, **columns)
 

@@ -4,8 +4,6 @@ Nobody who only sees events can know more, so the oracle's AUC bounds what a mod
 sampling error.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from pathlib import Path
 

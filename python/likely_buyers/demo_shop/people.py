@@ -1,7 +1,5 @@
 """The users: latent rates drawn once, states that change at midnight."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """One day in the shop: who visits, what they look at, what they buy."""
 
-from __future__ import annotations
-
 import datetime as dt
 from dataclasses import dataclass
 
@@ -35,34 +33,10 @@ POPULARITY = 2.5
 MEAN_PAUSE_SECONDS = 50.0
 # With at most MOST_VIEWS + 6 events, a session of longest pauses still fits into one day.
 LONGEST_PAUSE_SECONDS = 1_200
-HOURLY_VISITS = np.array(
-    [
-        2,
-        1.5,
-        2,
-        3,
-        5,
-        7,
-        8.5,
-        9,
-        9.5,
-        9.5,
-        9,
-        9,
-        9,
-        9,
-        9.5,
-        10,
-        10.5,
-        10.5,
-        9.5,
-        8,
-        6,
-        4.5,
-        3.5,
-        2.5,
-    ]
-)
+HOURLY_VISITS = np.array([
+    2, 1.5, 2, 3, 5, 7, 8.5, 9, 9.5, 9.5, 9, 9,
+    9, 9, 9.5, 10, 10.5, 10.5, 9.5, 8, 6, 4.5, 3.5, 2.5,
+])  # fmt: skip
 
 
 @dataclass(frozen=True)

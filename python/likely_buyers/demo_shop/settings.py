@@ -1,7 +1,5 @@
 """What a caller may ask of the simulator, checked before any work is done."""
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from dataclasses import dataclass

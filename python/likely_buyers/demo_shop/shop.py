@@ -1,7 +1,5 @@
 """The whole simulation: a folder of events, one file per day, with the truth beside them."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable

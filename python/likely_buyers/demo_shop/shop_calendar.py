@@ -4,8 +4,6 @@ Every factor is a fixed function of the date, so the days after the simulated on
 the oracle needs.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 import math
 from dataclasses import dataclass

@@ -10,8 +10,6 @@
 | dirt.json | | line counts, overall and per kind of dirt; written last |
 """
 
-from __future__ import annotations
-
 import dataclasses
 import datetime as dt
 import json
@@ -66,7 +64,7 @@ class TruthFiles:
         self._spells = pq.ParquetWriter(folder / SPELLS, _SPELL_SCHEMA)
         self._purchases = pq.ParquetWriter(folder / PURCHASE_DAYS, _PURCHASE_SCHEMA)
 
-    def __enter__(self) -> TruthFiles:
+    def __enter__(self) -> "TruthFiles":
         """Itself."""
         return self
 

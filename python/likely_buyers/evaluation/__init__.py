@@ -6,34 +6,24 @@ Knows arrays and Arrow tables, neither dbt nor any model of ours. Scores go in, 
 
 from likely_buyers.evaluation.intervals import bootstrap_intervals
 from likely_buyers.evaluation.metrics import (
-    TOP_FRACTIONS,
     EvaluationInputError,
     Floats,
     average_precision,
-    brier_score,
     evaluate,
     expected_calibration_error,
     expected_over_observed,
-    lift_at,
-    log_loss,
-    recall_at,
     reliability_table,
     roc_auc,
 )
 
 __all__ = [
-    "TOP_FRACTIONS",
     "EvaluationInputError",
     "Floats",
     "average_precision",
     "bootstrap_intervals",
-    "brier_score",
     "evaluate",
     "expected_calibration_error",
     "expected_over_observed",
-    "lift_at",
-    "log_loss",
-    "recall_at",
     "reliability_table",
     "roc_auc",
 ]

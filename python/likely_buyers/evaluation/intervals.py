@@ -4,22 +4,17 @@ Scores are sorted once; a resample is a vector of counts per user, so each of th
 and no further sort.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import ArrayLike
 
 from likely_buyers.evaluation.metrics import (
     CALIBRATION_BINS,
-    TOP_FRACTIONS,
+    FURTHEST_PROBABILITIES,
     EvaluationInputError,
     Floats,
     RankedGroups,
-    auc_of_groups,
-    average_precision_of_groups,
-    buyers_in_top,
     checked,
-    fraction_name,
+    ranking_metrics,
 )
 
 
@@ -65,7 +60,7 @@ def bootstrap_intervals(
         groups = RankedGroups(
             users=np.add.reduceat(weights, starts), buyers=np.add.reduceat(weights * labels, starts)
         )
-        values = _ranking_metrics(groups)
+        values = ranking_metrics(groups)
         if are_probabilities:
             values |= _probability_metrics(labels, scores, weights)
         for name, value in values.items():
@@ -83,23 +78,9 @@ def bootstrap_intervals(
     return intervals
 
 
-def _ranking_metrics(groups: RankedGroups) -> dict[str, float]:
-    base_rate = float(groups.buyers.sum() / groups.users.sum())
-    values = {
-        "base_rate": base_rate,
-        "roc_auc": auc_of_groups(groups),
-        "average_precision": average_precision_of_groups(groups),
-    }
-    for fraction in TOP_FRACTIONS:
-        users, buyers = buyers_in_top(groups, fraction)
-        values[f"lift_{fraction_name(fraction)}"] = buyers / users / base_rate
-        values[f"recall_{fraction_name(fraction)}"] = buyers / float(groups.buyers.sum())
-    return values
-
-
 def _probability_metrics(labels: Floats, scores: Floats, weights: Floats) -> dict[str, float]:
     """Metrics of probabilities; rows sorted by score, `weights` the times each was drawn."""
-    clipped = np.clip(scores, 1e-15, 1.0 - 1e-15)
+    clipped = np.clip(scores, *FURTHEST_PROBABILITIES)
     losses = -(labels * np.log(clipped) + (1.0 - labels) * np.log1p(-clipped))
     total = float(weights.sum())
     # Bins hold equal numbers of drawn users, as in the metric itself: the bin of a row is where its last copy lies.

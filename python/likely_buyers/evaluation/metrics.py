@@ -4,12 +4,11 @@ Every function takes `label` (n,) of 0/1 or bool and `score` (n,), higher meanin
 depend on the order of rows: a user tied with others counts with the average of the tied group.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import brier_score_loss, log_loss
 
 from likely_buyers.errors import LikelyBuyersError
 
@@ -20,7 +19,8 @@ TOP_FRACTIONS = (0.01, 0.05, 0.10, 0.20)
 """Shares of the ranked list for which lift and recall are given."""
 
 CALIBRATION_BINS = 10
-_SMALLEST_PROBABILITY = 1e-15
+FURTHEST_PROBABILITIES = (1e-15, 1.0 - 1e-15)
+"""Those that count in the log loss; 0 or 1 would make it infinite."""
 
 
 class EvaluationInputError(LikelyBuyersError):
@@ -33,10 +33,7 @@ class ReliabilityRow:
 
     decile: int
     users: int
-    lowest_probability: float
-    highest_probability: float
     mean_probability: float
-    actual_rate: float
     predicted_buyers: float
     actual_buyers: float
 
@@ -122,32 +119,6 @@ def average_precision(label: ArrayLike, score: ArrayLike) -> float:
     return average_precision_of_groups(ranked_groups(*_checked_both_classes(label, score)))
 
 
-def lift_at(label: ArrayLike, score: ArrayLike, fraction: float) -> float:
-    """Purchase rate in the top `fraction` of users over the purchase rate of all."""
-    groups = ranked_groups(*_checked_both_classes(label, score))
-    users, buyers = buyers_in_top(groups, fraction)
-    return float(buyers / users * groups.users.sum() / groups.buyers.sum())
-
-
-def recall_at(label: ArrayLike, score: ArrayLike, fraction: float) -> float:
-    """Share of all buyers who are in the top `fraction` of users."""
-    groups = ranked_groups(*_checked_both_classes(label, score))
-    return float(buyers_in_top(groups, fraction)[1] / groups.buyers.sum())
-
-
-def brier_score(label: ArrayLike, probability: ArrayLike) -> float:
-    """Mean squared difference of probability and outcome."""
-    labels, probabilities = checked(label, probability)
-    return float(np.mean((probabilities - labels) ** 2))
-
-
-def log_loss(label: ArrayLike, probability: ArrayLike) -> float:
-    """Mean negative log likelihood in nats; probabilities are kept 1e-15 away from 0 and 1."""
-    labels, probabilities = checked(label, probability)
-    p = np.clip(probabilities, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY)
-    return float(-np.mean(labels * np.log(p) + (1.0 - labels) * np.log1p(-p)))
-
-
 def calibration_bins(probabilities: Floats, bins: int = CALIBRATION_BINS) -> list[Integers]:
     """Row numbers of equal-count bins, lowest probabilities first, sizes differing by one at most."""
     order = np.argsort(probabilities, kind="stable")
@@ -190,10 +161,7 @@ def reliability_table(label: ArrayLike, probability: ArrayLike) -> list[Reliabil
             ReliabilityRow(
                 decile=decile,
                 users=int(part.size),
-                lowest_probability=float(p.min()),
-                highest_probability=float(p.max()),
                 mean_probability=float(p.mean()),
-                actual_rate=float(shared[part].mean()),
                 predicted_buyers=float(p.sum()),
                 actual_buyers=float(shared[part].sum()),
             )
@@ -201,9 +169,20 @@ def reliability_table(label: ArrayLike, probability: ArrayLike) -> list[Reliabil
     return rows
 
 
-def fraction_name(fraction: float) -> str:
-    """Name of a share of the list in metric names: 0.1 becomes '10pct'."""
-    return f"{fraction * 100:g}pct"
+def ranking_metrics(groups: RankedGroups) -> dict[str, float]:
+    """base_rate, roc_auc, average_precision, lift_<top> and recall_<top>, where 0.1 of the list is '10pct'."""
+    all_buyers = float(groups.buyers.sum())
+    base_rate = all_buyers / float(groups.users.sum())
+    values = {
+        "base_rate": base_rate,
+        "roc_auc": auc_of_groups(groups),
+        "average_precision": average_precision_of_groups(groups),
+    }
+    for fraction in TOP_FRACTIONS:
+        users, buyers = buyers_in_top(groups, fraction)
+        values[f"lift_{fraction * 100:g}pct"] = buyers / users / base_rate
+        values[f"recall_{fraction * 100:g}pct"] = buyers / all_buyers
+    return values
 
 
 def evaluate(
@@ -225,25 +204,14 @@ def evaluate(
     """
     labels, scores = _checked_both_classes(label, score)
     groups = ranked_groups(labels, scores)
-    result = {
-        "users": float(labels.size),
-        "buyers": float(labels.sum()),
-        "base_rate": float(labels.mean()),
-        "roc_auc": auc_of_groups(groups),
-        "average_precision": average_precision_of_groups(groups),
-    }
-    for fraction in TOP_FRACTIONS:
-        users, buyers = buyers_in_top(groups, fraction)
-        name = fraction_name(fraction)
-        result[f"lift_{name}"] = buyers / users / result["base_rate"]
-        result[f"recall_{name}"] = buyers / result["buyers"]
+    result = {"users": float(labels.size), "buyers": float(labels.sum()), **ranking_metrics(groups)}
     if are_probabilities:
         if scores.min() < 0.0 or scores.max() > 1.0:
             raise EvaluationInputError(
                 f"probabilities must lie in [0, 1]: found {scores.min():g} to {scores.max():g}"
             )
-        result["brier"] = brier_score(labels, scores)
-        result["log_loss"] = log_loss(labels, scores)
+        result["brier"] = float(brier_score_loss(labels, scores))
+        result["log_loss"] = float(log_loss(labels, np.clip(scores, *FURTHEST_PROBABILITIES)))
         result["ece"] = expected_calibration_error(labels, scores)
         result["expected_over_observed"] = expected_over_observed(labels, scores)
     return result

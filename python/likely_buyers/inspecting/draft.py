@@ -68,10 +68,8 @@ class _Drafting(Candidates):
             )
         if not users:
             found.lacks.append(
-                "No column tells who bought, so nobody can be ranked. Export a report that has a customer's"
-                " number, an"
-                " e-mail address or a visitor's id on each line, or join it from the shop's customers (sources"
-                " and rows"
+                "No column tells who bought, so nobody can be ranked. Export a report that has a customer's number, an"
+                " e-mail address or a visitor's id on each line, or join it from the shop's customers (sources and rows"
                 " in the mapping)."
             )
         if times is None or not users:
@@ -159,15 +157,13 @@ class _Drafting(Candidates):
             )
             other = "month first" if order == "day first" else "day first"
             questions.append(
-                f"Is '{times.example}' in {times.column} written day first or month first? All its values fit"
-                " both; the"
+                f"Is '{times.example}' in {times.column} written day first or month first? All its values fit both; the"
                 f" draft takes {order}. For {other}: {times.other_expression}"
             )
         if times.silent:
             questions.append(
-                f"Which time zone is {times.column} in? {times.silent} do not say. The draft takes UTC; for"
-                " another one add"
-                " time_zone: Europe/Berlin, or where the shop's clock is."
+                f"Which time zone is {times.column} in? {times.silent} do not say. The draft takes UTC; for another one"
+                " add time_zone: Europe/Berlin, or where the shop's clock is."
             )
         if others:
             questions.append(
@@ -214,9 +210,8 @@ class _Drafting(Candidates):
             )
         elif chosen and chosen[0] in many and chosen[0].is_unique:
             self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody"
-                " who comes"
-                " back can be told."
+                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody who"
+                " comes back can be told."
             )
         self._taken |= {column.name for column in chosen}
         return [
@@ -261,9 +256,8 @@ class _Drafting(Candidates):
                     if signed else f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
                 )  # fmt: skip
                 self._found.questions.append(
-                    f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If"
-                    " it is of one"
-                    f" piece, leave the division out; if it is the whole order's, repeated on each line, find"
+                    f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If it is of"
+                    " one piece, leave the division out; if it is the whole order's, repeated on each line, find"
                     " another column."
                 )
             elif amount is None and quantity:
@@ -297,9 +291,8 @@ class _Drafting(Candidates):
             return {"currency": f"'{code}'"}
         if len(signs) > 1:
             self._found.questions.append(
-                f"{money.name} is in several currencies ({', '.join(signs)}), and no column says which. Prices"
-                " of different"
-                " currencies must not be added up: make `currency` of the sign, with a case."
+                f"{money.name} is in several currencies ({', '.join(signs)}), and no column says which. Prices of"
+                " different currencies must not be added up: make `currency` of the sign, with a case."
             )
         else:
             self._found.questions.append(
@@ -313,8 +306,7 @@ class _Drafting(Candidates):
         if key:
             self._found.mapping["dedupe_on"] = [self.take(key)]
             self._found.questions.append(
-                f"Does {key.name} tell lines apart for good? The draft takes two lines with the same one for"
-                " one event."
+                f"Does {key.name} tell lines apart for good? The draft takes two lines with the same one for one event."
             )
             return
         row = self._connection.execute(
@@ -323,14 +315,12 @@ class _Drafting(Candidates):
         equal = int(row[0]) if row else 0
         if times.is_day:
             self._found.questions.append(
-                "Are two equal lines of one day one purchase told twice, or two? There is no time of day to"
-                " tell them apart."
-                f" The draft takes them for one ({equal:,} lines here are equal to another); for two add"
+                "Are two equal lines of one day one purchase told twice, or two? There is no time of day to tell them"
+                f" apart. The draft takes them for one ({equal:,} lines here are equal to another); for two add"
                 " dedupe_on: none."
             )
         elif equal:
             self._found.questions.append(
-                f"Are equal lines one event told twice, or several? The draft takes them for one ({equal:,}"
-                " lines here are"
-                " equal to another); for several add dedupe_on: none."
+                f"Are equal lines one event told twice, or several? The draft takes them for one ({equal:,} lines here"
+                " are equal to another); for several add dedupe_on: none."
             )

@@ -15,9 +15,9 @@ from likely_buyers.inspecting.errors import InspectionImpossible
 from likely_buyers.inspecting.lineage import lineage_of
 from likely_buyers.inspecting.profile import Column, profiled
 from likely_buyers.inspecting.recognise import Fit, fitting_mappings
-from likely_buyers.inspecting.sample import Sample, guessed_encoding, write_sample
+from likely_buyers.inspecting.sample import Sample, write_sample
 from likely_buyers.inspecting.shape import reading_keys
-from likely_buyers.inspecting.table import Planned, lines_table, plan
+from likely_buyers.inspecting.table import Planned, guessed_encoding, lines_table, plan
 from likely_buyers.inspecting.times import times_of
 from likely_buyers.inspecting.trial import Trial, run_trial
 from likely_buyers.sources.errors import SourceProblem
@@ -108,7 +108,7 @@ def _look(project: Project, path: str, folder: Path) -> Inspection:
         found = _read_by(path, name, mappings[name], None, folder / "given")
         return replace(found, is_given=True)
     sample = write_sample(path, Reading(), folder / "sample")
-    encoding = guessed_encoding(sample)
+    encoding = guessed_encoding(sample, folder / "as_utf8")
     for fit in (fits := fitting_mappings(path, mappings, encoding, folder)):
         mapping = dict(mappings[fit.name])
         if encoding:
@@ -156,10 +156,9 @@ def _read_by(
                 times = times_of(by_name[column], connection, is_named_so=True, day_first=False)
                 if times and times.silent:
                     found.questions.append(
-                        f"Which time zone is {times.column} in? {times.silent} do not say (such as"
-                        f" {times.example}), and"
-                        f" {name} takes UTC. For another one copy the mapping with time_zone: Europe/Berlin, or where"
-                        " the shop's clock is."
+                        f"Which time zone is {times.column} in? {times.silent} do not say (such as {times.example}),"
+                        f" and {name} takes UTC. For another one copy the mapping with time_zone: Europe/Berlin, or"
+                        " where the shop's clock is."
                     )
                     break
     return found
@@ -169,8 +168,7 @@ def _reads_times(mapping: Mapping[str, Any], connection: duckdb.DuckDBPyConnecti
     expression = in_time_zone(str(mapping["event_time"]), "UTC")
     try:
         row = connection.execute(
-            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as"
-            " timestamp))),"
+            "select count(coalesce(try_cast(t as timestamp), cast(as_utc_in('UTC', cast(t as varchar)) as timestamp))),"
             f" count(*) from (select try({expression}) as t from lines)"
         ).fetchone()
     except duckdb.Error:
@@ -195,13 +193,9 @@ def _drafted(
     best: tuple[Draft, list[Column], Planned] | None = None
     for files in sorted(groups.values(), key=lambda group: -sum(file["lines"] for file in group)):
         # keys of JSON come and go
+        is_json = files[0]["format"] == "json"
         own = Planned(
-            tuple(
-                files
-                if files[0]["format"] != "json"
-                else [f for f in planned.files if f["format"] == "json"]
-            ),
-            planned.reading,
+            tuple(f for f in planned.files if f["format"] == "json") if is_json else tuple(files)
         )
         with lines_table(own) as connection:
             columns = profiled(connection)
@@ -231,9 +225,8 @@ def _drafted(
         draft.mapping["files"] = read[0] if len(read) == 1 else _pattern(read)
         found.mapping = {"files": draft.mapping.pop("files"), **draft.mapping}
         found.questions.append(
-            f"Do the files belong together? They have different columns, and the draft reads"
-            f" {', '.join(read[:3])} only. To"
-            " join others give the mapping sources and rows."
+            f"Do the files belong together? They have different columns, and the draft reads {', '.join(read[:3])}"
+            " only. To join others give the mapping sources and rows."
         )
     if encoding:
         found.questions.insert(
@@ -276,15 +269,13 @@ def _ask_about_trial(found: Inspection, trial: Trial) -> None:
         shown = ", ".join(f"'{value}'" for value in trial.unknown_types[:8])
         found.questions.append(
             f"What does {shown} mean? {found.mapping_name} does not know it. If it is one of view, cart,"
-            " remove_from_cart,"
-            f" purchase, refund, add a line to seeds/event_types.csv:"
+            " remove_from_cart, purchase, refund, add a line to seeds/event_types.csv:"
             f" {found.mapping_name},{trial.unknown_types[0]},purchase"
         )
     if trial.buyers >= _FEW_BUYERS and not trial.buyers_of_two_days:
         found.questions.append(
-            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If"
-            " it is new"
-            " with each order, nobody who comes back can be told."
+            f"Is the user one person's over all orders? None of {trial.buyers:,} buyers bought on two days. If it is"
+            " new with each order, nobody who comes back can be told."
         )
     if len([code for code in trial.revenue if code]) > 1:
         found.notes.append("Prices are in several currencies, and are never added up across them.")

@@ -104,9 +104,8 @@ def _of_statuses(column: Column, values: dict[str, int]) -> EventTypes:
     if found.left_out:
         named = ", ".join(found.left_out)
         found.questions.append(
-            f"Which values of {column.name} are purchases? The draft takes {', '.join(bought) or 'none'}, and"
-            " leaves out"
-            f" {named}."
+            f"Which values of {column.name} are purchases? The draft takes {', '.join(bought) or 'none'}, and leaves"
+            f" out {named}."
             + (
                 " In a shop that is paid on delivery, pending orders are purchases."
                 if "pending" in named
@@ -118,9 +117,8 @@ def _of_statuses(column: Column, values: dict[str, int]) -> EventTypes:
         found.questions.append(_asked(column, unknown, "of a purchase, or to be left out"))
     if column.filled < 1:
         found.questions.append(
-            f"{column.name} is empty on {1 - column.filled:.0%} of the lines. If it stands on an order's first"
-            " line only, give"
-            " `rows` that carry it to the others: max(...) over (partition by the order)."
+            f"{column.name} is empty on {1 - column.filled:.0%} of the lines. If it stands on an order's first line"
+            " only, give `rows` that carry it to the others: max(...) over (partition by the order)."
         )
     return found
 
@@ -154,7 +152,6 @@ def _asked(column: Column, values: Sequence[str], choice: str) -> str:
     shown = ", ".join(f"'{words(value) and value}'" for value in values[:_SHOWN])
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return (
-        f"What does {shown}{more} in {column.name} mean? One {choice}: put it into event_type or leave_out."
-        " Until then such"
-        " lines are quarantined."
+        f"What does {shown}{more} in {column.name} mean? One {choice}: put it into event_type or leave_out. Until then"
+        " such lines are quarantined."
     )

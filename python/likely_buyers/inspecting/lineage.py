@@ -25,23 +25,17 @@ class Lineage:
     """All columns that it may read, in lower case."""
 
     def can_give(self, column: str, available: frozenset[str]) -> bool:
-        """Whether one of the column's expressions can be more than null, with these columns (in lower case)."""
-        return any(
-            self._is_given(expression, available, ())
-            for expression in self.expressions.get(column, ())
-        )
+        """Whether the column is made of one of these columns (in lower case), or of none at all."""
+        made_of = set(self._base(self.expressions.get(column, ()), ()))
+        return not made_of or not made_of.isdisjoint(available)
 
-    def columns_of(self, column: str, available: frozenset[str]) -> tuple[str, ...]:
+    def columns_of(self, column: str, available: frozenset[str]) -> list[str]:
         """Those of `available` that the column is made of, in lower case."""
-        found: dict[str, None] = {}
-        for expression in self.expressions.get(column, ()):
-            for name in self._base(expression, ()):
-                if name in available:
-                    found[name] = None
-        return tuple(found)
+        made_of = self._base(self.expressions.get(column, ()), ())
+        return [name for name in dict.fromkeys(made_of) if name in available]
 
     def _base(self, node: Any, passed: tuple[str, ...]) -> Iterator[str]:
-        if isinstance(node, list):
+        if isinstance(node, list | tuple):
             for child in node:
                 yield from self._base(child, passed)
         elif isinstance(node, dict):
@@ -65,37 +59,6 @@ class Lineage:
         if name in passed or len(passed) > _DEEPEST:
             return ()
         return [one for one in self.named.get(name, ()) if _column(one) != name]
-
-    def _is_given(self, node: Any, available: frozenset[str], passed: tuple[str, ...]) -> bool:
-        if not isinstance(node, dict):
-            return True
-        key = _key_of_line(node, self.named)
-        if key is not None:
-            return key in available
-        name = _column(node)
-        if name is not None:
-            inner = self._inner(name, passed)
-            if not inner:
-                return name in available or name in passed
-            return any(self._is_given(one, available, (*passed, name)) for one in inner)
-        return self._is_computed(node, available, passed)
-
-    def _is_computed(
-        self, node: Mapping[str, Any], available: frozenset[str], passed: tuple[str, ...]
-    ) -> bool:
-        """As `_is_given`, of what is made of other expressions."""
-        if node.get("class") in ("LAMBDA", "SUBQUERY"):
-            return True
-        if node.get("class") == "CASE":
-            branches = [check["then_expr"] for check in node["case_checks"]]
-            branches += [node["else_expr"]] if node.get("else_expr") else []
-            return any(self._is_given(one, available, passed) for one in branches)
-        given = [self._is_given(one, available, passed) for one in _children(node)]
-        is_choice = node.get("type") == "OPERATOR_COALESCE" or node.get("function_name") in (
-            "concat_ws",
-            "list_value",
-        )
-        return any(given) if is_choice else all(given)
 
 
 def lineage_of(mapping: Mapping[str, Any]) -> Lineage | None:
@@ -163,14 +126,6 @@ def _key_of_line(node: Mapping[str, Any], named: Mapping[str, Sequence[Any]]) ->
     ):
         return str(right["value"]["value"]).lower()
     return None
-
-
-def _children(node: Mapping[str, Any]) -> list[Any]:
-    given = list(node.get("children") or ())
-    given += [
-        node[key] for key in ("child", "left", "right", "input", "lower", "upper") if node.get(key)
-    ]
-    return given
 
 
 def _lambda_names(rows: Any) -> frozenset[str]:

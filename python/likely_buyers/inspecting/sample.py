@@ -7,17 +7,16 @@ import codecs
 import gzip
 import json
 import os
-import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import duckdb
 
-from likely_buyers.sources.encodings import likely_encoding, marked_encoding
+from likely_buyers.sources.encodings import marked_encoding
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files
 from likely_buyers.sources.reading import Reading
@@ -103,34 +102,6 @@ def write_sample(
     )
 
 
-def guessed_encoding(sample: Sample) -> str | None:
-    """What a text that is no UTF-8 may be in; None where there is none."""
-    for path in sorted(sample.folder.rglob("*")):
-        if not path.is_file() or path.suffix == ".parquet":
-            continue
-        members: Sequence[str | None] = [None]
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                members = archive.namelist()
-        for member in members:
-            content = b"".join(chunks(path, compression_of(path.name), member))
-            if marked_encoding(content[:4]) or content.isascii():
-                continue
-            high = [line for line in content.split(b"\n") if not line.isascii()]
-            strange = [line for line in high if not _is_utf8(line)]
-            if 2 * len(strange) > len(high) and (guess := likely_encoding(strange[:200])):
-                return guess
-    return None
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _spread(files: list[Listed], count: int) -> list[Listed]:
     """So many of the files, from the first to the last."""
     if len(files) <= count:
@@ -191,8 +162,7 @@ def _copy_parquet(
         ).fetchone()
         if count and count[0] > rows:
             connection.execute(
-                f"copy (select * from read_parquet({literal(path)}) limit {rows})"
-                f" to {literal(target)} (format parquet)"
+                f"copy (select * from read_parquet({literal(path)}) limit {rows}) to {literal(target)} (format parquet)"
             )
             return rows
     except duckdb.Error:
@@ -299,8 +269,3 @@ def _copy_beside(base: str, name: str, folder: Path) -> None:
     if source.is_file():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-
-
-def is_pattern(path: str) -> bool:
-    """Whether a path is a glob."""
-    return re.search(r"[*?\[]", path) is not None

@@ -1,5 +1,4 @@
-"""A sample as a table of an in-memory database, to look at values; which of its lines are events is for the"
-" models."""
+"""A sample as a table of an in-memory database, to look at values; which lines are events is for the models."""
 
 import json
 from collections.abc import Mapping
@@ -10,11 +9,11 @@ from typing import Any
 import duckdb
 
 from likely_buyers.inspecting.sample import Sample
-from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.columns import raw_columns
+from likely_buyers.sources.errors import SourceProblem, WrongEncoding
 from likely_buyers.sources.plan import Request, plan_delivery
-from likely_buyers.sources.reading import Reading
-from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.sql_text import literal, quoted
+from likely_buyers.sources.reading_sql import records_of
+from likely_buyers.sources.sql_helpers import create_helpers
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,6 @@ class Planned:
     """How the files of a sample are read, as a load would read them."""
 
     files: tuple[dict[str, Any], ...]
-    reading: Reading
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -52,64 +50,35 @@ def plan(sample: Sample, mapping: Mapping[str, Any], name: str, staging: Path) -
     """
     with duckdb.connect() as connection:
         found = plan_delivery(Request(sample.events_path, name, mapping, (), staging), connection)
-    return Planned(
-        tuple(file for file in found["files"] if not file["same_as"]), Reading.of(mapping, name)
-    )
+    return Planned(tuple(file for file in found["files"] if not file["same_as"]))
+
+
+def guessed_encoding(sample: Sample, staging: Path) -> str | None:
+    """What a source that is no UTF-8 may be in; None where it is, or nobody can say."""
+    try:
+        plan(sample, {}, "?", staging)
+    except WrongEncoding as problem:
+        return problem.may_be
+    except SourceProblem:
+        pass  # a mapping may say how it is read
+    return None
 
 
 def lines_table(planned: Planned) -> duckdb.DuckDBPyConnection:
-    """A database with the table `lines`: every column of every file, as it came.
+    """A database with the table `lines`: every column of every file, as a load would read it.
 
     Raises:
         SourceProblem: no line could be read.
     """
+    files = [file for file in planned.files if file["columns"]]
+    if not files:
+        raise SourceProblem("there is no line in it: every file is empty.")
     connection = duckdb.connect()
     connection.execute("set TimeZone = 'UTC'")
-    connection.execute("set preserve_insertion_order = true")
     create_helpers(connection)
-    use_helpers(connection)
-    selects = [_select(file) for file in planned.files if file["columns"]]
-    if not selects:
-        raise SourceProblem("there is no line in it: every file is empty.")
-    connection.execute("create table lines as " + " union all by name ".join(selects))
+    columns, _ = raw_columns(files, ())
+    connection.execute(f"create table lines as {records_of(files, columns)}")
     return connection
-
-
-def _select(file: Mapping[str, Any]) -> str:
-    path = literal(file["read_path"])
-    columns = list(dict.fromkeys(file["columns"]))
-    if file["format"] == "parquet":
-        return f"select * from read_parquet({path})"
-    if file["format"] == "json":
-        keys = ", ".join(
-            f"line ->> {literal(_json_path(name))} as {quoted(name)}" for name in columns
-        )
-        if file["json_kind"] == "lines":
-            source = (
-                f"(select line from read_csv({path}, columns = {{'line': 'VARCHAR'}}, auto_detect = false,"
-                " header = false, delim = '\x01', quote = '', escape = '', strict_mode = false, ignore_errors = true,"
-                f" max_line_size = 33554432, compression = {literal(file['compression'])}))"
-                " where json_valid(line) and json_type(line) = 'OBJECT'"
-            )
-        else:
-            source = (
-                f"(select json as line from read_json_objects({path}, format = {literal(file['json_kind'])},"
-                " maximum_object_size = 134217728))"
-            )
-        return f"select {keys} from {source}"
-    types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-    nulls = ", ".join(literal(value) for value in ["", *file["nulls"]])
-    strict = "false" if file["escape"] and not file["quote"] else "true"
-    return (
-        f"select * from read_csv({path}, columns = {{{types}}}, auto_detect = false, header = false,"
-        f" delim = {literal(file['delimiter'])}, quote = {literal(file['quote'])}, escape = {literal(file['escape'])},"
-        f" nullstr = [{nulls}], skip = {file['skip']}, strict_mode = {strict}, ignore_errors = true,"
-        f" max_line_size = 33554432, compression = {literal(file['compression'])})"
-    )
-
-
-def _json_path(name: str) -> str:
-    return '$."' + name.replace('"', '\\"') + '"'
 
 
 def short(value: object, width: int) -> str:

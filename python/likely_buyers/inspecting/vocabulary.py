@@ -136,36 +136,12 @@ COLUMNS = {
     ),
 }  # fmt: skip
 NOT_THE_TIME = (
-    "updated",
-    "modified",
-    "cancelled",
-    "canceled",
-    "refunded",
-    "shipped",
-    "delivered",
-    "fulfilled",
-    "birth",
-    "expir",
-    "due",
-    "sent",
-    "received",
-    "signup",
-    "registered",
-    "last",
-    "etl",
-    "delivery",
-)
+    "updated", "modified", "cancelled", "canceled", "refunded", "shipped", "delivered", "fulfilled", "birth", "expir",
+    "due", "sent", "received", "signup", "registered", "last", "etl", "delivery",
+)  # fmt: skip
 SIGNS = {
-    "€": "EUR",
-    "£": "GBP",
-    "¥": "JPY",
-    "₹": "INR",
-    "zł": "PLN",
-    "R$": "BRL",
-    "US$": "USD",
-    "₺": "TRY",
-    "₽": "RUB",
-}
+    "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN", "R$": "BRL", "US$": "USD", "₺": "TRY", "₽": "RUB",
+}  # fmt: skip
 
 
 def words(text: str) -> str:

@@ -4,6 +4,6 @@ Knows versions and arrays, neither dbt nor the warehouse.
 """
 
 from likely_buyers.promotion.difference import Difference, difference
-from likely_buyers.promotion.gate import RANKING_METRICS, NotEarned, Verdict, judge
+from likely_buyers.promotion.gate import RANKING_METRICS, NotEarned, judge
 
-__all__ = ["RANKING_METRICS", "Difference", "NotEarned", "Verdict", "difference", "judge"]
+__all__ = ["RANKING_METRICS", "Difference", "NotEarned", "difference", "judge"]

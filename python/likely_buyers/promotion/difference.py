@@ -1,7 +1,5 @@
 """What changes for the list when another version scores."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The gate: a version becomes champion by beating the simple rules, and the champion, out of time."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

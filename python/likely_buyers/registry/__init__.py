@@ -6,11 +6,10 @@ are skops files in a canonical form, so that a digest identifies them; nothing h
 
 from likely_buyers.registry.errors import RegistryError
 from likely_buyers.registry.records import LoadedModel, ModelVersion, Promotion
-from likely_buyers.registry.registry import MODEL_NAME, Registry
+from likely_buyers.registry.registry import Registry
 from likely_buyers.registry.skops_bytes import model_bytes, model_digest
 
 __all__ = [
-    "MODEL_NAME",
     "LoadedModel",
     "ModelVersion",
     "Promotion",

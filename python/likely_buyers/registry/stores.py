@@ -4,8 +4,6 @@ All writing is MLflow's. The file is read without it: importing MLflow takes 1 t
 client 0.6 more; the daily scoring only wants to know who is champion and to read two files, which takes 2 ms here.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging
@@ -116,7 +114,7 @@ class MlflowStore:
                 client.set_terminated(run.run_id, status, millis)
             return int(version)
 
-    def _experiment(self, client: MlflowClient, name: str) -> str:
+    def _experiment(self, client: "MlflowClient", name: str) -> str:
         experiment = client.get_experiment_by_name(name)
         if experiment and self._artifacts not in (None, experiment.artifact_location):
             # The state folder was moved or copied: new models belong beside this registry.
@@ -127,7 +125,7 @@ class MlflowStore:
         return client.create_experiment(name, self._artifacts)
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[MlflowClient]:
+    def client(self) -> Iterator["MlflowClient"]:
         """MLflow's client. MLflow is imported here; what it raises becomes an error of this room."""
         for variable, value in _ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
@@ -220,7 +218,7 @@ class SqliteFile(MlflowStore):
         return path.read_bytes()
 
     @contextlib.contextmanager
-    def client(self) -> Iterator[MlflowClient]:
+    def client(self) -> Iterator["MlflowClient"]:
         """MLflow's client, for a file that can be written: else MLflow would retry for an hour."""
         with self._connected() as connection:
             connection.execute("begin immediate")

@@ -5,7 +5,7 @@ same page, to the bit.
 """
 
 from likely_buyers.report.errors import ReportImpossible
-from likely_buyers.report.figures import Figures, read_figures
+from likely_buyers.report.figures import read_figures
 from likely_buyers.report.page import page_of, write_report
 
-__all__ = ["Figures", "ReportImpossible", "page_of", "read_figures", "write_report"]
+__all__ = ["ReportImpossible", "page_of", "read_figures", "write_report"]

@@ -3,8 +3,6 @@
 Charts that stand side by side have the same axes: both of the scores, gains and lift, and those over time.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from math import ceil

@@ -2,8 +2,6 @@
 serves light and dark. Each is drawn wide and narrow, since text in a scaled picture is too small to read.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ Sources of methods:
     classes.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 """Scoring: batches of features in, batches of predictions out. Memory does not grow with the users."""
 
-from likely_buyers.scoring.backfill import Backfilled, BackfillTarget, backfill_scores
+from likely_buyers.scoring.backfill import backfill_scores
 from likely_buyers.scoring.errors import (
     BackfillImpossible,
     FeatureTableMismatch,
@@ -8,7 +8,8 @@ from likely_buyers.scoring.errors import (
     ReplayImpossible,
     ScoringError,
 )
-from likely_buyers.scoring.replay import ChangedScore, Replay, ReplaySource, replay_scores
+from likely_buyers.scoring.past_days import PastDays
+from likely_buyers.scoring.replay import Replay, replay_scores
 from likely_buyers.scoring.stream import (
     BATCH_ROWS,
     PREDICTIONS_SCHEMA,
@@ -23,14 +24,11 @@ __all__ = [
     "BATCH_ROWS",
     "PREDICTIONS_SCHEMA",
     "BackfillImpossible",
-    "BackfillTarget",
-    "Backfilled",
-    "ChangedScore",
     "FeatureTableMismatch",
     "HorizonMismatch",
+    "PastDays",
     "Replay",
     "ReplayImpossible",
-    "ReplaySource",
     "Scoring",
     "ScoringError",
     "backfill_scores",

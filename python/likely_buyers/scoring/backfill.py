@@ -1,10 +1,7 @@
 """Backfill: the history filled with the scores of past days, a day at a time, each whole or not at all."""
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -12,38 +9,16 @@ import duckdb
 from likely_buyers.lake import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import BackfillImpossible
+from likely_buyers.scoring.past_days import PastDays
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.settings import Lake
-
-
-@dataclass(frozen=True)
-class BackfillTarget:
-    """Where scores go and what they are made of; the relations are SQL names.
-
-    `features_as_of` gives, for a day, a SQL select of `user_id`, `as_of_date` and the model's features.
-    """
-
-    lake: Lake
-    prediction_history: str
-    user_days: str
-    features_as_of: Callable[[date], str]
-
-
-@dataclass(frozen=True)
-class Backfilled:
-    """How many days were `scored` now, with how many `users` in all, and how many were `known` already."""
-
-    scored: int
-    known: int
-    users: int
 
 
 def backfill_scores(
-    target: BackfillTarget,
+    target: PastDays,
     model: LoadedModel,
     days: Sequence[date],
     progress: Callable[[int], Callable[[int], None]] | None = None,
-) -> Backfilled:
+) -> tuple[int, int]:
     """Score every user known by each of `days` with `model`, and append to the history.
 
     A day that the version scored already is passed over, and each day is one transaction: a backfill that was
@@ -54,6 +29,9 @@ def backfill_scores(
         model: the version that scores.
         days: the days the scores are to speak from.
         progress: given the days to do, a function to call with the days done.
+
+    Returns:
+        How many of the days were scored now, and with how many users in all; the others were known already.
 
     Raises:
         BackfillImpossible: no database or no history in it, or it is in use; a day outside of the events.
@@ -68,11 +46,11 @@ def backfill_scores(
         for done, day in enumerate(missing, start=1):
             users += _score_day(connection, target, model, day)
             advance(done)
-    return Backfilled(scored=len(missing), known=len(days) - len(missing), users=users)
+    return len(missing), users
 
 
 def _known_days(
-    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, model: LoadedModel
+    connection: duckdb.DuckDBPyConnection, target: PastDays, model: LoadedModel
 ) -> set[date]:
     try:
         rows = connection.execute(
@@ -88,7 +66,7 @@ def _known_days(
 
 
 def _check_days(
-    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, days: Sequence[date]
+    connection: duckdb.DuckDBPyConnection, target: PastDays, days: Sequence[date]
 ) -> None:
     ((first, last),) = connection.execute(
         f"select min(event_date) + 1, max(event_date) + 1 from {target.user_days}"  # noqa: S608
@@ -102,7 +80,7 @@ def _check_days(
 
 
 def _score_day(
-    connection: duckdb.DuckDBPyConnection, target: BackfillTarget, model: LoadedModel, day: date
+    connection: duckdb.DuckDBPyConnection, target: PastDays, model: LoadedModel, day: date
 ) -> int:
     scoring = Scoring(
         model,

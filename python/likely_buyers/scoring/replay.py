@@ -4,8 +4,6 @@ It reads the warehouse and writes nothing to it: the database is opened read-onl
 kept, in a table of the connection's own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,32 +13,10 @@ import duckdb
 from likely_buyers.lake import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
+from likely_buyers.scoring.past_days import PastDays
 from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
-from likely_buyers.settings import Lake
 
 _EXAMPLES = 5
-
-
-@dataclass(frozen=True)
-class ReplaySource:
-    """Where the scores and what they were made of are; the relations are SQL names, `features` is a SQL select.
-
-    `features` gives `user_id`, `as_of_date` and the model's features, as of the day to be replayed.
-    """
-
-    lake: Lake
-    prediction_history: str
-    loaded_files: str
-    features: str
-
-
-@dataclass(frozen=True)
-class ChangedScore:
-    """A user whose score is another now; None where there is none."""
-
-    user_id: str
-    probability_then: float | None
-    probability_now: float | None
 
 
 @dataclass(frozen=True)
@@ -48,7 +24,8 @@ class Replay:
     """What came out: `users` scores in the history, and how many of them are not the same to the last bit.
 
     `missing` users have a score in the history only, `new` ones only now. `scored_at` (UTC without a zone) is when the
-    first of the scores was given, `files_loaded_since` the event files that were taken in after it.
+    first of the scores was given, `files_loaded_since` the event files that were taken in after it. `examples` are the
+    first users whose score is another: (user_id, score then, score now), None where there is none.
     """
 
     users: int
@@ -56,7 +33,7 @@ class Replay:
     missing: int
     new: int
     largest_difference: float
-    examples: tuple[ChangedScore, ...]
+    examples: list[tuple[str, float | None, float | None]]
     scored_at: datetime
     files_loaded_since: int
 
@@ -66,16 +43,8 @@ class Replay:
         return not (self.differing or self.missing or self.new)
 
 
-@dataclass(frozen=True)
-class _Known:
-    users: int
-    horizon_days: int
-    model_digest: str
-    scored_at: datetime
-
-
 def replay_scores(
-    source: ReplaySource,
+    source: PastDays,
     model: LoadedModel,
     as_of: date,
     progress: Callable[[int], Callable[[int], None]] | None = None,
@@ -93,13 +62,13 @@ def replay_scores(
             are no longer those the version knows.
     """
     with opened(source.lake, ReplayImpossible, read_only=True) as connection:
-        known = _known_scores(connection, source, model, as_of)
-        scoring = Scoring(model, known.horizon_days, known.scored_at, run_id="")
+        users, horizon_days, scored_at = _known_scores(connection, source, model, as_of)
+        scoring = Scoring(model, horizon_days, scored_at, run_id="")
         try:
             scores = score_batches(
-                connection.sql(source.features).to_arrow_reader(BATCH_ROWS),
+                connection.sql(source.features_as_of(as_of)).to_arrow_reader(BATCH_ROWS),
                 scoring,
-                progress=progress(known.users) if progress else None,
+                progress=progress(users) if progress else None,
             )
         except FeatureTableMismatch as error:
             raise ReplayImpossible(
@@ -124,12 +93,13 @@ def replay_scores(
                 """,  # noqa: S608 (a relation that dbt resolved)
                 {"as_of": as_of, "name": model.model_name, "version": model.version},
             )
-            return _replay(comparison, source, known)
+            return _replay(comparison, source, users, scored_at)
 
 
 def _known_scores(
-    connection: duckdb.DuckDBPyConnection, source: ReplaySource, model: LoadedModel, as_of: date
-) -> _Known:
+    connection: duckdb.DuckDBPyConnection, source: PastDays, model: LoadedModel, as_of: date
+) -> tuple[int, int, datetime]:
+    """Users, horizon in days and the time of the scores."""
     of_version = f"from {source.prediction_history} where model_name = ? and model_version = ?"
     try:
         sets = connection.execute(
@@ -160,11 +130,13 @@ def _known_scores(
             f" with SHA-256 {', '.join(others)}, and the registry's has {model.model_digest}: it is not the"
             " registry they came from. Set LIKELY_BUYERS_STATE or MLFLOW_TRACKING_URI to that one."
         )
-    (users, horizon_days, digest, scored_at) = sets[0]
-    return _Known(users, horizon_days, digest, scored_at)
+    users, horizon_days, _, scored_at = sets[0]
+    return users, horizon_days, scored_at
 
 
-def _replay(connection: duckdb.DuckDBPyConnection, source: ReplaySource, known: _Known) -> Replay:
+def _replay(
+    connection: duckdb.DuckDBPyConnection, source: PastDays, users: int, scored_at: datetime
+) -> Replay:
     ((differing, missing, new, largest),) = connection.execute(
         """
         select
@@ -180,15 +152,15 @@ def _replay(connection: duckdb.DuckDBPyConnection, source: ReplaySource, known: 
     ).fetchall()
     ((files,),) = connection.execute(
         f"select count(*) from {source.loaded_files} where loaded_at > ?",  # noqa: S608
-        [known.scored_at],
+        [scored_at],
     ).fetchall()
     return Replay(
-        users=known.users,
+        users=users,
         differing=differing,
         missing=missing,
         new=new,
         largest_difference=largest,
-        examples=tuple(ChangedScore(*example) for example in examples),
-        scored_at=known.scored_at,
+        examples=examples,
+        scored_at=scored_at,
         files_loaded_since=files,
     )

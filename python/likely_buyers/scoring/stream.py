@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -32,14 +31,6 @@ PREDICTIONS_SCHEMA = pa.schema(
 )
 # MLflow's names of the types a feature may have.
 _ARROW_TYPES = {"double": "double", "float": "float", "long": "int64", "integer": "int32"}
-
-
-class Classifier(Protocol):
-    """What scikit-learn calls a binary classifier."""
-
-    def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities (n, 2); the second column is that of a purchase."""
-        ...
 
 
 @dataclass(frozen=True)

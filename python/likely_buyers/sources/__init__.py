@@ -6,18 +6,12 @@ count and ours differ. What the lines mean is said by an event mapping, which `m
 """
 
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.mending import mend
-from likely_buyers.sources.plan import plan_delivery
-from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.rejects import line_at
 from likely_buyers.sources.words import left_over_in_words, load_in_words
 
 __all__ = [
-    "Reading",
     "SourceProblem",
     "left_over_in_words",
     "line_at",
     "load_in_words",
-    "mend",
-    "plan_delivery",
 ]

@@ -5,7 +5,7 @@ and raw_reject_scans.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from likely_buyers.sql_text import literal, quoted
@@ -26,15 +26,26 @@ File = Mapping[str, Any]
 def rows_of(
     files: Iterable[File], columns: Mapping[str, Mapping[str, Any]], load_id: int, loaded_at: str
 ) -> str:
-    """Select of the records of the files.
+    """Select of the records of the files, each with its file and the load.
 
     Args:
         columns: as `raw_columns` gives them; a value whose type is another there is cast.
         loaded_at: SQL of a timestamp.
     """
+    of_load = f"cast({load_id} as bigint) as load_id, {loaded_at} as loaded_at"
+    return records_of(
+        files, columns, lambda group: f", {name_in_bronze(group)} as source_file, {of_load}"
+    )
+
+
+def records_of(
+    files: Iterable[File],
+    columns: Mapping[str, Mapping[str, Any]],
+    beside: Callable[[Sequence[File]], str] = lambda _: "",
+) -> str:
+    """Select of the records of the files; `beside` gives further columns of those read in one scan."""
     return " union all by name ".join(
-        f"select {_values(group[0], columns)} {name_in_bronze(group)} as source_file,"
-        f" cast({load_id} as bigint) as load_id, {loaded_at} as loaded_at from {_relation(group)}"
+        f"select {_values(group[0], columns)}{beside(group)} from {_relation(group)}"
         for group in read_alike(files)
     )
 
@@ -80,7 +91,7 @@ def json_lines(group: Sequence[File]) -> str:
 
 def _values(file: File, columns: Mapping[str, Mapping[str, Any]]) -> str:
     types = file["types"] or [None] * len(file["columns"])
-    selected = ""
+    selected = []
     for name, type_ in zip(file["columns"], types, strict=True):
         column = columns[name.lower()]
         value = quoted(name)
@@ -88,8 +99,8 @@ def _values(file: File, columns: Mapping[str, Mapping[str, Any]]) -> str:
             value = _json_value(file["json_keys"].get(name) or [name])
         elif type_ not in (None, column["type"]):
             value = f"cast({value} as {column['type']})"
-        selected += f"{value} as {quoted(column['name'])}, "
-    return selected
+        selected.append(f"{value} as {quoted(str(column['name']))}")
+    return ", ".join(selected)
 
 
 def _json_value(keys: Sequence[str]) -> str:

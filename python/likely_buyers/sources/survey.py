@@ -8,7 +8,7 @@ from pathlib import Path
 import xxhash
 
 from likely_buyers.sources.encodings import likely_encoding, marked_encoding, unmarked_encoding
-from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.errors import SourceProblem, WrongEncoding
 from likely_buyers.sources.streams import chunks
 
 HEAD_BYTES = 1 << 18
@@ -170,9 +170,10 @@ def _ordered(encoding: str, first: bytes, name: str) -> str:
 
 def _refuse_without_mark(first: bytes, name: str) -> None:
     may_be = unmarked_encoding(first)
-    raise SourceProblem(
+    raise WrongEncoding(
         f"the file '{name}' is not UTF-8: every other byte of it is zero. It may be {may_be}: put `encoding: {may_be}`"
-        " into its event mapping. Nothing was loaded."
+        " into its event mapping. Nothing was loaded.",
+        may_be,
     )
 
 
@@ -181,11 +182,12 @@ def _refuse_encoding(name: str, encoding: str, line: int, around: bytes, error: 
     with suppress(UnicodeDecodeError):
         around.decode("utf-8")
         may_be = "utf-8" if 0 not in around and not encoding.startswith("utf-") else may_be
-    raise SourceProblem(
+    raise WrongEncoding(
         f"the file '{name}' is not {encoding}: {error} (about line {line})."
         + (f" It may be {may_be}: put `encoding: {may_be}` into its event mapping." if may_be else
            " Put the `encoding` that it is in into its event mapping.")
-        + " Nothing was loaded."
+        + " Nothing was loaded.",
+        may_be,
     ) from error  # fmt: skip
 
 
@@ -223,8 +225,9 @@ def _tell_encoding(found: Survey, name: str, *, is_said: bool) -> None:
         return
     may_be = likely_encoding(found.samples)
     if may_be:
-        raise SourceProblem(
+        raise WrongEncoding(
             f"the file '{name}' is not UTF-8: {found.undecodable:,} of its lines are not, the first with"
             f" {found.samples[0].strip()[:80]!r}. It may be {may_be}: put `encoding: {may_be}` into its event mapping."
-            " Nothing was loaded. If it is UTF-8 and those lines are damaged, `encoding: utf-8` rejects them."
+            " Nothing was loaded. If it is UTF-8 and those lines are damaged, `encoding: utf-8` rejects them.",
+            may_be,
         )

@@ -5,29 +5,25 @@ calibrated and evaluated only at cutoffs later than the examples it was fitted o
 """
 
 from likely_buyers.training.backtesting import BacktestRow, backtest_cutoff
-from likely_buyers.training.cutoffs import choose_cutoffs
 from likely_buyers.training.errors import (
     ConstantFeaturesError,
     ExamplesSchemaError,
     FeatureMismatchError,
-    HistoryTooShortError,
     NoCutoffsError,
     OneClassError,
     TooFewBuyersError,
     TrainingError,
 )
 from likely_buyers.training.estimator import PurchaseModel
-from likely_buyers.training.fitting import Champion, Comparison, TrainedModel, Windows, fit
+from likely_buyers.training.fitting import Champion, TrainedModel, fit
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
     "BacktestRow",
     "Champion",
-    "Comparison",
     "ConstantFeaturesError",
     "ExamplesSchemaError",
     "FeatureMismatchError",
-    "HistoryTooShortError",
     "NoCutoffsError",
     "OneClassError",
     "PurchaseModel",
@@ -35,8 +31,6 @@ __all__ = [
     "TrainedModel",
     "TrainingError",
     "TrainingSettings",
-    "Windows",
     "backtest_cutoff",
-    "choose_cutoffs",
     "fit",
 ]

@@ -1,7 +1,5 @@
 """Backtest: what training, and everything it has to beat, would have been worth at a past cutoff."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -11,12 +9,13 @@ import pyarrow as pa
 
 from likely_buyers.evaluation import (
     EvaluationInputError,
+    Floats,
     bootstrap_intervals,
     evaluate,
     reliability_table,
 )
 from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
-from likely_buyers.training.examples import Examples, Floats, read_examples
+from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.selection import Advance, Progress, fitted
 from likely_buyers.training.settings import TrainingSettings

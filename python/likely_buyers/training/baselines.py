@@ -3,8 +3,6 @@
 Recency and frequency are scores, not probabilities; BG/NBD gives probabilities.
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 
 import numpy as np

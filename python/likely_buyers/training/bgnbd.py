@@ -6,8 +6,6 @@ purchase drops out with a probability that is beta distributed over customers. P
 weeks.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +16,9 @@ from scipy.special import betaln, gammaln
 
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.evaluation import EvaluationInputError, Floats
+
+BGNBD_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
+"""The features that BG/NBD reads, in the order in which it wants them."""
 
 _DAYS_PER_WEEK = 7.0
 # exp(-8) to exp(8): wider than any shop; without a bound a shop without drop-outs sends b to infinity.
@@ -43,14 +44,17 @@ class BgNbdInputs:
     age: Floats
 
 
+def inputs_of(X: Floats) -> BgNbdInputs:
+    """BG/NBD's statistics of BGNBD_FEATURES (n, 3), NaN where missing."""
+    days, first, last = np.nan_to_num(X).T
+    # A mixed example of an explanation may hold a last purchase before the first.
+    span = np.maximum(first - last, 0.0)
+    return BgNbdInputs(repeats=days - 1.0, last=span / _DAYS_PER_WEEK, age=first / _DAYS_PER_WEEK)
+
+
 def bgnbd_inputs(features: pa.Table) -> BgNbdInputs:
-    """BG/NBD's statistics from `purchase_days`, `days_since_first_purchase` and `days_since_last_purchase`."""
-    days = np.nan_to_num(feature_column(features, "purchase_days"))
-    first = np.nan_to_num(feature_column(features, "days_since_first_purchase"))
-    last = np.nan_to_num(feature_column(features, "days_since_last_purchase"))
-    return BgNbdInputs(
-        repeats=days - 1.0, last=(first - last) / _DAYS_PER_WEEK, age=first / _DAYS_PER_WEEK
-    )
+    """BG/NBD's statistics from a table that has BGNBD_FEATURES."""
+    return inputs_of(np.column_stack([feature_column(features, name) for name in BGNBD_FEATURES]))
 
 
 def feature_column(features: pa.Table, name: str) -> Floats:
@@ -84,7 +88,7 @@ class BgNbd:
     b: float
 
     @classmethod
-    def fit(cls, inputs: BgNbdInputs) -> BgNbd:
+    def fit(cls, inputs: BgNbdInputs) -> "BgNbd":
         """Maximum likelihood over users with a purchase (equation 6 of the paper).
 
         Raises:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-Floats = NDArray[np.float64]
+from likely_buyers.evaluation import Floats
 
 # The outcomes of all splits of a tree are the bits of a byte.
 _MOST_SPLITS = 8

@@ -6,8 +6,6 @@ used, if any, is decided by how it would have done at later cutoffs: in a shop w
 point the wrong way.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
 
-Floats = NDArray[np.float64]
+from likely_buyers.evaluation import Floats
 
 # A method must save this many nats per user on average before it replaces no calibration.
 SMALLEST_GAIN = 0.001
@@ -85,18 +84,10 @@ def _line(known: Sequence[ScoredCutoff]) -> Line:
     """Slope and offset by maximum likelihood over all known cutoffs (Platt 1999)."""
     raw = np.concatenate([scored.raw for scored in known])
     labels = np.concatenate([scored.labels for scored in known])
-    slope, offset = 1.0, 0.0
-    for _ in range(25):
-        p = expit(offset + slope * raw)
-        weight = p * (1.0 - p) + 1e-12
-        error = labels - p
-        gradient = np.array([error.sum(), (error * raw).sum()])
-        cross = (weight * raw).sum()
-        hessian = np.array([[weight.sum(), cross], [cross, (weight * raw * raw).sum()]])
-        step = np.linalg.solve(hessian + 1e-9 * np.eye(2), gradient)
-        offset, slope = offset + float(step[0]), slope + float(step[1])
-        if np.abs(step).max() < 1e-10:
-            break
+    line = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10).fit(
+        raw[:, None], labels
+    )
+    slope, offset = float(line.coef_[0, 0]), float(line.intercept_[0])
     return Line(slope=float(np.clip(slope, 0.3, 3.0)), offset=float(np.clip(offset, -3.0, 3.0)))
 
 

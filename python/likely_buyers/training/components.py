@@ -3,8 +3,6 @@
 Each gives log-odds, and contributions of the features that add up to them exactly.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 from math import factorial
 
@@ -14,13 +12,10 @@ from scipy.special import logit
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
-from likely_buyers.training.bgnbd import BgNbd, BgNbdInputs
+from likely_buyers.evaluation import Floats
+from likely_buyers.training.bgnbd import BgNbd, inputs_of
 
-Floats = NDArray[np.float64]
 Outcomes = NDArray[np.int8]
-
-BGNBD_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
-"""The features that the BG/NBD component reads, in the order in which it wants them."""
 
 # A standardised input further out than this is an outlier of one shop's data, not a stronger reason to buy.
 _FARTHEST = 5.0
@@ -44,7 +39,7 @@ class LinearComponent(BaseEstimator):
     def __init__(self, penalty: float = 20.0) -> None:
         self.penalty = penalty
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> LinearComponent:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "LinearComponent":
         """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
         logs = _signed_log(X)
         self.median_ = np.nanmedian(logs, axis=0)
@@ -108,7 +103,7 @@ class BgNbdComponent(BaseEstimator):
     def __init__(self, horizon_days: int = 30) -> None:
         self.horizon_days = horizon_days
 
-    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> BgNbdComponent:
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "BgNbdComponent":
         """Fit on the BGNBD_FEATURES (n, 3), outcomes (n,) of 0 and 1, and weights (n,).
 
         Raises:
@@ -118,7 +113,7 @@ class BgNbdComponent(BaseEstimator):
         bought = np.flatnonzero(X[:, 0] > 0)
         # Evenly spaced rows are enough for four parameters, and are the same ones every time.
         some = bought[:: max(1, bought.size // _BGNBD_ROWS)]
-        model = BgNbd.fit(_bgnbd_inputs(X[some]))
+        model = BgNbd.fit(inputs_of(X[some]))
         self.r_, self.alpha_, self.a_, self.b_ = model.r, model.alpha, model.a, model.b
 
         others = np.setdiff1d(np.arange(len(y)), bought)
@@ -137,7 +132,7 @@ class BgNbdComponent(BaseEstimator):
 
     def _bgnbd(self, X: Floats) -> Floats:
         model = BgNbd(self.r_, self.alpha_, self.a_, self.b_)
-        p = model.probability_of_purchase(_bgnbd_inputs(X), self.horizon_days)
+        p = model.probability_of_purchase(inputs_of(X), self.horizon_days)
         log_odds: Floats = logit(np.clip(p, _SMALLEST_PROBABILITY, 1.0 - _SMALLEST_PROBABILITY))
         return log_odds
 
@@ -175,10 +170,3 @@ class BgNbdComponent(BaseEstimator):
                     joined = tuple(sorted((*taken, feature)))
                     shares[:, feature] += weight * (value[joined] - without)
         return shares
-
-
-def _bgnbd_inputs(X: Floats) -> BgNbdInputs:
-    days, first, last = np.nan_to_num(X).T
-    # A mixed example of an explanation may hold a last purchase before the first.
-    span = np.maximum(first - last, 0.0)
-    return BgNbdInputs(repeats=days - 1.0, last=span / 7.0, age=first / 7.0)

@@ -1,7 +1,5 @@
 """What can make training impossible, each with what was expected, what was found and what to do."""
 
-from __future__ import annotations
-
 from likely_buyers.errors import LikelyBuyersError
 
 
@@ -19,10 +17,6 @@ class OneClassError(TooFewBuyersError):
 
 class ConstantFeaturesError(TrainingError):
     """No feature differs between examples."""
-
-
-class HistoryTooShortError(TrainingError):
-    """The event log does not span the horizon plus one window of history."""
 
 
 class NoCutoffsError(TrainingError):

@@ -5,8 +5,6 @@ contributions of features to the components, weighted alike, add up to the raw s
 straight rising line on top of it and changes no ranking.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,10 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.utils.validation import check_is_fitted
 
+from likely_buyers.evaluation import Floats
 from likely_buyers.training.boosted_scores import boosted_log_odds
 from likely_buyers.training.components import BgNbdComponent, LinearComponent
 from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
-
-Floats = NDArray[np.float64]
 
 # Boosting takes weights as copies of rows, a fraction by lot: given weights, scikit-learn 1.9 bins by a weighted
 # percentile per bin and feature, which takes longer than growing the trees. Small shops get more copies of a row of
@@ -94,7 +91,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> PurchaseModel:
+    ) -> "PurchaseModel":
         """Fit the components; the calibration starts as the identity.
 
         Args:
@@ -149,7 +146,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
             random_state=self.seed,
         )
 
-    def calibrate(self, slope: float, offset: float) -> PurchaseModel:
+    def calibrate(self, slope: float, offset: float) -> "PurchaseModel":
         """Set the calibration line; `slope` must be above 0 so that the ranking stays."""
         if not slope > 0 or not np.isfinite(offset):
             raise ValueError(f"calibration needs slope > 0 and a finite offset: {slope}, {offset}")

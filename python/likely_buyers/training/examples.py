@@ -1,7 +1,5 @@
 """The table of examples, checked and in one order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from likely_buyers.evaluation import Floats
 from likely_buyers.training.errors import (
     ExamplesSchemaError,
     NoCutoffsError,
@@ -19,7 +18,6 @@ from likely_buyers.training.errors import (
 KEYS = ("user_id", "cutoff_date")
 LABEL = "label"
 
-Floats = NDArray[np.float64]
 Days = NDArray[np.datetime64]
 
 
@@ -120,14 +118,8 @@ def _check_types(table: pa.Table, names: tuple[str, ...]) -> None:
         )
 
 
-def _check_keys_differ(sorted_table: pa.Table) -> None:
-    if sorted_table.num_rows < 2:
-        return
-    same = [
-        pc.equal(sorted_table[key].slice(1), sorted_table[key].slice(0, sorted_table.num_rows - 1))
-        for key in KEYS
-    ]
-    repeats = int(pc.sum(pc.and_(*same)).as_py())
+def _check_keys_differ(table: pa.Table) -> None:
+    repeats = table.num_rows - table.group_by(list(KEYS)).aggregate([]).num_rows
     if repeats:
         raise ExamplesSchemaError(
             f"the examples must hold one row per user and cutoff: {repeats} rows repeat a key"

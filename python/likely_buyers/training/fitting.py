@@ -1,7 +1,5 @@
 """Training: examples in, a chosen, calibrated and evaluated model out."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any

@@ -1,7 +1,5 @@
 """Which model: candidates compared at held-out cutoffs, each fitted only on what was known before."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from likely_buyers.evaluation import average_precision, roc_auc
+from likely_buyers.evaluation import Floats, average_precision, roc_auc
 from likely_buyers.parallel import a_thread_a_core
-from likely_buyers.training.bgnbd import BgNbdFitError
+from likely_buyers.training.bgnbd import BGNBD_FEATURES, BgNbdFitError
 from likely_buyers.training.calibration import ScoredCutoff, matching_offset, mean_log_loss
-from likely_buyers.training.components import BGNBD_FEATURES
 from likely_buyers.training.errors import NoCutoffsError
 from likely_buyers.training.estimator import PurchaseModel
-from likely_buyers.training.examples import Days, Examples, Floats
+from likely_buyers.training.examples import Days, Examples
 
 Progress = Callable[[str], None]
 Advance = Callable[[float], None]

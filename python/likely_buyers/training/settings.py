@@ -1,7 +1,5 @@
 """The settings of a training run; the defaults are meant for every shop."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from likely_buyers.training.errors import TrainingError

@@ -25,7 +25,7 @@ from likely_buyers.scoring.explaining import (
     raising_features,
 )
 from likely_buyers.training import PurchaseModel
-from likely_buyers.training.components import BGNBD_FEATURES
+from likely_buyers.training.bgnbd import BGNBD_FEATURES
 from support.champions import make_champion
 from support.installation import Installation
 

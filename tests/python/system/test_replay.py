@@ -14,7 +14,7 @@ from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
-from likely_buyers.scoring import ReplayImpossible, ReplaySource, replay_scores
+from likely_buyers.scoring import PastDays, ReplayImpossible, replay_scores
 from likely_buyers.settings import Lake
 from support.champions import make_champion
 from support.installation import PROJECT, Finished, Installation
@@ -87,11 +87,12 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
     assert "Wait for it to end" in locked.output
 
     model = Registry(scored.state).load(1)
-    source = ReplaySource(
+    source = PastDays(
         lake=Lake.in_folder(scored.state),
         prediction_history="gold.prediction_history",
         loaded_files="bronze.loaded_files",
-        features="select * from silver.user_features",
+        user_days="silver.user_days",
+        features_as_of=lambda _: "select * from silver.user_features",
     )
     with pytest.raises(
         ReplayImpossible,
@@ -100,7 +101,8 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
         replay_scores(source, model, date(2019, 1, 1))
     with pytest.raises(ReplayImpossible, match="it is not the registry they came from"):
         replay_scores(source, replace(model, model_digest="another"), AS_OF)
-    fewer = replace(source, features="select * exclude (views) from silver.user_features")
+    without_views = "select * exclude (views) from silver.user_features"
+    fewer = replace(source, features_as_of=lambda _: without_views)
     with pytest.raises(ReplayImpossible, match=r"cannot be replayed with the features.*views"):
         replay_scores(fewer, model, AS_OF)
     never = replace(source, prediction_history="gold.nothing")

@@ -1,7 +1,5 @@
 """Commands about events: a shop that is made up, and a source that is looked at."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

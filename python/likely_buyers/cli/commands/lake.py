@@ -1,7 +1,5 @@
 """Commands about the lake: asking it, its upkeep, and what comes from before it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands about the model: trained, measured, promoted."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Commands about scores: the list, the report, past days, publishing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 
@@ -44,9 +42,23 @@ def report(
 ) -> None:
     """Write one HTML page on the list, the scores, how good they are, the data and the campaigns."""
     with from_extra("report", "the report"):
-        from likely_buyers.cli.report import report as write
+        from likely_buyers.report import ReportImpossible, read_figures, write_report
 
-    write(project, out, rows)
+    figures = read_figures(
+        project.lake("the report is made", ReportImpossible), rows, project.var("currency")
+    )
+    page = out or project.settings().state / "report.html"
+    try:
+        write_report(figures, page)
+    except OSError as error:
+        raise ReportImpossible(
+            f"the page cannot be written to {page}: {error.strerror or error}. Name another file: --out"
+        ) from error
+    run = figures.run
+    print(
+        f"The report on {run['users']:,} users as of {run['as_of_date']}, scored by version {run['model_version']} of"
+        f" {run['model_name']}, opens in a browser and needs no network:\n{page}"
+    )
 
 
 def replay(
@@ -57,7 +69,7 @@ def replay(
     version: Annotated[str, typer.Option("--version", help="The version that gave them.")],
 ) -> None:
     """Compute scores of the history once more, and say whether they are the same; writes nothing."""
-    from likely_buyers.cli.replay import replay_version
+    from likely_buyers.cli.past_days import replay_version
 
     if not replay_version(project, day("--as-of", as_of), version):
         raise typer.Exit(1)
@@ -73,13 +85,30 @@ def backfill(
     ] = "champion",
 ) -> None:
     """Fill the history with scores as of past days; what is there stays, a stopped run goes on."""
-    from likely_buyers.cli.backfill import backfill as fill
+    from likely_buyers.cli.past_days import backfill as fill
 
     fill(project, day("--from", first), day("--to", last), every, version)
 
 
 def publish(project: Project) -> None:
     """Put gold of a build that passed where people and BI tools read it: the destinations of vars.publish."""
-    from likely_buyers.cli.publish import publish_gold
+    from likely_buyers.publishing import Published, PublishingError
+    from likely_buyers.publishing import publish as publish_gold
+    from likely_buyers.terminal import Progress
 
-    publish_gold(project)
+    def tell(published: Published) -> None:
+        served, tables = published.served, published.tables
+        changed = sum(table.written > 0 for table in tables)
+        print(
+            f"Published to {published.destination}: {len(tables)} tables, {sum(table.rows for table in tables):,} rows,"
+            f" scores as of {served.as_of_date} by version {served.model_version} of {served.model_name}"
+            f" ({f'{changed} tables changed' if changed else 'nothing changed'})"
+        )
+
+    publish_gold(
+        project.lake("gold is published", PublishingError),
+        project.publishing_destinations(),
+        project.settings().state / "published",
+        tell,
+        progress=lambda rows: Progress("publishing", total=rows, unit="rows"),
+    )

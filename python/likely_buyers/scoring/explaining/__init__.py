@@ -6,7 +6,6 @@ It knows arrays and Arrow. The labels of features are the warehouse's: here a fe
 from likely_buyers.scoring.explaining.contributions import Explainer
 from likely_buyers.scoring.explaining.errors import (
     ContributionsDoNotAddUp,
-    ExplainingError,
     FeaturesWithoutLabels,
     UsersWithoutFeatures,
 )
@@ -17,7 +16,6 @@ __all__ = [
     "CONTRIBUTIONS_SCHEMA",
     "ContributionsDoNotAddUp",
     "Explainer",
-    "ExplainingError",
     "FeatureGroup",
     "FeaturesWithoutLabels",
     "UsersWithoutFeatures",

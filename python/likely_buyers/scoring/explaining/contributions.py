@@ -1,13 +1,11 @@
 """What each feature adds to the raw score of a PurchaseModel."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from likely_buyers.evaluation import Floats
 from likely_buyers.scoring.explaining.errors import ContributionsDoNotAddUp
 from likely_buyers.scoring.explaining.tree_shap import BoostedTrees
 from likely_buyers.training import PurchaseModel
-
-Floats = NDArray[np.float64]
 
 # Log-odds. Rounding stays below 1e-12; a split read wrongly moves a score by 1e-3 or more.
 _TOLERANCE = 1e-6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from likely_buyers.evaluation import Floats
 
 
 @dataclass(frozen=True)

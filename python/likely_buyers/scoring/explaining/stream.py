@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from likely_buyers.evaluation import Floats
 from likely_buyers.parallel import in_order
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import check_signature, feature_matrix
 from likely_buyers.scoring.explaining.contributions import Explainer
 from likely_buyers.scoring.explaining.errors import FeaturesWithoutLabels, UsersWithoutFeatures
-from likely_buyers.scoring.explaining.reasons import FeatureGroup, Floats, raising_features
+from likely_buyers.scoring.explaining.reasons import FeatureGroup, raising_features
 
 _BATCHES_AHEAD = 2
 CONTRIBUTIONS_SCHEMA = pa.schema(

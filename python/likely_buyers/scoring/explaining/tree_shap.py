@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-Floats = NDArray[np.float64]
+from likely_buyers.evaluation import Floats
 
 
 class BoostedTrees:

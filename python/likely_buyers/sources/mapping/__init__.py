@@ -2,8 +2,8 @@
 
 A mapping is checked (`definition`), the rows that its expressions see are found (`rows`), its expressions are made
 safe and typed by the engine (`expressions`), and what makes two rows the same event is settled (`event_key`).
-`compiled` puts that together; `file_check` says which files a mapping cannot be applied to. What is an engine's own
-stands in `dialect`.
+`compiled` puts that together; `file_check` says which files a mapping cannot be applied to. What the engine is
+asked stands in `dialect`.
 
 The models themselves stay SQL: macros ask for the pieces and put them in.
 """

@@ -5,7 +5,7 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources.mapping.definition import EventMapping
-from likely_buyers.sources.mapping.dialect import Dialect, DuckDB
+from likely_buyers.sources.mapping.dialect import DuckDB
 from likely_buyers.sources.mapping.event_key import event_id, key_expressions, same_event
 from likely_buyers.sources.mapping.expressions import (
     compiled_expressions,
@@ -42,9 +42,11 @@ class Compiler:
         with self._connection.cursor() as cursor:
             engine = DuckDB(cursor)
             # what the answer follows from; describing a relation takes a fraction of a millisecond
-            raw = engine.columns_of(warehouse.raw_events) if warehouse.raw_events else ()
+            raw = engine.describe(warehouse.raw_events).columns if warehouse.raw_events else ()
             sources = columns_of_sources(warehouse.register, (), engine) if mapping.sources else {}
-            joined = [engine.columns_of(relation) for relation in warehouse.relations.values()]
+            joined = [
+                engine.describe(relation).columns for relation in warehouse.relations.values()
+            ]
             key = repr((mapping, warehouse, raw, sources, joined))
             if key not in self._known:
                 rows = rows_of(mapping, warehouse, raw, sources, engine)
@@ -56,19 +58,19 @@ class Compiler:
             return self._known[key]
 
 
-def _pieces(mapping: EventMapping, rows: Rows, engine: Dialect) -> dict[str, Any]:
+def _pieces(mapping: EventMapping, rows: Rows, engine: DuckDB) -> dict[str, Any]:
     expressions = compiled_expressions(mapping, rows.columns, engine)
     own_id = expressions["event_id"]["value"]
     return {
         "columns": [{"name": column.name, "type": column.type} for column in rows.columns],
         "rows": list(rows.pieces),
-        "absent": nulls(rows.absent, engine),
+        "absent": nulls(rows.absent),
         "by_line": not mapping.rows or (not mapping.sources and engine.is_by_line(mapping.rows)),
         "time_zone": mapping.time_zone,
         "expressions": expressions,
-        "floating_ids": floating_ids(mapping, rows.columns, engine),
+        "floating_ids": floating_ids(mapping, rows.columns),
         "left_out": left_out_name(mapping, rows.columns, engine),
-        "event_key": key_expressions(mapping, rows.columns, own_id, engine),
-        "event_id": event_id(mapping, rows.columns, engine),
-        "same_event": same_event(mapping, rows.columns, engine),
+        "event_key": key_expressions(mapping, rows.columns, own_id),
+        "event_id": event_id(mapping, rows.columns),
+        "same_event": same_event(mapping, rows.columns),
     }

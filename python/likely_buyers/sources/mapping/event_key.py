@@ -7,13 +7,11 @@ the row. With `none` equal rows are separate events, which are told apart by cou
 from collections.abc import Sequence
 
 from likely_buyers.sources.mapping.definition import EventMapping
-from likely_buyers.sources.mapping.dialect import Column, Dialect
+from likely_buyers.sources.mapping.dialect import Column, tried
 from likely_buyers.sql_text import literal, quoted
 
 
-def key_expressions(
-    mapping: EventMapping, columns: Sequence[Column], event_id: str, engine: Dialect
-) -> list[str]:
+def key_expressions(mapping: EventMapping, columns: Sequence[Column], event_id: str) -> list[str]:
     """Expressions over the rows that are equal for rows of the same event.
 
     event_id: the mapping's expression for it, made safe.
@@ -21,23 +19,20 @@ def key_expressions(
     if mapping.compares_whole_lines:
         return [quoted(column.name) for column in columns] or ["1"]
     if mapping.dedupe_on:
-        return [
-            engine.tried(mapping.in_its_zone(expression)).strip()
-            for expression in mapping.dedupe_on
-        ]
+        return [tried(mapping.in_its_zone(expression)).strip() for expression in mapping.dedupe_on]
     return [event_id]
 
 
-def event_id(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
+def event_id(mapping: EventMapping, columns: Sequence[Column]) -> str:
     """The event's id, over event_lines: the source's own, or the MD5 of what makes it the event it is.
 
     A row whose key is null in part is told by its whole: it is an event without a key, not the same as the next one.
     """
-    whole_line = _whole_line_digest(columns, engine)
+    whole_line = _whole_line_digest(columns)
     if mapping.compares_whole_lines:
         return whole_line
     keys = [
-        f"cast(event_key_{number} as {engine.text})"
+        f"cast(event_key_{number} as varchar)"
         for number, _ in enumerate(mapping.dedupe_on or ("event_id",), 1)
     ]
     return (
@@ -46,13 +41,13 @@ def event_id(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) 
     )
 
 
-def same_event(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> list[str]:
+def same_event(mapping: EventMapping, columns: Sequence[Column]) -> list[str]:
     """Expressions over event_lines that are equal for rows of the same event and no others: `event_id`, undigested."""
     whole_line = [quoted(f"source.{column.name}") for column in columns] or ["1"]
     if mapping.compares_whole_lines:
         return whole_line
     keys = [f"event_key_{number}" for number, _ in enumerate(mapping.dedupe_on or ("event_id",), 1)]
-    told = [f"cast({key} as {engine.text})" for key in keys]
+    told = [f"cast({key} as varchar)" for key in keys]
     without_key = f"source_event_id is null and ({' or '.join(f'{key} is null' for key in keys)})"
     return [
         "source_event_id",
@@ -64,7 +59,7 @@ def same_event(mapping: EventMapping, columns: Sequence[Column], engine: Dialect
     ]
 
 
-def _whole_line_digest(columns: Sequence[Column], engine: Dialect) -> str:
+def _whole_line_digest(columns: Sequence[Column]) -> str:
     """MD5 of name=value of the columns that are not null.
 
     So a column added later changes no id of earlier lines, nor does a header that is spelt in other letters. All in one
@@ -76,6 +71,6 @@ def _whole_line_digest(columns: Sequence[Column], engine: Dialect) -> str:
         told = literal(f"{column.name.lower()}=")
         parts.append(
             f"case when {name} is not null then chr(31) || {told} else '' end,"
-            f" coalesce(cast({name} as {engine.text}), ''), "
+            f" coalesce(cast({name} as varchar), ''), "
         )
     return f"md5(concat({''.join(parts)}''))"

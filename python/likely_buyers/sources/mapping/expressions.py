@@ -8,7 +8,15 @@ from likely_buyers.sources.columns import NARROW
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
 from likely_buyers.sources.mapping.definition import EventMapping
-from likely_buyers.sources.mapping.dialect import Column, Dialect, NoSql
+from likely_buyers.sources.mapping.dialect import (
+    FLOATING,
+    TEXT,
+    Column,
+    DuckDB,
+    NoSql,
+    tried,
+    tried_as_text,
+)
 from likely_buyers.sources.mapping.rows import null_row
 from likely_buyers.sql_text import literal, quoted
 
@@ -18,7 +26,7 @@ _READ_AT_MOST = 200
 
 
 def compiled_expressions(
-    mapping: EventMapping, columns: Sequence[Column], engine: Dialect
+    mapping: EventMapping, columns: Sequence[Column], engine: DuckDB
 ) -> dict[str, Any]:
     """Contract column -> {value, type, text}, over rows with these columns.
 
@@ -38,7 +46,7 @@ def compiled_expressions(
     single = [column for column in COLUMNS if column != "user_id"]
     expressions = [*(mapping.columns.get(column) for column in single), *mapping.user_ids]
     values = [
-        engine.tried(mapping.in_its_zone(expression)).strip() if expression else "null"
+        tried(mapping.in_its_zone(expression)).strip() if expression else "null"
         for expression in expressions
     ]
     types = _types_of(values, columns, engine)
@@ -50,20 +58,20 @@ def compiled_expressions(
             else value
             for expression, value in zip(expressions, values, strict=True)
         ]
-        types = _types_of(values, columns, engine) or [engine.text_type] * len(values)
+        types = _types_of(values, columns, engine) or [TEXT] * len(values)
     found: dict[str, Any] = {}
     for column, value, type_ in zip(single, values, types, strict=False):
         given = "1" if column == "quantity" and value == "null" else value
-        text = engine.tried_as_text(given) if column in NUMBERS else _as_text(value, type_, engine)
+        text = tried_as_text(given) if column in NUMBERS else _as_text(value, type_)
         found[column] = {"value": given, "type": type_, "text": text}
     for column, type_ in NUMBERS.items():
-        found[column]["typed"] = _typed_number(mapping, column, type_, found[column], engine)
+        found[column]["typed"] = _typed_number(mapping, column, type_, found[column])
     found["event_time"] |= {
         "typed": _typed_time(mapping, found["event_time"]["type"]),
         "reads": _read_texts(mapping, columns, engine),
     }
     found["user_id"] = [
-        {"name": f"given_user_{number}", "text": _as_id(value, type_, engine)}
+        {"name": f"given_user_{number}", "text": _as_id(value, type_)}
         for number, (value, type_) in enumerate(
             zip(values[len(single) :], types[len(single) :], strict=True), 1
         )
@@ -71,63 +79,61 @@ def compiled_expressions(
     return found
 
 
-def floating_ids(
-    mapping: EventMapping, columns: Sequence[Column], engine: Dialect
-) -> list[dict[str, str]]:
+def floating_ids(mapping: EventMapping, columns: Sequence[Column]) -> list[dict[str, str]]:
     """The columns of a floating type that are an id as they stand: [{name, id: the column of the contract}]."""
     ids = {column: [mapping.columns.get(column)] for column in ("session_id", "product_id")}
     return [
         {"name": column.name, "id": name}
         for column in columns
-        if column.type in engine.floating_types
+        if column.type in FLOATING
         for name, expressions in ({"user_id": list(mapping.user_ids)} | ids).items()
         if column.name in expressions or quoted(column.name) in expressions
     ]
 
 
-def left_out_name(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
+def left_out_name(mapping: EventMapping, columns: Sequence[Column], engine: DuckDB) -> str:
     """The name of the first condition of `leave_out` that the row meets, or null.
 
     A condition on a column that no file has had so far is not met.
     """
     conditions = [
-        f"when coalesce({engine.tried(f'({mapping.in_its_zone(condition)})')}, false) then {literal(name)}"
+        f"when coalesce({tried(f'({mapping.in_its_zone(condition)})')}, false) then {literal(name)}"
         for name, condition in mapping.leave_out.items()
         if not columns or not absent_column(mapping, condition, columns, engine)
     ]
-    return f"case {' '.join(conditions)} end" if conditions else f"cast(null as {engine.text})"
+    return f"case {' '.join(conditions)} end" if conditions else "cast(null as varchar)"
 
 
 def absent_column(
-    mapping: EventMapping, expression: str, columns: Sequence[Column], engine: Dialect
+    mapping: EventMapping, expression: str, columns: Sequence[Column], engine: DuckDB
 ) -> str:
     """The first column that an expression over the rows reads and they have not; '' without one."""
     query = f"select ({mapping.in_its_zone(expression)}) as given from ({null_row(columns)}) as mapped_rows"
     return engine.missing_column(engine.describe(query).failure)
 
 
-def _types_of(values: Sequence[str], columns: Sequence[Column], engine: Dialect) -> list[str]:
+def _types_of(values: Sequence[str], columns: Sequence[Column], engine: DuckDB) -> list[str]:
     """The engine's types; none where it cannot evaluate one of them."""
     if not columns:
-        return [engine.text_type] * len(values)
+        return [TEXT] * len(values)
     named = ", ".join(f"{value} as c{number}" for number, value in enumerate(values))
     described = engine.describe(f"select {named} from ({null_row(columns)}) as mapped_rows")
     return [column.type for column in described.columns]
 
 
-def _as_text(value: str, type_: str, engine: Dialect) -> str:
+def _as_text(value: str, type_: str) -> str:
     """Text of an id: a whole number that came in a floating column is written as the number that it is."""
-    text = f"cast({value} as {engine.text})"
-    if type_ in engine.floating_types:
+    text = f"cast({value} as varchar)"
+    if type_ in FLOATING:
         return (
             f"case when {value} = trunc({value}) and abs({value}) < {_GREATEST_WHOLE}"
-            f" then cast(cast({value} as bigint) as {engine.text}) else {text} end"
+            f" then cast(cast({value} as bigint) as varchar) else {text} end"
         )
-    return value if type_ == engine.text_type and value != "null" else text
+    return value if type_ == TEXT and value != "null" else text
 
 
-def _as_id(value: str, type_: str, engine: Dialect) -> str:
-    text = _as_text(value, type_, engine)
+def _as_id(value: str, type_: str) -> str:
+    text = _as_text(value, type_)
     return text if type_ in NARROW else f"nullif(trim({text}), '')"
 
 
@@ -144,15 +150,18 @@ def _fits(given: str, wanted: str) -> bool:
     return given_places <= places and given_digits - given_places <= digits - places
 
 
-def _typed_number(
-    mapping: EventMapping, column: str, type_: str, given: Mapping[str, str], engine: Dialect
-) -> str:
+def _typed_number(mapping: EventMapping, column: str, type_: str, given: Mapping[str, str]) -> str:
     """A comma is the decimal sign of text where the mapping says so; a number that fits need not become text first."""
     if not given["value"].startswith("try(") and _fits(given["type"], type_):
         return f"cast(given_{column} as {type_})"
     text = f"source_{column}"
-    has_comma = mapping.has_decimal_comma and given["type"] == engine.text_type
-    return engine.try_cast(f"as_number({text}, ',')" if has_comma else text, type_)
+    has_comma = mapping.has_decimal_comma and given["type"] == TEXT
+    # dbt's own `safe_cast` is a plain cast on DuckDB: it fails
+    return (
+        f"try_cast(as_number({text}, ',') as {type_})"
+        if has_comma
+        else f"try_cast({text} as {type_})"
+    )
 
 
 def _typed_time(mapping: EventMapping, type_: str) -> str:
@@ -164,7 +173,7 @@ def _typed_time(mapping: EventMapping, type_: str) -> str:
     return f"cast(as_utc_in({literal(mapping.time_zone)}, given_event_time) as timestamp)"
 
 
-def _read_texts(mapping: EventMapping, columns: Sequence[Column], engine: Dialect) -> str:
+def _read_texts(mapping: EventMapping, columns: Sequence[Column], engine: DuckDB) -> str:
     """What the time was read from, where it could not be."""
     known = {column.name.lower() for column in columns}
     expression = mapping.columns["event_time"]
@@ -176,7 +185,7 @@ def _read_texts(mapping: EventMapping, columns: Sequence[Column], engine: Dialec
         raise SourceProblem(
             f"the event mapping '{mapping.name}' has an expression that is no SQL: {expression} ({error})."
         ) from error
-    texts = [f"cast({quoted(name)} as {engine.text})" for name in names if name.lower() in known]
+    texts = [f"cast({quoted(name)} as varchar)" for name in names if name.lower() in known]
     if not texts:
-        return f"cast(null as {engine.text})"
+        return "cast(null as varchar)"
     return f"nullif(substring(concat_ws(' ', {', '.join(texts)}), 1, {_READ_AT_MOST}), '')"

@@ -9,7 +9,7 @@ from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
-from likely_buyers.sources.mapping.dialect import Column, Dialect
+from likely_buyers.sources.mapping.dialect import Column, DuckDB, tried
 from likely_buyers.sources.mapping.expressions import absent_column
 from likely_buyers.sources.mapping.rows import absent_keys, null_row, rows_over, with_nulls
 
@@ -42,7 +42,7 @@ def check_files(
     raw: Mapping[str, Mapping[str, Any]],
     source_columns: Mapping[str, Sequence[str]],
     relations: Mapping[str, str],
-    engine: Dialect,
+    engine: DuckDB,
 ) -> Checked:
     """Whether the mapping can be applied to each file.
 
@@ -70,7 +70,7 @@ class _Check:
         raw: Mapping[str, Mapping[str, Any]],
         source_columns: Mapping[str, Sequence[str]],
         relations: Mapping[str, str],
-        engine: Dialect,
+        engine: DuckDB,
         told: list[str],
     ) -> None:
         self._mapping, self._engine, self._told = mapping, engine, told
@@ -91,7 +91,7 @@ class _Check:
             else null_row(self._columns_of.get(name, ()))
             for name, pattern in mapping.sources.items()
         }
-        self._expressions = tuple(_expressions(mapping, engine))
+        self._expressions = tuple(_expressions(mapping))
         self._lacking: dict[Any, bool] = {}
 
     def file(self, file: Mapping[str, Any]) -> None:
@@ -140,7 +140,7 @@ class _Check:
 
         lines, engine = null_row(columns), self._engine
         absent = absent_keys(lines, over, engine) if file["format"] == "json" else []
-        described = engine.describe(over(with_nulls(lines, absent, engine)))
+        described = engine.describe(over(with_nulls(lines, absent)))
         if described.failure:
             said = first_line(described.failure).rstrip(".")
             raise SourceProblem(
@@ -187,8 +187,9 @@ class _Check:
     def _evaluate(
         self, given: _Given, file: Mapping[str, Any], columns: tuple[Column, ...]
     ) -> None:
-        tried = self._engine.tried(f"({self._mapping.in_its_zone(given.expression)})")
-        typed = self._engine.try_cast(tried, given.type)
+        typed = (
+            f"try_cast({tried(f'({self._mapping.in_its_zone(given.expression)})')} as {given.type})"
+        )
         # mapped_rows.* beside it: an expression over all rows together, as max() is, is refused
         failure = self._engine.describe(
             f"select {typed}, mapped_rows.* from ({null_row(columns)}) as mapped_rows"
@@ -203,13 +204,13 @@ class _Check:
             )
 
 
-def _expressions(mapping: EventMapping, engine: Dialect) -> Iterator[_Given]:
+def _expressions(mapping: EventMapping) -> Iterator[_Given]:
     for column in COLUMNS:
         single = (mapping.columns[column],) if column in mapping.columns else ()
         for expression in mapping.user_ids if column == "user_id" else single:
-            yield _Given(column, expression, NUMBERS.get(column, engine.text))
+            yield _Given(column, expression, NUMBERS.get(column, "varchar"))
     for expression in mapping.dedupe_on:
-        yield _Given("dedupe_on", expression, engine.text)
+        yield _Given("dedupe_on", expression, "varchar")
     for name, condition in mapping.leave_out.items():
         yield _Given(f"leave_out {name}", condition, "boolean")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from likely_buyers.sources.columns import LOAD_COLUMNS
 from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
-from likely_buyers.sources.mapping.dialect import Column, Dialect
+from likely_buyers.sources.mapping.dialect import Column, DuckDB
 from likely_buyers.sql_text import literal, quoted
 
 # keys of JSON are found one after the other, each by a failure that names it
@@ -47,7 +47,7 @@ def rows_of(
     warehouse: Warehouse,
     raw_columns: Sequence[Column],
     source_columns: Mapping[str, Sequence[str]],
-    engine: Dialect,
+    engine: DuckDB,
 ) -> Rows:
     """The rows that are made of bronze.raw_events.
 
@@ -65,11 +65,11 @@ def rows_of(
     if raw_columns:
         lines = f"select * from {warehouse.raw_events} where false"
         absent = absent_keys(lines, over, engine)
-        described = engine.describe(over(with_nulls(lines, absent, engine))).columns
+        described = engine.describe(over(with_nulls(lines, absent))).columns
     known = {column.name.lower() for column in described}
     lacking = [
         f", cast(null as {type_name}) as {name}"
-        for name, type_name in (("source_file", engine.text), ("load_id", "bigint"))
+        for name, type_name in (("source_file", "varchar"), ("load_id", "bigint"))
         if name not in known
     ]
     relation = f"(\nselect rows_of_mapping.*{''.join(lacking)}\nfrom (\n{over(_LINES)}\n) as rows_of_mapping\n)"
@@ -92,26 +92,24 @@ def null_row(columns: Iterable[Column]) -> str:
     )
 
 
-def with_nulls(lines: str, names: Sequence[str], engine: Dialect) -> str:
+def with_nulls(lines: str, names: Sequence[str]) -> str:
     """Lines with columns of texts that are null."""
-    return f"select *{nulls(names, engine)} from ({lines}) as lines" if names else lines
+    return f"select *{nulls(names)} from ({lines}) as lines" if names else lines
 
 
-def nulls(names: Iterable[str], engine: Dialect) -> str:
+def nulls(names: Iterable[str]) -> str:
     """Columns of texts that are null, to stand behind others."""
-    return "".join(f", cast(null as {engine.text}) as {quoted(name)}" for name in names)
+    return "".join(f", cast(null as varchar) as {quoted(name)}" for name in names)
 
 
-def absent_keys(lines: str, over: Callable[[str], str], engine: Dialect) -> list[str]:
+def absent_keys(lines: str, over: Callable[[str], str], engine: DuckDB) -> list[str]:
     """The names that `rows`, over lines, reads and that nothing has.
 
     over: the mapping's rows over a SELECT of lines.
     """
     names: list[str] = []
     for _ in range(_MOST_ABSENT):
-        name = engine.missing_column(
-            engine.describe(over(with_nulls(lines, names, engine))).failure
-        )
+        name = engine.missing_column(engine.describe(over(with_nulls(lines, names))).failure)
         if not name or name in names:
             break
         names.append(name)
@@ -119,7 +117,7 @@ def absent_keys(lines: str, over: Callable[[str], str], engine: Dialect) -> list
 
 
 def columns_of_sources(
-    register: str, files: Iterable[Mapping[str, Any]], engine: Dialect
+    register: str, files: Iterable[Mapping[str, Any]], engine: DuckDB
 ) -> dict[str, list[str]]:
     """Source -> the columns that its files have; bronze.raw_events has those of all sources.
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -59,8 +58,8 @@ def copy_rows(
         try:
             since = first_value(relation, mark, types, connection)
             parts = _parts(relation, cursor, since)
-            counted = sum(_count(relation, part, connection) for part in parts)
-            selects = " union all ".join(f"select {columns} from {part.source}" for part in parts)
+            counted = sum(one_number(connection, count) for _, count in parts)
+            selects = " union all ".join(f"select {columns} from {source}" for source, _ in parts)
             copied = one_number(
                 connection, f"copy ({selects}) to {literal(window)} (format parquet)"
             )
@@ -76,51 +75,27 @@ def copy_rows(
         )
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Some of the relation's rows."""
-
-    source: str
-    """A FROM clause with its condition."""
-    count: str
-    """Select of their number."""
-
-
-def _parts(relation: Relation, cursor: str | None, since: str | None) -> list[_Part]:
-    def part(condition: str) -> _Part:
-        return _Part(
-            f"{relation.table} {condition}", f"select count(*) from {relation.table} {condition}"
-        )
-
-    if cursor is None or since is None:
-        return [part("")]
-    column = quoted(cursor)
+def _parts(relation: Relation, cursor: str | None, since: str | None) -> list[tuple[str, str]]:
+    """FROM clauses with their conditions, each with the select by which the database counts its rows."""
+    column = quoted(cursor or "")
+    conditions = [f"where {column} >= {since}", f"where {column} is null"] if since else [""]
     if relation.kind != "postgres":
-        return [part(f"where {column} >= {since}"), part(f"where {column} is null")]
-    # DuckDB hands PostgreSQL a comparison, not `is null`: it would fetch the table
+        sources = [f"{relation.table} {condition}" for condition in conditions]
+        return [(source, f"select count(*) from {source}") for source in sources]
     remote = relation.table.removeprefix("source.")
+    parts = []
+    for condition in conditions:
+        # without the types that DuckDB gives to values
+        there = re.sub(r"cast\((.*) as [^']*\)$", r"\1", condition)
 
-    def asked(what: str, condition: str) -> str:
-        return f"postgres_query('source', {literal(f'select {what} from {remote} where {column} {condition}')})"
+        def asked(what: str, there: str = there) -> str:
+            return f"postgres_query('source', {literal(f'select {what} from {remote} {there}')})"
 
-    value = re.sub(r"^cast\((.*) as [^']*\)$", r"\1", since)
-    return [
-        _Part(
-            f"{relation.table} where {column} >= {since}",
-            f"select * from {asked('count(*)', f'>= {value}')}",
-        ),
-        _Part(asked("*", "is null"), f"select * from {asked('count(*)', 'is null')}"),
-    ]
-
-
-def _count(relation: Relation, part: _Part, connection: duckdb.DuckDBPyConnection) -> int:
-    count = part.count
-    if relation.kind == "postgres" and "postgres_query" not in count:
-        remote = relation.table.removeprefix("source.")
-        count = (
-            f"select * from postgres_query('source', {literal(f'select count(*) from {remote}')})"
-        )
-    return one_number(connection, count)
+        # DuckDB hands PostgreSQL a comparison, not `is null`: it would fetch the table
+        is_null = condition.endswith("is null")
+        source = asked("*") if is_null else f"{relation.table} {condition}"
+        parts.append((source, f"select * from {asked('count(*)')}"))
+    return parts
 
 
 def _tables(relation: Relation, connection: duckdb.DuckDBPyConnection) -> str:

@@ -64,7 +64,7 @@ def test_the_report(
     from likely_buyers.cli import main
 
     report = [name for name in sys.modules if name.startswith("likely_buyers.report")]
-    without(package, "likely_buyers.cli.report", *report)
+    without(package, *report)
     arguments = ["likely-buyers", "report", "--out", str(tmp_path / "page.html")]
     with pytest.MonkeyPatch.context() as patch, pytest.raises(SystemExit) as left:
         patch.setattr(sys, "argv", arguments)

@@ -11,13 +11,9 @@ from likely_buyers.evaluation import (
     EvaluationInputError,
     average_precision,
     bootstrap_intervals,
-    brier_score,
     evaluate,
     expected_calibration_error,
     expected_over_observed,
-    lift_at,
-    log_loss,
-    recall_at,
     reliability_table,
     roc_auc,
 )
@@ -43,9 +39,10 @@ def test_metrics_equal_the_reference_implementation_with_ties(users):
     assert average_precision(label, score) == pytest.approx(
         reference.average_precision_score(label, score)
     )
-    assert brier_score(label, score) == pytest.approx(reference.brier_score_loss(label, score))
+    assert evaluate(label, score)["brier"] == pytest.approx(np.mean((score - label) ** 2))
     inside = np.clip(score, 0.01, 0.99)
-    assert log_loss(label, inside) == pytest.approx(reference.log_loss(label, inside))
+    losses = -np.log(np.where(label, inside, 1 - inside))
+    assert evaluate(label, inside)["log_loss"] == pytest.approx(losses.mean())
 
 
 @given(users=scored_users, shuffle=st.randoms(use_true_random=False))
@@ -62,15 +59,17 @@ def test_lift_and_recall_count_buyers_in_the_top_of_the_list():
     label = np.zeros(100, bool)
     label[:8] = True
     label[50:62] = True
-    assert lift_at(label, score, 0.10) == pytest.approx((8 / 10) / (20 / 100))
-    assert recall_at(label, score, 0.10) == pytest.approx(8 / 20)
-    assert lift_at(label, score, 0.01) == pytest.approx(5.0)
+    found = evaluate(label, score, are_probabilities=False)
+    assert found["lift_10pct"] == pytest.approx((8 / 10) / (20 / 100))
+    assert found["recall_10pct"] == pytest.approx(8 / 20)
+    assert found["lift_1pct"] == pytest.approx(5.0)
 
 
 def test_a_tie_on_the_edge_of_the_top_counts_by_its_share():
     label = np.array([1, 0, 1, 0, 0, 0, 0, 0, 0, 0], bool)
     score = np.array([9, 5, 5, 5, 5, 1, 1, 1, 1, 1], float)
-    assert recall_at(label, score, 0.2) == pytest.approx((1 + 1 / 4) / 2)
+    found = evaluate(label, score, are_probabilities=False)
+    assert found["recall_20pct"] == pytest.approx((1 + 1 / 4) / 2)
 
 
 def test_honest_probabilities_have_little_calibration_error_and_bent_ones_have_much():

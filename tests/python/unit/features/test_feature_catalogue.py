@@ -22,7 +22,7 @@ from likely_buyers.features.generate import (
     main,
     write_files,
 )
-from likely_buyers.training.components import BGNBD_FEATURES
+from likely_buyers.training.bgnbd import BGNBD_FEATURES
 from support.installation import PROJECT
 
 GENERATED = (COLUMNS_FILE, CONTRACT_FILE, LABELS_FILE)

@@ -17,7 +17,6 @@ from likely_buyers.training import (
     ConstantFeaturesError,
     ExamplesSchemaError,
     FeatureMismatchError,
-    HistoryTooShortError,
     NoCutoffsError,
     OneClassError,
     PurchaseModel,
@@ -25,7 +24,6 @@ from likely_buyers.training import (
     TrainedModel,
     TrainingError,
     TrainingSettings,
-    choose_cutoffs,
     fit,
 )
 from likely_buyers.training.boosted_scores import boosted_log_odds
@@ -205,20 +203,6 @@ def test_a_level_that_swings_is_left_alone_because_its_last_window_points_the_wr
 def test_honest_scores_are_left_alone():
     choice = choose_calibration(scored_cutoffs([0.0] * 8), 30)
     assert (choice.method, choice.line.slope, choice.line.offset) == ("none", 1.0, 0.0)
-
-
-def test_cutoffs_end_one_horizon_before_as_of_and_leave_history():
-    cutoffs = choose_cutoffs(date(2011, 1, 1), date(2011, 12, 1), 30)
-    assert cutoffs == sorted(cutoffs)
-    assert cutoffs[-1] == date(2011, 11, 1)
-    assert cutoffs[0] >= date(2011, 1, 29)
-    assert len(cutoffs) <= 16
-    assert choose_cutoffs(date(2011, 1, 1), date(2011, 12, 1), 7)[-2] == date(2011, 11, 17)
-
-
-def test_too_short_a_history_says_how_long_it_must_be():
-    with pytest.raises(HistoryTooShortError, match="2011-10-04 or before"):
-        choose_cutoffs(date(2011, 10, 20), date(2011, 12, 1), 30)
 
 
 def constant(table: pa.Table) -> pa.Table:
