@@ -1,4 +1,4 @@
-"""The gate: a version becomes champion by beating the simple rules, and the champion, out of time."""
+"""The gate: a version becomes champion unless it is worse than the champion beyond noise, out of time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,17 +8,14 @@ from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.registry import ModelVersion
 
 RANKING_METRICS = ("roc_auc", "average_precision")
-"""What decides. Both must hold; means over the held-out cutoffs."""
+"""What is told beside what decides; means over the held-out cutoffs."""
 
 _WORDS = {"roc_auc": "AUC", "average_precision": "average precision"}
 _RULE_WORDS = {"recency": "recency", "frequency": "frequency", "bg_nbd": "BG/NBD"}
 
-# A version as good as the champion passes: it knows newer data. Differences up to this are noise of the cutoffs.
-CHAMPION_TOLERANCE = 0.002
-
 
 class NotEarned(LikelyBuyersError):
-    """A version that does not beat the simple rules or the champion."""
+    """A version that is worse than the champion."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +27,24 @@ class Verdict:
 
 
 def judge(version: ModelVersion, champion: ModelVersion | None) -> Verdict:
-    """Hold a version against the best simple rule by each metric, and against the present champion.
+    """Hold a version against the present champion, and say how it does beside the simple rules.
 
-    What was measured when it was trained is in `version.parameters`: nothing is fitted or scored here.
+    Training compares the rules, too, and takes the best of all, so that no rule needs to be beaten here. What was measured
+    when the version was trained is in `version.parameters`: nothing is fitted or scored here.
     """
-    passed, lines = _against_rules(version)
-    if champion is not None:
-        holds, line = _against_champion(version, champion)
-        passed, lines = passed and holds, [*lines, line]
-    return Verdict(passed, tuple(lines))
-
-
-def _against_rules(version: ModelVersion) -> tuple[bool, list[str]]:
+    lines = [f"scores by {version.parameters.get('chosen', 'an unknown model')}: {version.parameters.get('why', '')}"]
     rules: Mapping[str, Mapping[str, float]] = version.parameters.get("rules", {})
-    if not rules:
-        return False, ["no simple rule was measured beside it: train a new version"]
-    passed, lines = True, []
-    for metric in RANKING_METRICS:
+    for metric in RANKING_METRICS if rules else ():
         best = max(rules, key=lambda rule: rules[rule][metric])
         margin = version.metrics[metric] - rules[best][metric]
-        passed = passed and margin > 0
         lines.append(
             f"{_WORDS[metric]} {version.metrics[metric]:.4f}, best simple rule"
             f" ({_RULE_WORDS.get(best, best)}) {rules[best][metric]:.4f}: {margin:+.4f}"
-            f" {'better' if margin > 0 else 'NOT better'}"
         )
-    return passed, lines
+    if champion is None:
+        return Verdict(True, tuple(lines))
+    passed, line = _against_champion(version, champion)
+    return Verdict(passed, (*lines, line))
 
 
 def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bool, str]:
@@ -75,11 +64,7 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
             f"when it was trained it was compared with {compared}, NOT with the present champion,"
             f" version {champion.version}: train again"
         )
-    margins = {
-        metric: against["challenger"][metric] - against["champion"][metric]
-        for metric in RANKING_METRICS
-    }
-    holds = min(margins.values()) >= -CHAMPION_TOLERANCE
+    difference = against["difference"]
     how = (
         "both scoring the same unseen cutoffs"
         if against["kind"] == "scored"
@@ -87,10 +72,12 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
     )
     found = ", ".join(
         f"{_WORDS[metric]} {against['challenger'][metric]:.4f} for {against['champion'][metric]:.4f}"
-        f" ({margin:+.4f})"
-        for metric, margin in margins.items()
+        for metric in RANKING_METRICS
     )
-    return holds, (
-        f"against the champion, version {champion.version}, {how}: {found}"
-        f" {'not worse' if holds else 'WORSE'}"
+    # as good as the champion is enough: it knows newer data
+    is_worse = difference["low"] > 0
+    found_words = "WORSE beyond noise" if is_worse else "better beyond noise" if difference["high"] < 0 else "equal within noise"
+    return not is_worse, (
+        f"against the champion, version {champion.version}, {how}: {found}; log loss {difference['mean']:+.5f}"
+        f" ({difference['low']:+.5f} to {difference['high']:+.5f}), {found_words}"
     )

@@ -26,7 +26,9 @@ TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "likely_buyers.training.estimator.PurchaseModel",
     "likely_buyers.training.components.BgNbdComponent",
+    "likely_buyers.training.components.BoostingComponent",
     "likely_buyers.training.components.LinearComponent",
+    "likely_buyers.training.components.RateComponent",
 )
 # Nodes for immutable values. Whether two of them are one object in memory is an accident of interning that a user
 # cannot see, so they never share a number.

@@ -45,6 +45,11 @@ class TrainedVersion:
     held_out_cutoffs: Sequence[str]
     seed: int | None
     chosen: str | None
+    why: str | None
+    tells_buyers_apart: bool
+    """False where nothing beat the plain rate: the list is then no better than chance, as far as is known."""
+    is_out_of_time: bool
+    """False where the metrics are of other users at the only cutoff."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,9 @@ def _version(warehouse: _Warehouse, run: Row) -> TrainedVersion | None:
         held_out_cutoffs=json.loads(version["windows"]).get("evaluate", []),
         seed=parameters.get("seed"),
         chosen=parameters.get("chosen"),
+        why=parameters.get("why"),
+        tells_buyers_apart=parameters.get("tells_buyers_apart", True),
+        is_out_of_time=parameters.get("held_out") != "other users",
     )
 
 

@@ -78,6 +78,7 @@ def page_of(figures: Figures) -> str:
             "percent": _percent,
             "points": _points,
             "rounded": _rounded,
+            "sentence": lambda words: words[:1].upper() + words[1:],
             "shift": _shift,
             "time": _time,
         }

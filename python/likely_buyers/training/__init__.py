@@ -5,13 +5,13 @@ calibrated and evaluated only at cutoffs later than the examples it was fitted o
 """
 
 from likely_buyers.training.backtesting import BacktestRow, backtest_cutoff
+from likely_buyers.training.components import BoostingComponent
 from likely_buyers.training.errors import (
     ConstantFeaturesError,
     ExamplesSchemaError,
     FeatureMismatchError,
     NoCutoffsError,
     OneClassError,
-    TooFewBuyersError,
     TrainingError,
 )
 from likely_buyers.training.estimator import PurchaseModel
@@ -20,6 +20,7 @@ from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
     "BacktestRow",
+    "BoostingComponent",
     "Champion",
     "ConstantFeaturesError",
     "ExamplesSchemaError",
@@ -27,7 +28,6 @@ __all__ = [
     "NoCutoffsError",
     "OneClassError",
     "PurchaseModel",
-    "TooFewBuyersError",
     "TrainedModel",
     "TrainingError",
     "TrainingSettings",

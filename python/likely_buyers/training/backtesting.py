@@ -68,7 +68,7 @@ def backtest_cutoff(
     """
     say = progress or (lambda _: None)
     trained = fit(known, settings, progress=progress, advance=advance)
-    present = read_examples(later, minimum_per_class=1)
+    present = read_examples(later)
     scores: dict[str, Floats] = {
         **simple_rules(present.table(np.arange(len(present))), settings.horizon_days),
         **_families(known, trained, present, settings),
@@ -90,10 +90,10 @@ def _families(
     known: pa.Table, trained: TrainedModel, present: Examples, settings: TrainingSettings
 ) -> dict[str, Floats]:
     """The best of each family and the mixture, fitted like the champion and not calibrated."""
-    examples = read_examples(known, settings.minimum_per_class)
+    examples = read_examples(known)
     scores = {}
     for method, recipe in trained.recipes.items():
-        model = fitted(examples, np.arange(len(examples)), {**recipe, "seed": settings.seed})
+        model = fitted(examples, np.arange(len(examples)), recipe, settings.seed)
         scores[method] = model.predict_proba(present.features)[:, 1]
     return scores
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
@@ -58,16 +57,19 @@ def mean_log_loss(raw: Floats, labels: NDArray[np.int8]) -> float:
 
 
 def matching_offset(raw: Floats, labels: NDArray[np.int8]) -> float:
-    """The offset in log-odds at which the probabilities add up to the buyers, within +-3."""
-
-    def surplus(offset: float) -> float:
-        return float(expit(raw + offset).mean() - labels.mean())
-
-    if surplus(-_FARTHEST_OFFSET) >= 0:
-        return -_FARTHEST_OFFSET
-    if surplus(_FARTHEST_OFFSET) <= 0:
-        return _FARTHEST_OFFSET
-    return float(brentq(surplus, -_FARTHEST_OFFSET, _FARTHEST_OFFSET, xtol=1e-10))
+    """The offset in log-odds at which the probabilities add up to the buyers, within +-3: by Newton's method."""
+    buyers = float(labels.sum())
+    offset = 0.0
+    for _ in range(30):
+        p = expit(raw + offset)
+        step = (buyers - float(p.sum())) / max(float(p @ (1.0 - p)), 1e-12)
+        moved = float(
+            np.clip(offset + np.clip(step, -1.0, 1.0), -_FARTHEST_OFFSET, _FARTHEST_OFFSET)
+        )
+        if abs(moved - offset) < 1e-10:
+            break
+        offset = moved
+    return offset
 
 
 def _identity(_: Sequence[ScoredCutoff]) -> Line:

@@ -1,6 +1,7 @@
-"""The additive components of the model besides boosting: logistic regression and BG/NBD.
+"""What a model is a mean of: the plain rate, logistic regression, BG/NBD and gradient boosting.
 
-Each gives log-odds, and contributions of the features that add up to them exactly.
+Each is fitted on features (n, f), outcomes (n,) of 0 and 1 and weights (n,), and gives log-odds. All but boosting give the
+contributions of the features, too, which add up to them exactly; boosting's come from TreeSHAP, in `scoring.explaining`.
 """
 
 from itertools import combinations
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from likely_buyers.evaluation import Floats
 from likely_buyers.training.bgnbd import BgNbd, inputs_of
+from likely_buyers.training.boosted_scores import boosted_log_odds
 
 Outcomes = NDArray[np.int8]
 
@@ -24,6 +27,34 @@ _ROWS_AT_ONCE = 16_384
 _ALL = slice(None)
 _BGNBD_ROWS = 20_000
 _SMALLEST_PROBABILITY = 1e-4
+# Boosting takes weights as copies of rows, a fraction by lot: given weights, scikit-learn 1.9 bins by a weighted
+# percentile per bin and feature, which takes longer than growing the trees. Small shops get more copies of a row of
+# weight one, for finer weights.
+_ROWS_WORTH_COPYING = 50_000
+_MOST_COPIES = 4
+
+
+class RateComponent(BaseEstimator):
+    """The plain rate: everybody buys as often as users did, whatever they did. What any other model must beat."""
+
+    def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "RateComponent":
+        """Fit on outcomes alone, as if half a buyer and half another had been there besides (Jeffreys' prior)."""
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        self.base_ = float(logit((weights @ y + 0.5) / (weights.sum() + 1.0)))
+        return self
+
+    @property
+    def base(self) -> float:
+        """The log-odds."""
+        return self.base_
+
+    def decision_function(self, X: Floats) -> Floats:
+        """The same log-odds for all (n,)."""
+        return np.full(len(X), self.base_)
+
+    def contributions(self, X: Floats) -> Floats:
+        """Nothing (n, f): no feature is looked at."""
+        return np.zeros_like(X)
 
 
 class LinearComponent(BaseEstimator):
@@ -170,3 +201,62 @@ class BgNbdComponent(BaseEstimator):
                     joined = tuple(sorted((*taken, feature)))
                     shares[:, feature] += weight * (value[joined] - without)
         return shares
+
+
+class BoostingComponent(BaseEstimator):
+    """Gradient boosted trees, by scikit-learn.
+
+    Args:
+        trees: number of trees.
+        leaves: most leaves of a tree.
+        learning_rate: shrinkage of each tree.
+        examples_per_leaf: fewest examples in a leaf.
+        leaf_penalty: ridge penalty on the value of a leaf.
+        feature_share: share of the features tried at each split.
+        seed: seed of the features tried and of the fractions of copies.
+
+    Attributes after fitting:
+        boosting_: the fitted HistGradientBoostingClassifier.
+    """
+
+    def __init__(
+        self,
+        trees: int = 100,
+        leaves: int = 8,
+        learning_rate: float = 0.05,
+        examples_per_leaf: int = 12,
+        leaf_penalty: float = 10.0,
+        feature_share: float = 0.3,
+        seed: int = 0,
+    ) -> None:
+        self.trees = trees
+        self.leaves = leaves
+        self.learning_rate = learning_rate
+        self.examples_per_leaf = examples_per_leaf
+        self.leaf_penalty = leaf_penalty
+        self.feature_share = feature_share
+        self.seed = seed
+
+    def fit(
+        self, X: Floats, y: Outcomes, sample_weight: Floats | None = None
+    ) -> "BoostingComponent":
+        """Fit on features (n, f), NaN where undefined, outcomes (n,) and weights (n,) of at most 1."""
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        copies = int(np.clip(_ROWS_WORTH_COPYING // len(y), 1, _MOST_COPIES))
+        lots = np.random.default_rng(self.seed).random(len(y))
+        rows = np.repeat(np.arange(len(y)), np.floor(copies * weights + lots).astype(np.int64))
+        self.boosting_ = HistGradientBoostingClassifier(
+            max_iter=self.trees,
+            max_leaf_nodes=self.leaves,
+            learning_rate=self.learning_rate,
+            min_samples_leaf=copies * self.examples_per_leaf,
+            l2_regularization=copies * self.leaf_penalty,
+            max_features=self.feature_share,
+            early_stopping=False,
+            random_state=self.seed,
+        ).fit(X[rows], y[rows])
+        return self
+
+    def decision_function(self, X: Floats) -> Floats:
+        """Log-odds (n,)."""
+        return boosted_log_odds(self.boosting_, X)

@@ -7,11 +7,7 @@ class TrainingError(LikelyBuyersError):
     """Training cannot give a model that could be trusted."""
 
 
-class TooFewBuyersError(TrainingError):
-    """Fewer buyers or non-buyers among the examples than a model can learn from."""
-
-
-class OneClassError(TooFewBuyersError):
+class OneClassError(TrainingError):
     """Every example bought, or none did."""
 
 
@@ -20,7 +16,7 @@ class ConstantFeaturesError(TrainingError):
 
 
 class NoCutoffsError(TrainingError):
-    """There is no past cutoff, or there are too few to evaluate later than fitted."""
+    """There is no past cutoff."""
 
 
 class ExamplesSchemaError(TrainingError):

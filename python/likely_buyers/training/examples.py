@@ -12,7 +12,6 @@ from likely_buyers.training.errors import (
     ExamplesSchemaError,
     NoCutoffsError,
     OneClassError,
-    TooFewBuyersError,
 )
 
 KEYS = ("user_id", "cutoff_date")
@@ -29,12 +28,14 @@ class Examples:
         features: (n, f), NaN where undefined.
         labels: (n,) 1 where the user bought within the horizon.
         cutoffs: (n,) dates, unit day.
+        users: (n,) a number for each user.
         feature_names: f names, in the order of the columns.
     """
 
     features: Floats
     labels: NDArray[np.int8]
     cutoffs: Days
+    users: NDArray[np.int64]
     feature_names: tuple[str, ...]
 
     def __len__(self) -> int:
@@ -54,18 +55,16 @@ class Examples:
         return np.flatnonzero(np.isin(self.cutoffs, np.array(cutoffs, dtype="datetime64[D]")))
 
 
-def read_examples(table: pa.Table, minimum_per_class: int) -> Examples:
+def read_examples(table: pa.Table) -> Examples:
     """Check a table of examples and sort it by user and cutoff, so that its order does not matter.
 
     Args:
         table: `user_id`, `cutoff_date` (date), `label` (bool) and one numeric column per feature.
-        minimum_per_class: fewest buyers and fewest non-buyers.
 
     Raises:
         ExamplesSchemaError: a column is missing, of another type, null where it may not be, or a key repeats.
         NoCutoffsError: there are no examples at all.
         OneClassError: every example bought, or none.
-        TooFewBuyersError: fewer than `minimum_per_class` of either.
     """
     missing = [name for name in (*KEYS, LABEL) if name not in table.column_names]
     if missing:
@@ -83,14 +82,16 @@ def read_examples(table: pa.Table, minimum_per_class: int) -> Examples:
     table = table.take(order)
     _check_keys_differ(table)
     labels = table[LABEL].to_numpy().astype(np.int8)
-    _check_classes(labels, minimum_per_class)
+    _check_classes(labels)
     features = np.empty((table.num_rows, len(names)), dtype=np.float64)
     for position, name in enumerate(names):
         features[:, position] = table[name].cast(pa.float64()).to_numpy()
+    users = table["user_id"].dictionary_encode().combine_chunks().indices.to_numpy()
     return Examples(
         features=features,
         labels=labels,
         cutoffs=table["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
+        users=users.astype(np.int64),
         feature_names=names,
     )
 
@@ -126,16 +127,10 @@ def _check_keys_differ(table: pa.Table) -> None:
         )
 
 
-def _check_classes(labels: NDArray[np.int8], minimum: int) -> None:
+def _check_classes(labels: NDArray[np.int8]) -> None:
     buyers = int(labels.sum())
-    others = int(labels.size - buyers)
-    advice = "Take a longer horizon_days, load more history, or sample more users (training_users)."
-    if 0 in (buyers, others):
+    if buyers in (0, labels.size):
         raise OneClassError(
-            f"training needs buyers and non-buyers: {buyers} of {labels.size} examples bought. {advice}"
-        )
-    if min(buyers, others) < minimum:
-        raise TooFewBuyersError(
-            f"training needs at least {minimum} buyers and {minimum} non-buyers among the examples: "
-            f"found {buyers} buyers and {others} non-buyers. {advice}"
+            f"training needs buyers and non-buyers: {buyers} of {labels.size} examples bought. Take a longer"
+            " horizon_days, load more history, or sample more users (training_users)."
         )

@@ -18,17 +18,22 @@ from likely_buyers.training.calibration import (
 )
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples, read_examples
+from likely_buyers.training.library import RULES, Member, fits, rules
+from likely_buyers.training.noise import Difference, paired_difference
 from likely_buyers.training.selection import (
+    LATER_CUTOFFS,
     Advance,
     Candidate,
-    Fold,
+    Compared,
+    HeldOut,
     Progress,
-    best_of,
-    compare_candidates,
+    Rows,
+    choose,
+    combined,
+    compare,
     fitted,
-    held_out_folds,
+    held_out,
     sampled,
-    scored_cutoffs,
 )
 from likely_buyers.training.settings import TrainingSettings
 
@@ -85,12 +90,15 @@ class Comparison:
         cutoffs: the cutoffs.
         champion: mean metrics of the champion.
         challenger: mean metrics of the new model.
+        difference: log loss, in nats a user, that the new model has less the champion's, each cutoff's level moved to the
+            actual one: below zero where the new one is better.
     """
 
     kind: str
     cutoffs: tuple[date, ...]
     champion: dict[str, float]
     challenger: dict[str, float]
+    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -107,9 +115,12 @@ class TrainedModel:
         rules: the same mean for each rule of `evaluation.simple_rules`, on the same users; those of a ranking only.
         comparison: how it does against the champion; None where there is none or its features are others.
         candidates: evidence for the choice, one row per candidate, best first.
-        recipes: arguments of PurchaseModel by kind: the best logistic regression, the best gradient boosting, and
-            the mixture if one was chosen.
+        recipes: members by kind: the best logistic regression, the best gradient boosting, and the chosen ones if they
+            are several.
         chosen: name of the chosen candidate.
+        why: in words, why it and nothing stronger or simpler.
+        tells_buyers_apart: whether it beats the plain rate beyond noise.
+        held_out: on whom candidates were compared: `selection.LATER_CUTOFFS` or `selection.OTHER_USERS`.
         calibration: method, line and log loss by method.
         notes: facts about the run for its record, such as the number of examples and that the final model was
             refitted on all finished examples.
@@ -123,9 +134,12 @@ class TrainedModel:
     metrics_by_cutoff: dict[date, dict[str, float]]
     rules: dict[str, dict[str, float]]
     comparison: Comparison | None
-    candidates: list[dict[str, str | float]]
-    recipes: dict[str, dict[str, Any]]
+    candidates: list[dict[str, Any]]
+    recipes: dict[str, tuple[Member, ...]]
     chosen: str
+    why: str
+    tells_buyers_apart: bool
+    held_out: str
     calibration: CalibrationChoice
     notes: dict[str, str | float] = field(default_factory=dict)
 
@@ -155,7 +169,7 @@ def fit(
     Raises:
         TrainingError: one of its kinds, see `training.errors`.
     """
-    read = read_examples(examples, settings.minimum_per_class)
+    read = read_examples(examples)
     threads = None if len(read) >= _THREADS_PAY_FROM else 1
     with threadpool_limits(limits=threads):
         return _fitted_model(
@@ -174,20 +188,21 @@ def _fitted_model(
         champion = None
     compared_at, fitted_at = _SHARES_OF_TIME[champion is not None]
     rows_per_fit = int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds)
-    folds = held_out_folds(
-        read, settings.horizon_days, settings.evaluation_cutoffs, settings.minimum_per_class
-    )
-    candidates = compare_candidates(
+    held = held_out(read, settings.horizon_days, settings.evaluation_cutoffs)
+    names = read.feature_names
+    compared, alone = compare(
         read,
-        folds,
-        horizon_days=settings.horizon_days,
+        held,
+        rules(names, settings.horizon_days) | fits(names),
         rows_per_fit=rows_per_fit,
         seed=settings.seed,
         progress=say,
         advance=lambda share: advance(compared_at * share),
     )
-    chosen = best_of(candidates)
-    scored = scored_cutoffs(read, folds, chosen)
+    strong = combined(compared, alone)
+    choice = choose(compared, alone, strong, held.kind)
+    chosen = choice.candidate
+    scored = compared.scored_cutoffs(chosen.raw)
     calibration = choose_calibration(scored, settings.horizon_days)
 
     rows = sampled(
@@ -196,7 +211,7 @@ def _fitted_model(
         settings.seed,
     )
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
-    estimator = fitted(read, rows, {**chosen.parameters, "seed": settings.seed})
+    estimator = fitted(read, rows, chosen.members, settings.seed)
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
     advance(fitted_at)
 
@@ -207,12 +222,16 @@ def _fitted_model(
         comparison = _compared(
             champion,
             read,
-            folds,
+            held,
+            chosen,
             by_cutoff,
             rows_per_fit,
-            settings.seed,
             lambda share: advance(fitted_at + (1 - fitted_at) * share),
         )
+    candidates = sorted(
+        {candidate.name: candidate for candidate in (*alone.values(), strong)}.values(),
+        key=lambda candidate: candidate.log_loss,
+    )
     return TrainedModel(
         estimator=estimator,
         feature_names=read.feature_names,
@@ -220,11 +239,14 @@ def _fitted_model(
         windows=_windows(read, scored, calibration),
         metrics=_means(list(by_cutoff.values())),
         metrics_by_cutoff=by_cutoff,
-        rules=_rules(read, folds, settings.horizon_days),
+        rules=_rules(read, held.rows, settings.horizon_days),
         comparison=comparison,
         candidates=[_evidence(candidate) for candidate in candidates],
         recipes=_recipes(candidates, chosen),
         chosen=chosen.name,
+        why=choice.why,
+        tells_buyers_apart=choice.tells_buyers_apart,
+        held_out=held.kind,
         calibration=calibration,
         notes={
             "examples": float(len(read)),
@@ -246,56 +268,66 @@ def _evaluated(scored: list[ScoredCutoff], horizon_days: int) -> dict[date, dict
     return by_cutoff
 
 
-def _rules(read: Examples, folds: list[Fold], horizon_days: int) -> dict[str, dict[str, float]]:
+def _rules(read: Examples, held_out: Rows, horizon_days: int) -> dict[str, dict[str, float]]:
     by_rule: dict[str, list[dict[str, float]]] = {}
-    for fold in folds:
-        labels = read.labels[fold.evaluation_rows]
-        rules = simple_rules(read.table(fold.evaluation_rows), horizon_days)
-        for name, scores in rules.items():
-            by_rule.setdefault(name, []).append(evaluate(labels, scores, are_probabilities=False))
-    return {
-        name: _means(metrics) for name, metrics in by_rule.items() if len(metrics) == len(folds)
-    }
+    cutoffs = np.unique(read.cutoffs[held_out])
+    for cutoff in cutoffs:
+        rows = held_out[read.cutoffs[held_out] == cutoff]
+        for name, scores in simple_rules(read.table(rows), horizon_days).items():
+            metrics = evaluate(read.labels[rows], scores, are_probabilities=False)
+            by_rule.setdefault(name, []).append(metrics)
+    return {name: _means(found) for name, found in by_rule.items() if len(found) == cutoffs.size}
 
 
 def _compared(
     champion: Champion,
     read: Examples,
-    folds: list[Fold],
+    held: HeldOut,
+    challenger: Candidate,
     by_cutoff: dict[date, dict[str, float]],
     rows_per_fit: int,
-    seed: int,
     advance: Advance,
 ) -> Comparison:
-    unseen = [fold for fold in folds if _as_date(fold.cutoff) >= champion.as_of]
-    metrics = []
-    for number, fold in enumerate(unseen or folds, start=1):
+    unseen = held.kind == LATER_CUTOFFS and [
+        fold for fold in held.folds if _as_date(fold.cutoff) >= champion.as_of
+    ]
+    folds = unseen or held.folds
+    rows = np.concatenate([fold.evaluation_rows for fold in folds])
+    raw = []
+    for number, fold in enumerate(folds, start=1):
         model = champion.estimator
         if not unseen:
-            rows = sampled(fold.fit_rows, rows_per_fit, seed)
-            model = fitted(read, rows, {**model.get_params(), "seed": seed})
-        p = model.predict_proba(read.features[fold.evaluation_rows])[:, 1]
-        metrics.append(evaluate(read.labels[fold.evaluation_rows], p))
-        advance(number / len(unseen or folds))
-    cutoffs = tuple(_as_date(fold.cutoff) for fold in unseen or folds)
+            known = sampled(fold.fit_rows, rows_per_fit, model.seed)
+            model = fitted(read, known, model.members, model.seed)
+        own = model.decision_function(read.features[fold.evaluation_rows])
+        raw.append(model.offset_ + model.slope_ * own)
+        advance(number / len(folds))
+    both = Compared(read, rows)
+    before = np.concatenate(raw)
+    after = challenger.raw[np.isin(held.rows, rows)]
+    scored = both.scored_cutoffs(before)
+    cutoffs = tuple(_as_date(cutoff.cutoff) for cutoff in scored)
     return Comparison(
         kind="scored" if unseen else "refitted",
         cutoffs=cutoffs,
-        champion=_means(metrics),
+        champion=_means([evaluate(one.labels, Line().probabilities(one.raw)) for one in scored]),
         challenger=_means([by_cutoff[cutoff] for cutoff in cutoffs]),
+        difference=paired_difference(
+            both.losses(after), both.losses(before), both.users, both.cutoffs
+        ),
     )
 
 
-def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, dict[str, Any]]:
+def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, tuple[Member, ...]]:
     """Candidates come best first."""
-    recipes: dict[str, dict[str, Any]] = {}
+    recipes: dict[str, tuple[Member, ...]] = {}
     kinds = {"linear": "logistic_regression", "boosting": "gradient_boosting"}
     for candidate in candidates:
-        components = list(PurchaseModel(**candidate.parameters).component_weights)
-        if len(components) == 1 and components[0] in kinds:
-            recipes.setdefault(kinds[components[0]], candidate.parameters)
-    if len(PurchaseModel(**chosen.parameters).component_weights) > 1:
-        recipes["ensemble"] = chosen.parameters
+        kind = str(candidate.members[0]["kind"])
+        if len(candidate.members) == 1 and kind in kinds and candidate.name not in RULES:
+            recipes.setdefault(kinds[kind], candidate.members)
+    if len(chosen.members) > 1:
+        recipes["ensemble"] = chosen.members
     return recipes
 
 
@@ -312,13 +344,13 @@ def _windows(read: Examples, scored: list[ScoredCutoff], calibration: Calibratio
     )
 
 
-def _evidence(candidate: Candidate) -> dict[str, str | float]:
+def _evidence(candidate: Candidate) -> dict[str, Any]:
     return {
         "candidate": candidate.name,
         "log_loss": candidate.log_loss,
         "roc_auc": candidate.roc_auc,
         "average_precision": candidate.average_precision,
-        **candidate.parameters,
+        "members": [dict(member) for member in candidate.members],
     }
 
 

@@ -1,54 +1,64 @@
-"""Which model: candidates compared at held-out cutoffs, each fitted only on what was known before."""
+"""Which model: rules and a library of fits compared on users held out, and the fits combined."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from likely_buyers.evaluation import Floats, average_precision, roc_auc
 from likely_buyers.parallel import a_thread_a_core
-from likely_buyers.training.bgnbd import BGNBD_FEATURES, BgNbdFitError
-from likely_buyers.training.calibration import ScoredCutoff, matching_offset, mean_log_loss
-from likely_buyers.training.errors import NoCutoffsError
+from likely_buyers.training.bgnbd import BgNbdFitError
+from likely_buyers.training.calibration import ScoredCutoff, matching_offset
 from likely_buyers.training.estimator import PurchaseModel
-from likely_buyers.training.examples import Days, Examples
+from likely_buyers.training.examples import Examples
+from likely_buyers.training.library import PLAIN_RATE, RULES, Member
+from likely_buyers.training.noise import Difference, paired_difference
 
 Progress = Callable[[str], None]
 Advance = Callable[[float], None]
 Rows = NDArray[np.int64]
 
-LINEAR_CANDIDATES: dict[str, dict[str, float]] = {
-    "logistic regression": {"penalty": 20.0},
-    "logistic regression, strong penalty": {"penalty": 200.0},
-}
-BOOSTING_CANDIDATES: dict[str, dict[str, float]] = {
-    "boosting, 4 leaves": {"trees": 120, "leaves": 4, "learning_rate": 0.04},
-    "boosting, 8 leaves": {"trees": 100, "leaves": 8, "learning_rate": 0.05},
-    "boosting, 24 leaves": {"trees": 120, "leaves": 24, "learning_rate": 0.06},
-}
-BGNBD = "BG/NBD"
-# (logistic regression, BG/NBD); boosting has the rest.
-MIXTURES = ((0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (0.3, 0.1), (0.25, 0.5), (0.5, 0.5))
+# Members are added one at a time, the same one again if that is best, as long as the log loss falls by so much, in nats
+# per user. (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, "Ensemble selection from libraries of models", ICML.)
+_SMALLEST_GAIN = 0.00002
+_MOST_ADDED = 12
 
-HALF_LIFE_DAYS = 60.0
-"""Age, in days before the newest, at which an example counts half: shops and the length of histories drift."""
+# Further behind the best of its family than this, in nats per user, a fit is not tried at further cutoffs.
+_HOPELESS = 0.002
 
-# Log losses closer than this, in nats per user, are the same: the noise of a few thousand users at six cutoffs.
-INDIFFERENCE = 0.0005
+_GROUPS_OF_USERS = 5
 
-# Further behind the best of its family than this, in nats per user, a candidate is not fitted again.
-HOPELESS = 0.002
+LATER_CUTOFFS = "later cutoffs"
+OTHER_USERS = "other users"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """A held-out cutoff, and the rows that were known when it came."""
+    """Users held out at a cutoff, and the rows that a model of them may know."""
 
     cutoff: np.datetime64
     fit_rows: Rows
     evaluation_rows: Rows
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """What candidates are compared on.
+
+    Attributes:
+        kind: LATER_CUTOFFS, each scored by what was over when it came; where there is none, OTHER_USERS of the newest
+            cutoff, scored by what is known of the rest: nothing then shows that tomorrow is like today.
+        folds: in the order of their cutoffs.
+    """
+
+    kind: str
+    folds: tuple[Fold, ...]
+
+    @property
+    def rows(self) -> Rows:
+        """All rows held out, fold by fold."""
+        return np.concatenate([fold.evaluation_rows for fold in self.folds])
 
 
 @dataclass(frozen=True)
@@ -57,51 +67,54 @@ class Candidate:
 
     Attributes:
         name: what it is.
-        parameters: arguments of PurchaseModel.
+        members: arguments of PurchaseModel.
         log_loss: in nats, after moving the level to the actual one, so that the season does not decide.
         roc_auc: area under the ROC curve.
         average_precision: average precision.
-        raw: raw log-odds at every held-out cutoff.
+        raw: raw log-odds (n,) of `HeldOut.rows`.
+        losses: log loss (n,) of each of them.
     """
 
     name: str
-    parameters: dict[str, Any]
+    members: tuple[Member, ...]
     log_loss: float
     roc_auc: float
     average_precision: float
-    raw: list[Floats] = field(repr=False)
+    raw: Floats = field(repr=False)
+    losses: Floats = field(repr=False)
 
 
-def held_out_folds(
-    examples: Examples, horizon_days: int, most: int, minimum_per_class: int
-) -> list[Fold]:
-    """Newest cutoffs with enough finished examples before them, oldest first.
-
-    Raises:
-        NoCutoffsError: no cutoff has a finished one with enough buyers before it.
-    """
+def held_out(examples: Examples, horizon_days: int, most: int) -> HeldOut:
+    """The newest cutoffs that have a finished one before them, each with buyers and others; else users of the newest."""
     horizon = np.timedelta64(horizon_days, "D")
     cutoffs = examples.distinct_cutoffs()
-    fewest = max(10, minimum_per_class // 4)
     folds: list[Fold] = []
     for cutoff in reversed(cutoffs):
-        fit_rows = examples.rows_at([past for past in cutoffs if past + horizon <= cutoff])
-        evaluation_rows = examples.rows_at([cutoff])
-        enough = all(
-            min(int(labels.sum()), int((1 - labels).sum())) >= fewest
-            for labels in (examples.labels[fit_rows], examples.labels[evaluation_rows])
+        fold = Fold(
+            cutoff,
+            examples.rows_at([past for past in cutoffs if past + horizon <= cutoff]),
+            examples.rows_at([cutoff]),
         )
-        if enough:
-            folds.append(Fold(cutoff, fit_rows, evaluation_rows))
+        if _has_both(examples.labels[fold.fit_rows]) and _has_both(
+            examples.labels[fold.evaluation_rows]
+        ):
+            folds.append(fold)
         if len(folds) == most:
             break
-    if not folds:
-        raise NoCutoffsError(
-            f"a model must be evaluated later than it was fitted: none of the {len(cutoffs)} cutoffs "
-            f"({cutoffs[0]} to {cutoffs[-1]}) has another, {horizon_days} days or more before it, with "
-            f"{fewest} buyers and as many non-buyers on both sides. Load more history or shorten horizon_days."
-        )
-    return folds[::-1]
+    if folds:
+        return HeldOut(LATER_CUTOFFS, tuple(reversed(folds)))
+    newest = next(
+        cutoff for cutoff in reversed(cutoffs) if examples.labels[examples.rows_at([cutoff])].any()
+    )
+    at_newest = examples.rows_at([newest])
+    for group in range(_GROUPS_OF_USERS):
+        is_held_out = examples.users % _GROUPS_OF_USERS == group
+        folds.append(Fold(newest, np.flatnonzero(~is_held_out), at_newest[is_held_out[at_newest]]))
+    return HeldOut(OTHER_USERS, tuple(fold for fold in folds if fold.evaluation_rows.size))
+
+
+def _has_both(labels: NDArray[np.int8]) -> bool:
+    return 0 < int(labels.sum()) < labels.size
 
 
 def sampled(rows: Rows, most: int, seed: int) -> Rows:
@@ -112,157 +125,170 @@ def sampled(rows: Rows, most: int, seed: int) -> Rows:
     return rows[np.sort(chosen)]
 
 
-def recency_weights(cutoffs: Days) -> Floats:
-    """Weight (n,) of each example by the age of its cutoff; the newest counts 1."""
+def fitted(examples: Examples, rows: Rows, members: Sequence[Member], seed: int) -> PurchaseModel:
+    """A model of the members, fitted on the rows."""
+    cutoffs = examples.cutoffs[rows]
     age = (cutoffs.max() - cutoffs).astype(np.float64)
-    weights: Floats = 0.5 ** (age / HALF_LIFE_DAYS)
-    return weights
+    return PurchaseModel(members, seed).fit(examples.features[rows], examples.labels[rows], age)
 
 
-def bgnbd_columns(names: Sequence[str]) -> tuple[int, int, int] | None:
-    """Positions of the features that BG/NBD reads; None if one is missing."""
-    if not set(BGNBD_FEATURES) <= set(names):
-        return None
-    days, first, last = (names.index(name) for name in BGNBD_FEATURES)
-    return days, first, last
+class Compared:
+    """Raw scores of members on users held out, and what they and their means are worth.
+
+    Args:
+        examples: the examples.
+        rows: those (n,) that are held out.
+    """
+
+    def __init__(self, examples: Examples, rows: Rows) -> None:
+        self.labels = examples.labels[rows]
+        self.users = examples.users[rows]
+        self.cutoffs = examples.cutoffs[rows]
+        self._of_cutoff = [
+            np.flatnonzero(self.cutoffs == cutoff) for cutoff in np.unique(self.cutoffs)
+        ]
+
+    def losses(self, raw: Floats) -> Floats:
+        """Log loss (n,) of raw log-odds (n,), each cutoff's level moved to the actual one."""
+        losses = np.empty_like(raw)
+        for rows in self._of_cutoff:
+            labels = self.labels[rows]
+            moved = raw[rows] + matching_offset(raw[rows], labels)
+            losses[rows] = np.logaddexp(0.0, moved) - labels * moved
+        return losses
+
+    def mean(self, values: Floats) -> float:
+        """Mean over the cutoffs of the mean of their values (n,)."""
+        return float(np.mean([values[rows].mean() for rows in self._of_cutoff]))
+
+    def candidate(self, name: str, members: Sequence[Member], raw: Floats) -> Candidate:
+        """The raw scores (n,) as a candidate."""
+        losses = self.losses(raw)
+        pairs = [(self.labels[rows], raw[rows]) for rows in self._of_cutoff]
+        return Candidate(
+            name=name,
+            members=tuple(members),
+            log_loss=self.mean(losses),
+            roc_auc=float(np.mean([roc_auc(*pair) for pair in pairs])),
+            average_precision=float(np.mean([average_precision(*pair) for pair in pairs])),
+            raw=raw,
+            losses=losses,
+        )
+
+    def difference(self, first: Candidate, second: Candidate) -> Difference:
+        """How much less the first loses than the second: below zero where it is better."""
+        return paired_difference(first.losses, second.losses, self.users, self.cutoffs)
+
+    def scored_cutoffs(self, raw: Floats) -> list[ScoredCutoff]:
+        """The held-out cutoffs with raw scores (n,), oldest first."""
+        return [
+            ScoredCutoff(self.cutoffs[rows[0]], raw[rows], self.labels[rows])
+            for rows in self._of_cutoff
+        ]
 
 
-def fitted(examples: Examples, rows: Rows, parameters: Mapping[str, Any]) -> PurchaseModel:
-    """A model with the parameters, fitted on the rows with newer ones counting more."""
-    return PurchaseModel(**parameters).fit(
-        examples.features[rows], examples.labels[rows], recency_weights(examples.cutoffs[rows])
-    )
-
-
-def compare_candidates(
+def compare(
     examples: Examples,
-    folds: list[Fold],
+    held: HeldOut,
+    members: Mapping[str, Member],
     *,
-    horizon_days: int,
     rows_per_fit: int,
     seed: int,
     progress: Progress,
     advance: Advance,
-) -> list[Candidate]:
-    """Every candidate at every held-out cutoff, best first; `advance` hears of the share of the examples fitted."""
-    alone: dict[str, dict[str, Any]] = {
-        **{name: {"linear_weight": 1.0, **own} for name, own in LINEAR_CANDIDATES.items()},
-        **{name: {"linear_weight": 0.0, **own} for name, own in BOOSTING_CANDIDATES.items()},
-    }
-    columns = bgnbd_columns(examples.feature_names)
-    if columns is not None:
-        alone[BGNBD] = {
-            "linear_weight": 0.0,
-            "bgnbd_weight": 1.0,
-            "bgnbd_columns": columns,
-            "horizon_days": horizon_days,
-        }
-    labels = [examples.labels[fold.evaluation_rows] for fold in folds]
-    raw: dict[str, list[Floats]] = {name: [] for name in alone}
-    done, total = 0.0, float(sum(min(fold.fit_rows.size, rows_per_fit) for fold in folds))
+) -> tuple[Compared, dict[str, Candidate]]:
+    """Every member alone on all users held out; `advance` hears of the share of the examples fitted.
+
+    One that cannot be fitted, or falls far behind others of its kind, is left out, and `progress` told why.
+    """
+    compared = Compared(examples, held.rows)
+    raw: dict[str, list[Floats]] = {name: [] for name in members}
+    done, total = 0.0, float(sum(min(fold.fit_rows.size, rows_per_fit) for fold in held.folds))
     with a_thread_a_core() as pool:
-        for number, fold in enumerate(folds, start=1):
+        for number, fold in enumerate(held.folds, start=1):
             rows = sampled(fold.fit_rows, rows_per_fit, seed)
             progress(
-                f"comparing models at {fold.cutoff} ({number} of {len(folds)}, {rows.size} examples)"
+                f"comparing models at {fold.cutoff} ({number} of {len(held.folds)}, {rows.size} examples)"
             )
             later = examples.features[fold.evaluation_rows]
             # the dearest first
             fits = {
-                name: pool.submit(fitted, examples, rows, {**alone[name], "seed": seed})
+                name: pool.submit(fitted, examples, rows, [members[name]], seed)
                 for name in reversed(list(raw))
             }
             for name, fit in fits.items():
                 try:
                     raw[name].append(fit.result().decision_function(later))
                 except BgNbdFitError as error:
-                    progress(f"leaving out the {name}: {error}")
+                    progress(f"leaving out {name}: {error}")
                     del raw[name]
                 done += rows.size / len(fits)
                 advance(done / total)
-            for name in _hopeless(raw, labels[:number]) if number < len(folds) else []:
-                progress(f"leaving out {name}: behind its kind at {number} cutoffs")
-                del raw[name]
-
-    scored = {name: _scored(name, alone[name], own, labels) for name, own in raw.items()}
-    linear = min(
-        (scored[name] for name in LINEAR_CANDIDATES if name in scored), key=lambda c: c.log_loss
-    )
-    boosting = min(
-        (scored[name] for name in BOOSTING_CANDIDATES if name in scored), key=lambda c: c.log_loss
-    )
-    for linear_weight, bgnbd_weight in MIXTURES:
-        members = [(linear, linear_weight), (boosting, 1.0 - linear_weight - bgnbd_weight)]
-        if bgnbd_weight > 0:
-            if BGNBD not in scored:
-                continue
-            members.append((scored[BGNBD], bgnbd_weight))
-        members = [(member, weight) for member, weight in members if weight > 0]
-        name = " + ".join(f"{weight:.3g} {member.name}" for member, weight in members)
-        parameters: dict[str, Any] = {}
-        for member, _ in members:
-            parameters |= member.parameters
-        parameters |= {"linear_weight": linear_weight, "bgnbd_weight": bgnbd_weight}
-        mixed = [
-            np.sum([weight * member.raw[i] for member, weight in members], axis=0)
-            for i in range(len(folds))
-        ]
-        scored[name] = _scored(name, parameters, mixed, labels)
-    return sorted(scored.values(), key=lambda candidate: candidate.log_loss)
+    return compared, {
+        name: compared.candidate(name, [members[name]], np.concatenate(own))
+        for name, own in raw.items()
+    }
 
 
-def _hopeless(raw: Mapping[str, list[Floats]], labels: list[NDArray[np.int8]]) -> list[str]:
-    """Candidates so far behind the best of their family, at two cutoffs or more, that no more time goes to them."""
-    if len(labels) < 2:
-        return []
-    hopeless = []
-    for family in (LINEAR_CANDIDATES, BOOSTING_CANDIDATES):
-        losses = {name: _log_loss(raw[name], labels) for name in family if name in raw}
-        best = min(losses.values())
-        hopeless += [name for name, loss in losses.items() if loss > best + HOPELESS]
-    return hopeless
-
-
-def _log_loss(raw: list[Floats], labels: list[NDArray[np.int8]]) -> float:
-    """Mean over the cutoffs, after moving the level to the actual one."""
-    pairs = zip(raw, labels, strict=True)
-    return float(np.mean([mean_log_loss(r + matching_offset(r, y), y) for r, y in pairs]))
-
-
-def _scored(
-    name: str,
-    parameters: dict[str, Any],
-    raw: list[Floats],
-    labels: list[NDArray[np.int8]],
-) -> Candidate:
-    pairs = list(zip(raw, labels, strict=True))
-    return Candidate(
-        name=name,
-        parameters=parameters,
-        log_loss=_log_loss(raw, labels),
-        roc_auc=float(np.mean([roc_auc(y, r) for r, y in pairs])),
-        average_precision=float(np.mean([average_precision(y, r) for r, y in pairs])),
-        raw=raw,
+def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
+    """The best mean of members: the best alone, and whatever lowers the log loss most, again and again."""
+    best = min(alone.values(), key=lambda candidate: candidate.log_loss)
+    times = {best.name: 1}
+    total, loss = best.raw, best.log_loss
+    for count in range(2, _MOST_ADDED + 1):
+        tried = {
+            name: compared.mean(compared.losses((total + candidate.raw) / count))
+            for name, candidate in alone.items()
+        }
+        name = min(tried, key=lambda name: tried[name])
+        if tried[name] > loss - _SMALLEST_GAIN:
+            break
+        times[name] = times.get(name, 0) + 1
+        total, loss = total + alone[name].raw, tried[name]
+    added = sum(times.values())
+    if len(times) == 1:
+        return best
+    shares = {name: count / added for name, count in sorted(times.items(), key=lambda one: -one[1])}
+    return compared.candidate(
+        " + ".join(f"{share:.2g} {name}" for name, share in shares.items()),
+        [{**alone[name].members[0], "share": share} for name, share in shares.items()],
+        total / added,
     )
 
 
-def best_of(candidates: list[Candidate]) -> Candidate:
-    """The lowest log loss; among equals the one with most components, because a mean of several errs least when the
-    shop changes."""
-    lowest = min(candidate.log_loss for candidate in candidates)
-    equals = [c for c in candidates if c.log_loss <= lowest + INDIFFERENCE]
+@dataclass(frozen=True)
+class Choice:
+    """The chosen candidate, and in words why nothing stronger or simpler.
 
-    def number_of_components(candidate: Candidate) -> int:
-        return len(PurchaseModel(**candidate.parameters).component_weights)
+    `tells_buyers_apart`: whether it beats the plain rate beyond noise.
+    """
 
-    return max(equals, key=lambda candidate: (number_of_components(candidate), -candidate.log_loss))
+    candidate: Candidate
+    why: str
+    tells_buyers_apart: bool
 
 
-def scored_cutoffs(
-    examples: Examples, folds: list[Fold], candidate: Candidate
-) -> list[ScoredCutoff]:
-    """The held-out cutoffs with the candidate's raw scores."""
-    return [
-        ScoredCutoff(fold.cutoff, raw, examples.labels[fold.evaluation_rows])
-        for fold, raw in zip(folds, candidate.raw, strict=True)
-    ]
+def choose(
+    compared: Compared, alone: Mapping[str, Candidate], strong: Candidate, kind: str
+) -> Choice:
+    """The strongest candidate where it beats the best rule beyond noise, else that rule."""
+    rules = [alone[name] for name in RULES if name in alone and name != PLAIN_RATE]
+    rate = alone[PLAIN_RATE]
+    rule = min(rules, key=lambda candidate: candidate.log_loss, default=rate)
+    on = (
+        f"{int(compared.labels.sum()):,} buyers among {compared.labels.size:,} examples at"
+        f" {np.unique(compared.cutoffs).size} held-out cutoffs"
+        if kind == LATER_CUTOFFS
+        else f"{int(compared.labels.sum()):,} buyers among {compared.labels.size:,} users held out at the only cutoff"
+    )
+    gain = compared.difference(strong, rule)
+    if gain.high < 0:
+        chosen = strong
+        why = f"loses {-gain.mean:.4f} nats a user less than the best rule, {rule.name} ({-gain.high:.4f} to {-gain.low:.4f}), on {on}"
+    else:
+        chosen = rule
+        why = f"{on} do not show that anything beats {rule.name} beyond noise"
+    apart = compared.difference(chosen, rate)
+    if apart.high >= 0:
+        why = f"{on} do not show that anything beats the plain rate: this log does not tell who buys next"
+    return Choice(chosen, why, apart.high < 0)

@@ -14,14 +14,12 @@ class TrainingSettings:
         seed: seed of row sampling and of boosting; the same data and seed give the same model to the bit.
         time_budget_seconds: rough limit of training on two cores. It is turned into caps on the rows used, never
             compared with a clock, so that a slow day gives the same model.
-        minimum_per_class: fewest buyers, and fewest non-buyers, among the examples.
         evaluation_cutoffs: most cutoffs held out, each with a model of its own, to choose and to report.
     """
 
     horizon_days: int = 30
     seed: int = 20_260_101
     time_budget_seconds: float = 240.0
-    minimum_per_class: int = 100
     evaluation_cutoffs: int = 8
 
     def __post_init__(self) -> None:
@@ -33,7 +31,6 @@ class TrainingSettings:
         limits = {
             "horizon_days": 1,
             "time_budget_seconds": 1,
-            "minimum_per_class": 2,
             "evaluation_cutoffs": 1,
         }
         for name, lowest in limits.items():

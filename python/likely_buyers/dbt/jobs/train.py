@@ -66,6 +66,9 @@ def train_version(
         },
         parameters={
             "chosen": model.chosen,
+            "why": model.why,
+            "tells_buyers_apart": model.tells_buyers_apart,
+            "held_out": model.held_out,
             "candidates": model.candidates,
             "calibration": model.calibration.method,
             "seed": seed,
@@ -102,6 +105,7 @@ def evidence_for_promotion(model: TrainedModel, champion_version: int | None) ->
             "cutoffs": [cutoff.isoformat() for cutoff in model.comparison.cutoffs],
             "champion": {name: model.comparison.champion[name] for name in RANKING_METRICS},
             "challenger": {name: model.comparison.challenger[name] for name in RANKING_METRICS},
+            "difference": asdict(model.comparison.difference),
         }
     return {
         "rules": {

@@ -5,7 +5,7 @@ import numpy as np
 from likely_buyers.evaluation import Floats
 from likely_buyers.scoring.explaining.errors import ContributionsDoNotAddUp
 from likely_buyers.scoring.explaining.tree_shap import BoostedTrees
-from likely_buyers.training import PurchaseModel
+from likely_buyers.training import BoostingComponent, PurchaseModel
 
 # Log-odds. Rounding stays below 1e-12; a split read wrongly moves a score by 1e-3 or more.
 _TOLERANCE = 1e-6
@@ -14,8 +14,8 @@ _TOLERANCE = 1e-6
 class Explainer:
     """Contributions of the features to a model's raw score, in log-odds.
 
-    Boosting's are exact Shapley values (see `BoostedTrees`), regression and BG/NBD give their own. The components are
-    added in log-odds, so their contributions are too.
+    Boosting's are exact Shapley values (see `BoostedTrees`), the other members give their own. Members are added in
+    log-odds, so their contributions are too.
 
     Args:
         model: a fitted model.
@@ -26,11 +26,17 @@ class Explainer:
 
     def __init__(self, model: PurchaseModel) -> None:
         self._model = model
-        _, self.base = model.additive_contributions(np.zeros((1, model.n_features_in_)))
-        self._trees = None if model.boosting_ is None else BoostedTrees(model.boosting_)
-        if self._trees is not None:
-            self._share = model.component_weights["boosting"]
-            self.base += self._share * self._trees.base
+        self._parts = [
+            (
+                share,
+                columns,
+                BoostedTrees(component.boosting_)
+                if isinstance(component, BoostingComponent)
+                else component,
+            )
+            for share, columns, component in model.parts()
+        ]
+        self.base = sum(share * part.base for share, _, part in self._parts)
 
     def contributions(self, X: Floats) -> Floats:
         """Log-odds by feature (n, f) of the users' features (n, f); `base` plus their sum is `decision_function`.
@@ -38,10 +44,9 @@ class Explainer:
         Raises:
             ContributionsDoNotAddUp: they differ from the model's own score.
         """
-        contributions, _ = self._model.additive_contributions(X)
-        if self._trees is not None:
-            columns = self._model.columns_
-            contributions[:, columns] += self._share * self._trees.values(X[:, columns])
+        contributions = np.zeros_like(X)
+        for share, columns, part in self._parts:
+            contributions[:, columns] += share * part.contributions(X[:, columns])
         self._check(contributions, X)
         return contributions
 

@@ -32,7 +32,7 @@ class BoostedTrees:
         # a tree that found nothing to split moves the base alone
         self._trees = [tree for tree in trees if tree.features.size]
 
-    def values(self, X: Floats) -> Floats:
+    def contributions(self, X: Floats) -> Floats:
         """Log-odds by feature (n, c) for features (n, c), NaN where missing; `base` plus their sum is the whole."""
         # by column: a tree reads and writes few of them
         columns = np.ascontiguousarray(X.T)
