@@ -29,10 +29,12 @@ class Verdict:
 def judge(version: ModelVersion, champion: ModelVersion | None) -> Verdict:
     """Hold a version against the present champion, and say how it does beside the simple rules.
 
-    Training compares the rules, too, and takes the best of all, so that no rule needs to be beaten here. What was measured
-    when the version was trained is in `version.parameters`: nothing is fitted or scored here.
+    Training compares the rules, too, and takes the best of all, so that no rule needs to be beaten here. What was
+    measured when the version was trained is in `version.parameters`: nothing is fitted or scored here.
     """
-    lines = [f"scores by {version.parameters.get('chosen', 'an unknown model')}: {version.parameters.get('why', '')}"]
+    lines = [
+        f"scores by {version.parameters.get('chosen', 'an unknown model')}: {version.parameters.get('why', '')}"
+    ]
     rules: Mapping[str, Mapping[str, float]] = version.parameters.get("rules", {})
     for metric in RANKING_METRICS if rules else ():
         best = max(rules, key=lambda rule: rules[rule][metric])
@@ -74,9 +76,21 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
         f"{_WORDS[metric]} {against['challenger'][metric]:.4f} for {against['champion'][metric]:.4f}"
         for metric in RANKING_METRICS
     )
+    parameters = version.parameters
+    if champion.parameters.get("tells_buyers_apart", True) > parameters["tells_buyers_apart"]:
+        return False, (
+            f"it does not tell buyers from others, and the champion, version {champion.version}, does: look at what was"
+            " loaded last, and train again"
+        )
     # as good as the champion is enough: it knows newer data
     is_worse = difference["low"] > 0
-    found_words = "WORSE beyond noise" if is_worse else "better beyond noise" if difference["high"] < 0 else "equal within noise"
+    found_words = (
+        "WORSE beyond noise"
+        if is_worse
+        else "better beyond noise"
+        if difference["high"] < 0
+        else "equal within noise"
+    )
     return not is_worse, (
         f"against the champion, version {champion.version}, {how}: {found}; log loss {difference['mean']:+.5f}"
         f" ({difference['low']:+.5f} to {difference['high']:+.5f}), {found_words}"

@@ -1,7 +1,8 @@
 """What a model is a mean of: the plain rate, logistic regression, BG/NBD and gradient boosting.
 
-Each is fitted on features (n, f), outcomes (n,) of 0 and 1 and weights (n,), and gives log-odds. All but boosting give the
-contributions of the features, too, which add up to them exactly; boosting's come from TreeSHAP, in `scoring.explaining`.
+Each is fitted on features (n, f), outcomes (n,) of 0 and 1 and weights (n,), and gives log-odds. All but boosting give
+the contributions of the features, too, which add up to them exactly; boosting's come from TreeSHAP, in
+`scoring.explaining`.
 """
 
 from itertools import combinations

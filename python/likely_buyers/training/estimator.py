@@ -1,8 +1,8 @@
 """The model: a weighted mean of members in log-odds, then a calibration line.
 
-A member is a component, fitted on some of the features, with newer examples counting more or all alike. Each is additive in
-log-odds, so the contributions of features to the members, weighted alike, add up to the raw score exactly; the calibration
-is a straight rising line on top of it and changes no ranking.
+A member is a component, fitted on some of the features, with newer examples counting more or all alike. Each is
+additive in log-odds, so the contributions of features to the members, weighted alike, add up to the raw score exactly;
+the calibration is a straight rising line on top of it and changes no ranking.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

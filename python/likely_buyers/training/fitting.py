@@ -90,7 +90,7 @@ class Comparison:
         cutoffs: the cutoffs.
         champion: mean metrics of the champion.
         challenger: mean metrics of the new model.
-        difference: log loss, in nats a user, that the new model has less the champion's, each cutoff's level moved to the
+        difference: of log loss, the new model's less the champion's, in nats a user, each cutoff's level moved to the
             actual one: below zero where the new one is better.
     """
 

@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 # Members are added one at a time, the same one again if that is best, as long as the log loss falls by so much, in nats
 # per user. (Caruana, Niculescu-Mizil, Crew and Ksikes 2004, "Ensemble selection from libraries of models", ICML.)
 _SMALLEST_GAIN = 0.00002
-_MOST_ADDED = 12
+_MOST_MEMBERS = 12
 
 # Further behind the best of its family than this, in nats per user, a fit is not tried at further cutoffs.
 _HOPELESS = 0.002
@@ -85,7 +85,7 @@ class Candidate:
 
 
 def held_out(examples: Examples, horizon_days: int, most: int) -> HeldOut:
-    """The newest cutoffs that have a finished one before them, each with buyers and others; else users of the newest."""
+    """The newest cutoffs with a finished one before, each with buyers and others; else users of the newest."""
     horizon = np.timedelta64(horizon_days, "D")
     cutoffs = examples.distinct_cutoffs()
     folds: list[Fold] = []
@@ -231,11 +231,18 @@ def compare(
 
 
 def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
-    """The best mean of members: the best alone, and whatever lowers the log loss most, again and again."""
-    best = min(alone.values(), key=lambda candidate: candidate.log_loss)
-    times = {best.name: 1}
-    total, loss = best.raw, best.log_loss
-    for count in range(2, _MOST_ADDED + 1):
+    """A mean of members: the best of each kind of fit, and then whatever lowers the log loss most, again and again.
+
+    Members may be rules. That it begins with several kinds is what keeps it from following one lucky cutoff.
+    """
+    best_of_kind: dict[str, Candidate] = {}
+    for name, candidate in sorted(alone.items(), key=lambda one: one[1].log_loss):
+        if name not in RULES:
+            best_of_kind.setdefault(str(candidate.members[0]["kind"]), candidate)
+    times = {candidate.name: 1 for candidate in best_of_kind.values()}
+    total = np.sum([candidate.raw for candidate in best_of_kind.values()], axis=0)
+    loss = compared.mean(compared.losses(total / len(times)))
+    while (count := sum(times.values()) + 1) <= _MOST_MEMBERS:
         tried = {
             name: compared.mean(compared.losses((total + candidate.raw) / count))
             for name, candidate in alone.items()
@@ -245,14 +252,12 @@ def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
             break
         times[name] = times.get(name, 0) + 1
         total, loss = total + alone[name].raw, tried[name]
-    added = sum(times.values())
-    if len(times) == 1:
-        return best
-    shares = {name: count / added for name, count in sorted(times.items(), key=lambda one: -one[1])}
+    count = sum(times.values())
+    shares = {name: own / count for name, own in sorted(times.items(), key=lambda one: -one[1])}
     return compared.candidate(
         " + ".join(f"{share:.2g} {name}" for name, share in shares.items()),
         [{**alone[name].members[0], "share": share} for name, share in shares.items()],
-        total / added,
+        total / count,
     )
 
 
@@ -269,26 +274,32 @@ class Choice:
 
 
 def choose(
-    compared: Compared, alone: Mapping[str, Candidate], strong: Candidate, kind: str
+    compared: Compared, alone: Mapping[str, Candidate], mean: Candidate, kind: str
 ) -> Choice:
-    """The strongest candidate where it beats the best rule beyond noise, else that rule."""
-    rules = [alone[name] for name in RULES if name in alone and name != PLAIN_RATE]
+    """The mean of members, or the best rule if that has the lower log loss; what the evidence says of it."""
     rate = alone[PLAIN_RATE]
-    rule = min(rules, key=lambda candidate: candidate.log_loss, default=rate)
-    on = (
-        f"{int(compared.labels.sum()):,} buyers among {compared.labels.size:,} examples at"
-        f" {np.unique(compared.cutoffs).size} held-out cutoffs"
-        if kind == LATER_CUTOFFS
-        else f"{int(compared.labels.sum()):,} buyers among {compared.labels.size:,} users held out at the only cutoff"
+    rule = min(
+        (alone[name] for name in RULES if name in alone and name != PLAIN_RATE),
+        key=lambda candidate: candidate.log_loss,
+        default=rate,
     )
-    gain = compared.difference(strong, rule)
-    if gain.high < 0:
-        chosen = strong
-        why = f"loses {-gain.mean:.4f} nats a user less than the best rule, {rule.name} ({-gain.high:.4f} to {-gain.low:.4f}), on {on}"
-    else:
-        chosen = rule
-        why = f"{on} do not show that anything beats {rule.name} beyond noise"
+    buyers, examples = int(compared.labels.sum()), compared.labels.size
+    cutoffs = len(compared.scored_cutoffs(rule.raw))
+    on = (
+        f"{buyers:,} buyers among {examples:,} examples at {cutoffs} later cutoff{'s' if cutoffs > 1 else ''}"
+        if kind == LATER_CUTOFFS
+        else f"{buyers:,} buyers among {examples:,} users held out at the only cutoff"
+    )
+    chosen = min(mean, rule, key=lambda candidate: candidate.log_loss)
     apart = compared.difference(chosen, rate)
+    gain = compared.difference(mean, rule)
     if apart.high >= 0:
-        why = f"{on} do not show that anything beats the plain rate: this log does not tell who buys next"
+        why = f"on {on} nothing beats the plain rate beyond noise"
+    elif chosen is rule:
+        why = f"on {on} the rule has the lowest log loss: they are too few, or too plain, for anything stronger"
+    else:
+        why = (
+            f"its log loss is {-gain.mean:.4f} lower than that of the best rule, {rule.name}"
+            f" ({-gain.high:.4f} to {-gain.low:.4f}{', which may be noise' if gain.is_noise else ''}), on {on}"
+        )
     return Choice(chosen, why, apart.high < 0)

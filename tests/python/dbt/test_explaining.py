@@ -1,6 +1,6 @@
 """Explaining: contributions are the score, whole; the reasons are the largest of them, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -29,13 +29,26 @@ from likely_buyers.training.bgnbd import BGNBD_FEATURES
 from support.champions import make_champion
 from support.installation import Installation
 
-SHARES = {
-    "all components": {"linear_weight": 0.3, "bgnbd_weight": 0.2},
-    "boosting": {"linear_weight": 0.0},
-    "boosting, trees of many leaves": {"linear_weight": 0.0, "leaves": 120, "examples_per_leaf": 2},
-    "regression": {"linear_weight": 1.0},
-    "habit and regression": {"linear_weight": 0.4, "bgnbd_weight": 0.6},
+TREES = {"kind": "boosting", "trees": 40}
+REGRESSION = {"kind": "linear"}
+HABIT = {"kind": "bgnbd", "columns": (0, 1, 2)}
+MODELS: dict[str, list[dict[str, Any]]] = {
+    "all kinds": [
+        {**TREES, "share": 0.4},
+        {**REGRESSION, "share": 0.3},
+        {**HABIT, "share": 0.2},
+        {"kind": "rate", "share": 0.1},
+    ],
+    "boosting": [TREES],
+    "boosting of some features, twice": [
+        {**TREES, "share": 0.5, "columns": (0, 3, 4, 7)},
+        {**TREES, "share": 0.5, "columns": (4, 5, 6), "leaves": 4},
+    ],
+    "boosting, trees of many leaves": [{**TREES, "leaves": 120, "examples_per_leaf": 2}],
+    "regression": [REGRESSION],
+    "habit and regression": [{**REGRESSION, "share": 0.4}, {**HABIT, "share": 0.6}],
 }
+ALL_KINDS = MODELS["all kinds"]
 
 
 def shop(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -53,13 +66,15 @@ def shop(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     return np.column_stack([habit, others, np.ones(rows)]), outcomes.astype(np.int8)
 
 
-def fitted(**settings: Any) -> PurchaseModel:
-    return PurchaseModel(**({"bgnbd_columns": (0, 1, 2), "trees": 40} | settings)).fit(*shop(3_000))
+def fitted(members: Sequence[Mapping[str, Any]]) -> PurchaseModel:
+    return PurchaseModel(members).fit(*shop(3_000))
 
 
-@pytest.mark.parametrize("shares", SHARES.values(), ids=SHARES)
-def test_base_and_contributions_add_up_to_the_raw_score(shares: Mapping[str, Any]) -> None:
-    model, users = fitted(**shares), shop(500, seed=1)[0]
+@pytest.mark.parametrize("members", MODELS.values(), ids=MODELS)
+def test_base_and_contributions_add_up_to_the_raw_score(
+    members: Sequence[Mapping[str, Any]],
+) -> None:
+    model, users = fitted(members), shop(500, seed=1)[0]
     explainer = Explainer(model)
     contributions = explainer.contributions(users)
     assert contributions.shape == users.shape
@@ -72,20 +87,21 @@ def test_base_and_contributions_add_up_to_the_raw_score(shares: Mapping[str, Any
 def test_trees_asked_once_per_way_through_them_say_what_they_say_user_by_user() -> None:
     from shap import TreeExplainer
 
-    model, users = fitted(linear_weight=0.0), shop(500, seed=1)[0]
-    own = Explainer(model).contributions(users)[:, model.columns_]
-    whole = TreeExplainer(model.boosting_)
-    np.testing.assert_allclose(own, whole.shap_values(users[:, model.columns_]), atol=1e-12)
+    model, users = fitted([TREES]), shop(500, seed=1)[0]
+    (part,) = model.parts()
+    own = Explainer(model).contributions(users)[:, part.columns]
+    whole = TreeExplainer(part.component.boosting_)
+    np.testing.assert_allclose(own, whole.shap_values(users[:, part.columns]), atol=1e-12)
 
 
 def test_trees_without_a_split_are_explained() -> None:
-    model, users = fitted(examples_per_leaf=2_000), shop(20, seed=1)[0]
-    assert np.ptp(model.components(users)["boosting"]) == 0
+    model, users = fitted([{**TREES, "examples_per_leaf": 2_000}]), shop(20, seed=1)[0]
+    assert np.ptp(model.decision_function(users)) == 0
     Explainer(model).contributions(users)
 
 
 def test_contributions_that_are_not_the_score_are_refused() -> None:
-    explainer = Explainer(fitted())
+    explainer = Explainer(fitted(ALL_KINDS))
     explainer.base += 0.001
     with pytest.raises(ContributionsDoNotAddUp, match="7 of 7 users do not add up"):
         explainer.contributions(shop(7)[0])
@@ -183,7 +199,7 @@ def feature_table(users: np.ndarray) -> pa.Table:
 
 
 def test_neither_batches_nor_the_order_of_users_matter() -> None:
-    model, users = loaded(fitted(linear_weight=0.3, bgnbd_weight=0.2)), shop(400, seed=1)[0]
+    model, users = loaded(fitted(ALL_KINDS)), shop(400, seed=1)[0]
     table = feature_table(users)
     done: list[int] = []
     whole = explain_batches(
@@ -225,14 +241,14 @@ UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """A small shop, scored by a model of all three components."""
+    """A small shop, scored by a model of all kinds."""
     installation = Installation(tmp_path_factory.mktemp("explained"))
     # where dbt looks by itself: without variables it parses the project once for all commands
     shop_folder = installation.state / "demo_shop"
     simulate_shop(SimulationSettings(users=1_500, days=90, seed=5), shop_folder, "csv")
     installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
-    registered(installation, names, users, linear_weight=0.3, bgnbd_weight=0.2)
+    registered(installation, names, users, ALL_KINDS)
     installation.built("--select", "predictions+", "feature_labels", "campaigns")
     return installation
 
@@ -250,13 +266,17 @@ def features_of(installation: Installation) -> tuple[list[str], np.ndarray]:
 
 
 def registered(
-    installation: Installation, names: list[str], users: np.ndarray, **shares: float
+    installation: Installation,
+    names: list[str],
+    users: np.ndarray,
+    members: Sequence[Mapping[str, Any]],
 ) -> None:
     """A champion that tells buyers of the last 30 days from others; one need not wait for training."""
     habit = tuple(names.index(name) for name in BGNBD_FEATURES)
-    model = PurchaseModel(bgnbd_columns=habit, trees=30, **shares).fit(
-        users, users[:, names.index("purchase_days_30d")] > 0
-    )
+    placed = [
+        {**member, "columns": habit} if member["kind"] == "bgnbd" else member for member in members
+    ]
+    model = PurchaseModel(placed).fit(users, users[:, names.index("purchase_days_30d")] > 0)
     make_champion(installation.state, model, names, date(2020, 1, 1))
 
 
@@ -311,7 +331,7 @@ def test_the_contributions_are_those_of_the_version_that_scored(job: Installatio
 def test_a_later_champion_does_not_explain_what_it_did_not_score(job: Installation) -> None:
     before = job.query(REASONS)
     names, users = features_of(job)
-    registered(job, names, users, linear_weight=1.0)
+    registered(job, names, users, [REGRESSION])
     job.built("--select", "top_buyer_contributions+", *UNTESTED)
     assert job.query(REASONS) == before
     assert {row[3] for row in before} == {1}

@@ -36,8 +36,10 @@ def promote_a_champion_that_looks_at_every_feature(state: Path) -> None:
     matrix = rng.integers(0, 12, (2_000, len(names))).astype(float)
     matrix[rng.random(matrix.shape) < 0.1] = np.nan
     means = np.nanmean(matrix, axis=1)
-    model = PurchaseModel(trees=30, feature_share=1.0).fit(matrix, means > np.median(means))
-    assert np.all(model.linear_.coefficients_[: len(names)] != 0)
+    trees = {"kind": "boosting", "trees": 30, "feature_share": 1.0, "share": 0.5}
+    model = PurchaseModel([{"kind": "linear", "share": 0.5}, trees])
+    model.fit(matrix, means > np.median(means))
+    assert np.all(model.components_[0].coefficients_[: len(names)] != 0)
     make_champion(state, model, names, date(2019, 10, 1))
 
 

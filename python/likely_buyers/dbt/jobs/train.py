@@ -65,10 +65,6 @@ def train_version(
             for name, cutoffs in asdict(model.windows).items()
         },
         parameters={
-            "chosen": model.chosen,
-            "why": model.why,
-            "tells_buyers_apart": model.tells_buyers_apart,
-            "held_out": model.held_out,
             "candidates": model.candidates,
             "calibration": model.calibration.method,
             "seed": seed,
@@ -108,6 +104,10 @@ def evidence_for_promotion(model: TrainedModel, champion_version: int | None) ->
             "difference": asdict(model.comparison.difference),
         }
     return {
+        "chosen": model.chosen,
+        "why": model.why,
+        "tells_buyers_apart": model.tells_buyers_apart,
+        "held_out": model.held_out,
         "rules": {
             rule: {name: metrics[name] for name in RANKING_METRICS}
             for rule, metrics in model.rules.items()
