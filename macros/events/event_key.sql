@@ -8,35 +8,6 @@
     {% do return(event_mapping().get('dedupe_on') == 'none') %}
 {% endmacro %}
 
-{#- The fast hash of an event's key, over the mapping's rows. -#}
-{% macro event_key_hash() -%}
-    {{ fast_hash(compiled_mapping().event_key) }}
-{%- endmacro %}
-
-{#- The event's id, over event_lines: the source's own, or the MD5 of what makes it the event it is. -#}
-{% macro event_id() -%}
-    {{ compiled_mapping().event_id }}
-{%- endmacro %}
-
-{#- Expressions over event_lines that are equal for rows of the same event, and for no others. -#}
-{% macro same_event() -%}
-    {{ compiled_mapping().same_event | join(', ') }}
-{%- endmacro %}
-
-{#-
-    The total order by which one of several versions of the same event is kept. keep: first is the oldest event, of equally
-    old ones the version loaded first; last is the version loaded last. Loads are told by their files' time of change and
-    name, so that a full refresh keeps what increments kept. What is equal so far goes by content.
--#}
-{% macro event_order() -%}
-    {%- set loaded = [] if event_key_is_whole_line() else ['file_modified_at', 'load_id', 'source_file'] -%}
-    {%- set leading = loaded + ['event_time'] if event_mapping().get('keep') == 'last' else ['event_time'] + loaded -%}
-    {%- for column in leading -%}
-    {{ column }}{{ ' desc' if event_mapping().get('keep') == 'last' }} nulls last, {% endfor -%}
-    event_type, user_id, session_id nulls last, product_id nulls last, category nulls last,
-    brand nulls last, price nulls last, quantity, currency nulls last, row_id
-{%- endmacro %}
-
 {#- The columns of silver.events. -#}
 {% macro event_columns() -%}
     event_id, event_time, event_date, event_type, user_id, session_id, product_id, category, brand, price, quantity, currency

@@ -1,7 +1,10 @@
-{%- do check_as_of(ref('user_days')) %}
+{%- do check_as_of(ref('user_days'), needed_days=var('horizon_days') + var('training_history_days')) %}
 
+-- newest first: the horizon is over by as_of, and enough history lies before
 with cutoffs as (
-    {{ training_cutoffs(ref('user_days')) }}
+    select cutoff_date
+    from ({{ cutoffs_over_by("(select " ~ as_of_date(ref('user_days')) ~ " as moment)", var('training_cutoffs')) }}) as possible_cutoffs
+    where cutoff_date >= {{ first_cutoff(ref('user_days')) }}
 ),
 
 examples as (
