@@ -7,7 +7,7 @@
 {#- Says what the query that it is called with finds: `what` names the words, which the other columns fill (dbt/words.py). -#}
 {% macro tell() %}
     {% if execute %}
-        {% set told = "select in_words(cast(to_json(found) as varchar)) from (" ~ caller() ~ ") as found where what is not null" %}
+        {% set told = "select in_words(cast(to_json(found_row) as varchar)) from (" ~ caller() ~ ") as found_row where what is not null" %}
         {% for row in run_query(told).rows %}{% do heard(row[0]) %}{% endfor %}
     {% endif %}
 {% endmacro %}

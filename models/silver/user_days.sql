@@ -12,8 +12,48 @@
 -- depends_on: {{ ref('event_types') }}
 -- depends_on: {{ ref('currency_rates') }}
 
-{%- set seen, money = seen_load(), money_in_shop_currency() %}
+{%- set seen = seen_load() %}
 {%- set days_of = 'touched_events' if seen else ref('events') %}
+
+{#-
+    Amounts of several currencies are never one sum: the seed currency_rates converts them to vars.currency, and where it
+    lacks one money is null. Without a mapping that gives a currency, or with one currency alone, an amount is what it says.
+-#}
+{%- set found_currencies %}
+with found as (
+    select distinct currency
+    from {{ ref('events') }}
+    where event_type in ('purchase', 'refund') and price is not null and currency is not null
+),
+
+shops as (
+    select {{ sql_text(var('currency')) if var('currency') else "case when count(*) = 1 then min(currency) end" }} as currency
+    from found
+)
+
+select
+    max(shops.currency) as shops,
+    count(case when found.currency is distinct from shops.currency then 1 end) as others,
+    {{ dbt.listagg("found.currency", "', '", "order by found.currency") }} as found,
+    {{ dbt.listagg(
+        "case when rates.rate is null and found.currency is distinct from shops.currency then found.currency end",
+        "', '", "order by found.currency"
+    ) }} as unrated
+from found
+cross join shops
+left join {{ ref('currency_rates') }} as rates on found.currency = rates.currency
+{%- endset %}
+{%- set money = run_query(found_currencies).rows[0] if event_mapping().get('currency') is not none and can_be_read(ref('events')) else {} %}
+{%- if money.unrated %}
+{%- call tell() %}
+select
+    'currencies' as what,
+    {{ sql_text(money.found) }} as found,
+    {{ sql_text(", and the shop's currency is " ~ money.shops if money.shops else '') }} as of_shop,
+    {{ sql_text(money.unrated) }} as unrated
+{%- endcall %}
+{%- endif %}
+{%- set amount = "price * quantity" ~ (" * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" if money.others else "") %}
 
 with
 {%- if seen %}
@@ -41,10 +81,8 @@ user_days as (
         event_counts.*,
         coalesce(money.purchased_products, 0) as purchased_products,
         coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
-        {%- for amount in ['revenue', 'refunded'] %}
-        {{ "coalesce(money." ~ amount ~ ", cast(0 as decimal(18, 4)))" if money.is_known else "cast(null as decimal(18, 4))" }} as {{ amount }}
-        {{- "," if not loop.last }}
-        {%- endfor %}
+        {{ "coalesce(money.revenue, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as revenue,
+        {{ "coalesce(money.refunded, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as refunded
     from (
         -- telling hashes apart takes a third less time than telling texts apart
         select
@@ -69,9 +107,12 @@ user_days as (
             event_date,
             count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
             cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
-            cast(sum(case when event_type = 'purchase' then price * quantity{{ money.rate }} end) as decimal(18, 4)) as revenue,
-            cast(sum(case when event_type = 'refund' then price * quantity{{ money.rate }} end) as decimal(18, 4)) as refunded
-        from {{ days_of }}{{ money.joined }}
+            cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
+            cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
+        from {{ days_of }}
+        {%- if money.others %}
+        left join (select currency as rated_currency, rate from {{ ref('currency_rates') }}) as rates on currency = rates.rated_currency
+        {%- endif %}
         where
             event_type in ('purchase', 'refund')
             {{ "and " ~ chunk if chunk }}
