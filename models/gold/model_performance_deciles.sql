@@ -82,6 +82,13 @@ placed_groups as (
     from sized_groups
 ),
 
+numbers as (
+    {%- for decile in range(1, 11) %}
+    select {{ decile }} as decile
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
 -- a group that lies across the edge of two tenths gives each its share of users and of buyers
 divided_groups as (
     select
@@ -95,8 +102,7 @@ divided_groups as (
             (numbers.decile - 1) * smallest_decile + greatest(numbers.decile - 1 - smallest_deciles, 0)
         ) as users_in_decile
     from placed_groups
-    inner join (values {% for decile in range(1, 11) %}({{ decile }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (decile)
-        on placed_groups.deciles >= numbers.decile
+    inner join numbers on placed_groups.deciles >= numbers.decile
 ),
 
 deciles as (

@@ -13,7 +13,7 @@
 -- depends_on: {{ ref('currency_rates') }}
 
 {%- set seen = seen_load() %}
-{%- set days_of = 'touched_events' if seen else ref('events') %}
+{%- set days_of, parts = ('touched_events', [none]) if seen else (ref('events'), chunks(ref('events'), 'event_date')) %}
 
 {#-
     Amounts of several currencies are never one sum: the seed currency_rates converts them to vars.currency, and where it
@@ -74,50 +74,53 @@ touched_events as (
 ),
 {%- endif %}
 
--- what each user did on each day: counts and sums by event type
+{%- for part in parts %}
+-- telling hashes apart takes a third less time than telling texts apart
+event_counts_{{ loop.index }} as (
+    select
+        user_id,
+        event_date,
+        count(*) as events,
+        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=part is not none) }} as sessions,
+        count(case when event_type = 'view' then 1 end) as views,
+        count(case when event_type = 'cart' then 1 end) as carts,
+        count(case when event_type = 'remove_from_cart' then 1 end) as removals,
+        count(case when event_type = 'purchase' then 1 end) as purchases,
+        count(case when event_type = 'refund' then 1 end) as refunds,
+        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=part is not none) }} as products
+    from {{ days_of }}
+    {{ "where " ~ part if part }}
+    group by user_id, event_date
+),
+
+-- few events are bought or sent back: exact money and telling their products apart cost little on their own
+money_{{ loop.index }} as (
+    select
+        user_id,
+        event_date,
+        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
+        cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
+        cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
+        cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
+    from {{ days_of }}
+    {{ "left join " ~ ref('currency_rates') ~ " as rates using (currency)" if money.others }}
+    where
+        event_type in ('purchase', 'refund')
+        {{ "and " ~ part if part }}
+    group by user_id, event_date
+),
+{%- endfor %}
+
 user_days as (
-    {%- for chunk in ([none] if seen else chunks(ref('events'), 'event_date')) %}
+    {%- for part in parts %}
     select
         event_counts.*,
         coalesce(money.purchased_products, 0) as purchased_products,
         coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
         {{ "coalesce(money.revenue, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as revenue,
         {{ "coalesce(money.refunded, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as refunded
-    from (
-        -- telling hashes apart takes a third less time than telling texts apart
-        select
-            user_id,
-            event_date,
-            count(*) as events,
-            {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=chunk is not none) }} as sessions,
-            count(case when event_type = 'view' then 1 end) as views,
-            count(case when event_type = 'cart' then 1 end) as carts,
-            count(case when event_type = 'remove_from_cart' then 1 end) as removals,
-            count(case when event_type = 'purchase' then 1 end) as purchases,
-            count(case when event_type = 'refund' then 1 end) as refunds,
-            {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=chunk is not none) }} as products
-        from {{ days_of }}
-        {{ "where " ~ chunk if chunk }}
-        group by user_id, event_date
-    ) as event_counts
-    left join (
-        -- few events are bought or sent back: exact money and telling their products apart cost little on their own
-        select
-            user_id,
-            event_date,
-            count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
-            cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
-            cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
-            cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
-        from {{ days_of }}
-        {%- if money.others %}
-        left join (select currency as rated_currency, rate from {{ ref('currency_rates') }}) as rates on currency = rates.rated_currency
-        {%- endif %}
-        where
-            event_type in ('purchase', 'refund')
-            {{ "and " ~ chunk if chunk }}
-        group by user_id, event_date
-    ) as money
+    from event_counts_{{ loop.index }} as event_counts
+    left join money_{{ loop.index }} as money
         on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
     {{ "union all" if not loop.last }}
     {%- endfor %}
