@@ -50,11 +50,3 @@
     {% endfor %}
     {% do return(relations) %}
 {% endmacro %}
-
-{#-
-    Whether each row comes from one line alone, so that new lines can be taken in by themselves. `rows` that joins,
-    groups, ranks or sorts sees all lines: then events are made of all of them at each load.
--#}
-{% macro rows_are_by_line() %}
-    {% do return(not event_mapping().get('rows') or compiled_mapping().by_line or false) %}
-{% endmacro %}

@@ -1,6 +1,6 @@
 {#- Written by `make generate` from python/likely_buyers/features/catalogue.yml. Change that file, not this one. -#}
 
-{#- Select list of the features, over the CTEs of features_of_users. -#}
+{#- Select list of the features, over the CTEs of user_features. -#}
 {% macro feature_columns() %}
     cast(coalesce(buying.purchase_days, 0) as double) as purchase_days,
     cast(coalesce(buying.purchase_days_7d, 0) as double) as purchase_days_7d,

@@ -51,12 +51,14 @@
 {#-
     The last load that this model has taken in; later ones are new to it. 0: it starts over, since it is made anew, what
     makes a line an event has changed, or a file was replaced, whose earlier lines may lie in any day. It starts over whenever
-    there is a load to take in where `rows` see all lines and may change any event; and user days do where an event told by a
-    key may move to another day when another version of it arrives, or another currency change what money adds up to.
+    there is a load to take in where the mapping's `rows` join, group, rank or sort, and so see all lines and may change any
+    event. User days do, too, where an event told by a key may move to another day when another version of it arrives, or
+    another currency may change what money adds up to.
 -#}
 {% macro seen_load() %}
-    {% set on_every_load = not rows_are_by_line() or this.identifier == 'user_days'
-        and (not event_key_is_whole_line() or event_mapping().get('currency') is not none) %}
+    {% set mapping = event_mapping() %}
+    {% set on_every_load = (mapping.get('rows') and not compiled_mapping().by_line) or (this.identifier == 'user_days'
+        and (not event_key_is_whole_line() or mapping.get('currency') is not none)) %}
     {% if not is_incremental() or not can_be_read(ref('loaded_files')) %}{% do return(0) %}{% endif %}
     {% do return(looked_up(
         "select coalesce(max(load_id), 0) from (" ~ state_of(this.identifier) ~ ") as state where definition = " ~ event_definition()
