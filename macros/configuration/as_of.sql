@@ -1,4 +1,4 @@
-{#- The moment scores speak from, as a SQL expression: vars.as_of, or where that is left to the data the day after the last event day. -#}
+{#- The moment scores speak from, as a SQL expression: the given date, or the day after the last event day. -#}
 {% macro as_of_date(user_days) %}
     {%- if var('as_of') is not none -%}
         cast('{{ var('as_of') | string | trim }}' as date)

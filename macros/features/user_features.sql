@@ -130,10 +130,11 @@ left join buying
 {%- endfor %}
 {% endmacro %}
 
-{#- An aggregate of each window of days for which the catalogue has a feature of the name: count or sum, of an amount of each day. -#}
+{#- The count or sum of an amount of each day, over each window for which the catalogue has a feature of the name. -#}
 {% macro in_windows(name, aggregate, amount) %}
+        {%- set otherwise = 'else 0 end' if aggregate == 'sum' else 'end' %}
         {%- for window in feature_windows(name) %}
-        {{ aggregate }}(case when days_ago <= {{ window }} then {{ amount }}{{ ' else 0' if aggregate == 'sum' }} end) as {{ name }}_{{ window }}d,
+        {{ aggregate }}(case when days_ago <= {{ window }} then {{ amount }} {{ otherwise }}) as {{ name }}_{{ window }}d,
         {%- endfor %}
 {% endmacro %}
 

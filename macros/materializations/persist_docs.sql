@@ -5,15 +5,17 @@
 -#}
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) %}
     {% set kind, wanted, statements = "view" if relation.is_view else "table", {}, [] %}
+    {% set place = "database_name = " ~ sql_text(relation.database) ~ " and schema_name = " ~ sql_text(relation.schema) %}
+    {% set name = sql_text(relation.identifier) %}
+    {% set known = "select null as name, comment from duckdb_" ~ kind ~ "s() where " ~ place ~ " and " ~ kind ~ "_name = " ~ name %}
+    {% if for_relation and config.persist_relation_docs() and model.description %}
+        {% do wanted.update({none: model.description}) %}
+    {% endif %}
     {% if for_columns and config.persist_column_docs() and not relation.is_view %}
         {% for name, column in model.columns.items() %}{% do wanted.update({name: column.description}) %}{% endfor %}
+        {% set known = known ~ " union all select column_name, comment from duckdb_columns() where " ~ place ~ " and table_name = " ~ name %}
     {% endif %}
-    {% if for_relation and config.persist_relation_docs() and model.description %}{% do wanted.update({none: model.description}) %}{% endif %}
-    {% set found = "where database_name = " ~ sql_text(relation.database) ~ " and schema_name = " ~ sql_text(relation.schema) %}
-    {% set known = run_query("select null as name, comment from duckdb_" ~ kind ~ "s() " ~ found ~ " and " ~ kind ~ "_name = "
-        ~ sql_text(relation.identifier) ~ " union all select column_name, comment from duckdb_columns() " ~ found ~ " and table_name = "
-        ~ sql_text(relation.identifier)).rows if wanted else [] %}
-    {% for name, comment in known if name in wanted and wanted[name] != (comment or '') %}
+    {% for name, comment in (run_query(known).rows if wanted else []) if name in wanted and wanted[name] != (comment or '') %}
         {% set what = relation.type ~ " " ~ relation if name is none else "column " ~ relation ~ "." ~ sql_name(name) %}
         {% do statements.append("comment on " ~ what ~ " is " ~ sql_text(wanted[name])) %}
     {% endfor %}

@@ -24,7 +24,9 @@
         {% if result.status == 'error' %}
             {% do faults.append("(" ~ loop.index ~ ", " ~ name ~ ", fault_remedy(" ~ sql_text(result.message) ~ "))") %}
         {% elif result.status == 'fail' and (result.node.test_metadata or {}).name == 'checks' %}
-            {% call tell() %} select 'broken_check' as what, {{ name }} as name, * from ({{ result.node.compiled_code }}) as checks {% endcall %}
+            {% call tell() %}
+                select 'broken_check' as what, {{ name }} as name, * from ({{ result.node.compiled_code }}) as checks
+            {% endcall %}
         {% endif %}
     {% endfor %}
     {% if faults %}

@@ -43,7 +43,8 @@ from found
 cross join shops
 left join {{ ref('currency_rates') }} as rates on found.currency = rates.currency
 {%- endset %}
-{%- set money = run_query(found_currencies).rows[0] if event_mapping().get('currency') is not none and can_be_read(ref('events')) else {} %}
+{%- set is_given = event_mapping().get('currency') is not none and can_be_read(ref('events')) %}
+{%- set money = run_query(found_currencies).rows[0] if is_given else {} %}
 {%- if money.unrated %}
 {%- call tell() %}
 select
@@ -53,7 +54,10 @@ select
     {{ sql_text(money.unrated) }} as unrated
 {%- endcall %}
 {%- endif %}
-{%- set amount = "price * quantity" ~ (" * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" if money.others else "") %}
+{%- set amount = "price * quantity" %}
+{%- if money.others %}
+{%- set amount = amount ~ " * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
+{%- endif %}
 
 with
 {%- if seen %}
@@ -117,8 +121,10 @@ user_days as (
         event_counts.*,
         coalesce(money.purchased_products, 0) as purchased_products,
         coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
-        {{ "coalesce(money.revenue, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as revenue,
-        {{ "coalesce(money.refunded, cast(0 as decimal(18, 4)))" if not money.unrated else "cast(null as decimal(18, 4))" }} as refunded
+        {%- for column in ['revenue', 'refunded'] %}
+        cast({{ "null" if money.unrated else "coalesce(money." ~ column ~ ", 0)" }} as decimal(18, 4)) as {{ column }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
     from event_counts_{{ loop.index }} as event_counts
     left join money_{{ loop.index }} as money
         on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
