@@ -3,8 +3,8 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        pre_hook="{{ begin_loads(on_every_load=user_days_start_over()) }}",
-        post_hook=["{{ user_days_by_chunk() }}", "{{ warn_of_bots() }}", "{{ finish_loads() }}"],
+        pre_hook="{{ begin_loads() }}",
+        post_hook=["{{ further_user_days() }}", "{{ tell_bots() }}", "{{ finish_loads() }}"],
     )
 }}
 -- depends_on: {{ source_rows() }}
@@ -12,11 +12,12 @@
 -- depends_on: {{ ref('event_types') }}
 -- depends_on: {{ ref('currency_rates') }}
 
-{%- set seen = seen_load(on_every_load=user_days_start_over()) %}
+{%- set seen = seen_load() %}
+{%- set money = money_of_events(tells=true) %}
 
+with
 {%- if seen %}
-
-with touched_user_days as (
+touched_user_days as (
     select distinct
         user_id,
         event_date
@@ -34,15 +35,13 @@ touched_events as (
 ),
 
 user_days as (
-    {{ user_days('touched_events', of_many=is_grouped_in_chunks(source_rows(), "load_id > " ~ seen)) }}
+    {{ user_days('touched_events', money, of_many=are_many(source_rows(), "load_id > " ~ seen)) }}
 )
-
 {%- else %}
-
-with user_days as (
-    {{ user_days(ref('events'), chunk='false' if is_grouped_in_chunks(source_rows())) }}
+{%- set chunk = chunks_of_days(ref('events'))[0] %}
+user_days as (
+    {{ user_days(ref('events'), money, chunk.days, chunk.is_large) }}
 )
-
 {%- endif %}
 
 select * from user_days
