@@ -5,6 +5,7 @@
     only: a condition on the rows that narrows them.
 -#}
 {% macro events(only=none) %}
+    {#- whose days they are: an IANA name -#}
     {%- set zone = compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC' %}
     {%- set local_time = "timezone(" ~ sql_text(zone) ~ ", timezone('UTC', event_time))" if zone != 'UTC' else 'event_time' %}
     select

@@ -6,14 +6,14 @@
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) %}
     {% set kind, wanted, statements = "view" if relation.is_view else "table", {}, [] %}
     {% set place = "database_name = " ~ sql_text(relation.database) ~ " and schema_name = " ~ sql_text(relation.schema) %}
-    {% set name = sql_text(relation.identifier) %}
-    {% set known = "select null as name, comment from duckdb_" ~ kind ~ "s() where " ~ place ~ " and " ~ kind ~ "_name = " ~ name %}
+    {% set table = sql_text(relation.identifier) %}
+    {% set known = "select null as name, comment from duckdb_" ~ kind ~ "s() where " ~ place ~ " and " ~ kind ~ "_name = " ~ table %}
     {% if for_relation and config.persist_relation_docs() and model.description %}
         {% do wanted.update({none: model.description}) %}
     {% endif %}
     {% if for_columns and config.persist_column_docs() and not relation.is_view %}
         {% for name, column in model.columns.items() %}{% do wanted.update({name: column.description}) %}{% endfor %}
-        {% set known = known ~ " union all select column_name, comment from duckdb_columns() where " ~ place ~ " and table_name = " ~ name %}
+        {% set known = known ~ " union all select column_name, comment from duckdb_columns() where " ~ place ~ " and table_name = " ~ table %}
     {% endif %}
     {% for name, comment in (run_query(known).rows if wanted else []) if name in wanted and wanted[name] != (comment or '') %}
         {% set what = relation.type ~ " " ~ relation if name is none else "column " ~ relation ~ "." ~ sql_name(name) %}

@@ -2,10 +2,9 @@
     Select of the users of each due set by equal probability: how many there are and how many bought. Ties are
     settled here, once, so that no figure depends on the order of rows: a tied user counts with the mean of its group.
     Each group knows the users of its set who rank above it (users_above) and all of them (set_users).
-
-    due_sets  CTE with as_of_date, model_name, model_version and horizon_days
+    Reads the CTE due_sets: as_of_date, model_name, model_version and horizon_days.
 -#}
-{% macro score_groups(due_sets) %}
+{% macro score_groups() %}
     select
         tied_users.*,
         sum(users) over down_to_here - users as users_above,
@@ -21,7 +20,7 @@
             count(*) as users,
             count(buyers.user_id) as buyers
         from {{ ref('prediction_history') }} as scores
-        inner join {{ due_sets }} as due_sets
+        inner join due_sets
             on
                 scores.as_of_date = due_sets.as_of_date
                 and scores.model_name = due_sets.model_name
@@ -31,7 +30,7 @@
                 horizons.as_of_date,
                 horizons.horizon_days,
                 user_days.user_id
-            from (select distinct as_of_date, horizon_days from {{ due_sets }}) as horizons
+            from (select distinct as_of_date, horizon_days from due_sets) as horizons
             inner join {{ ref('user_days') }} as user_days
                 on
                     horizons.as_of_date <= user_days.event_date

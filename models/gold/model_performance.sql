@@ -33,7 +33,7 @@ with due_sets as (
 ),
 
 score_groups as (
-    {{ score_groups('due_sets') }}
+    {{ score_groups() }}
 ),
 
 calibration as (

@@ -62,7 +62,7 @@ due_sets as (
 ),
 
 score_groups as (
-    {{ score_groups('due_sets') }}
+    {{ score_groups() }}
 ),
 
 -- tenths of equal count (they differ by one at most, the unlikelier ones being the larger); one per user where there are
