@@ -1,6 +1,8 @@
 """How a column's times are written: which expression reads them, and what their texts leave open."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import duckdb
@@ -83,22 +85,19 @@ def times_of(
     total, numbers, dates = (int(value or 0) for value in looks or (0, 0, 0))
     if not total or max(dates, numbers if is_named_so else 0) < _ENOUGH * total:
         return None
-    number = numbers > dates
+
+    def by_formats(*formats: str) -> list[str]:
+        return [f"as_utc({plain(name)}, {literal(form)})" for form in formats]
+
     expressions = [f"as_utc({plain(name)})"]
-    if number:
+    if numbers > dates:
         expressions += [
             form.format(plain(name))
             for form, low, high in _EPOCHS
             if _between(low, high, connection)
-        ]
+        ] or by_formats("%Y%m%d", "%Y%m%d%H%M%S")
     else:
-        expressions += [
-            f"as_utc({plain(name)}, {literal(form)})" for form in _likely_formats(connection)
-        ]
-    if number and len(expressions) == 1:
-        expressions += [
-            f"as_utc({plain(name)}, {literal(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")
-        ]
+        expressions += by_formats(*_likely_formats(connection))
     best, share = None, 0.0
     for expression in expressions:
         read = _share(name, expression, total, connection)
@@ -107,28 +106,25 @@ def times_of(
     if best is None or share < _ENOUGH:
         return _of_two_formats(name, expressions, total, connection)
     other = _other_way_round(best)
-    if other and _share(name, other, total, connection) >= share - 0.001:
-        if _disorder(name, other, connection) < _disorder(name, best, connection) or (
-            _disorder(name, other, connection) == _disorder(name, best, connection)
-            and _is_day_first(other) == day_first
-        ):
-            best, other = other, best
-    else:
+    if other and _share(name, other, total, connection) < share - 0.001:
         other = None
+    if other:
+        here, there = (_disorder(name, one, connection) for one in (best, other))
+        if there < here or (there == here and _is_day_first(other) == day_first):
+            best, other = other, best
     return _described(name, best, other, share, connection)
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    rows = duckdb.sql("select keyword_name from duckdb_keywords()").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def plain(name: str) -> str:
     """A column's name for an expression, quoted where SQL asks for it."""
-    import re
-
-    with duckdb.connect() as connection:
-        is_word = connection.execute(
-            "select count(*) from duckdb_keywords() where keyword_name = ?", [name]
-        ).fetchone()
-    if re.fullmatch("[a-z_][a-z0-9_]*", name) and not (is_word and is_word[0]):
-        return name
-    return quoted(name)
+    is_plain = re.fullmatch("[a-z_][a-z0-9_]*", name) and name not in _keywords()
+    return name if is_plain else quoted(name)
 
 
 def _between(low: float, high: float, connection: duckdb.DuckDBPyConnection) -> bool:
