@@ -30,7 +30,6 @@ class Mended:
     records: int = 0
     """Records, with the ones of a wrong number of fields that hold no quote: the engine rejects those."""
     bad_lines: int = 0
-    blank_lines: int = 0
     footer_from: int | None = None
     """Where in the copy the footer begins."""
 
@@ -89,7 +88,6 @@ class _Copy:
         if self._columns > 1 and (lines.startswith(b"\n") or b"\n\n" in lines):
             blank = len(_BLANK_LINES.findall(lines))
         self.counts.records += lines.count(b"\n") - blank
-        self.counts.blank_lines += blank
         if self._good:
             self._good.write(lines)
 
