@@ -7,13 +7,18 @@
     {% if mappings is mapping and name is string and mappings.get(name) is mapping %}
         {% do return(mappings[name]) %}
     {% endif %}
-    {% do check_event_mapping() %}
+    {% do check_configuration() %}
     {% do return({}) %}
 {% endmacro %}
 
-{#- Stops at a mapping that cannot be meant; dbt asks nothing while it parses. -#}
-{% macro check_event_mapping() %}
-    {% do source_function('check_mapping', {'mappings': var('event_mappings'), 'mapping_name': var('event_mapping')}) %}
+{#-
+    Runs before the first model: a setting that cannot be meant stops the build before anything is written. Numbers, dates
+    and names of settings are checked by python/likely_buyers/variables.py, before dbt opens the database.
+-#}
+{% macro check_configuration() %}
+    {% do plugin_function('check_settings', {
+        'mappings': var('event_mappings'), 'mapping_name': var('event_mapping'),
+        'events_relation': var('events_relation', none), 'events_path': var('events_path')}) %}
 {% endmacro %}
 
 {#-
@@ -29,7 +34,7 @@
         {% for column in event_columns().split(', ') %}{% do nothing.update({column: {}}) %}{% endfor %}
         {% do return({'expressions': nothing}) %}
     {% endif %}
-    {% do return(source_function('compiled_mapping', {
+    {% do return(plugin_function('compiled_mapping', {
         'mapping': event_mapping(), 'mapping_name': var('event_mapping'), 'relations': relations,
         'raw_events': raw_events | string if can_be_read(raw_events) else none, 'loaded_files': loaded_files,
         'register': log_table('file_register') | string,
@@ -44,17 +49,4 @@
         {% if model %}{% do relations.update({name: ref(model.group(1)) | string}) %}{% endif %}
     {% endfor %}
     {% do return(relations) %}
-{% endmacro %}
-
-{#-
-    Whether each row comes from one line alone, so that new lines can be taken in by themselves. `rows` that joins,
-    groups, ranks or sorts sees all lines: then events are made of all of them at each load.
--#}
-{% macro rows_are_by_line() %}
-    {% do return(not event_mapping().get('rows') or compiled_mapping().by_line or false) %}
-{% endmacro %}
-
-{#- What a day is: an IANA name. -#}
-{% macro time_zone() %}
-    {% do return(compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC') %}
 {% endmacro %}

@@ -1,6 +1,7 @@
 {#-
-    Condition on a relation named events: of the days from one to another. Moments that no time zone goes beyond stand beside the days, which are
-    computed: they spare reading the other columns of other days. Literals, since the planner looks for files by nothing else.
+    Condition on a relation named events: of the days from one to another. Moments that no time zone goes beyond stand beside
+    the days, which are computed: they spare reading the other columns of other days. Literals, since the planner skips rows
+    by nothing else.
 -#}
 {% macro between_days(first, last) -%}
     events.event_date between date '{{ first }}' and date '{{ last }}'

@@ -11,7 +11,9 @@
 {% macro event_lines(only=none, more='', are_valid=false) %}
     {%- set mapped = compiled_mapping() -%}
     {%- set given = mapped.expressions -%}
-    {%- set has_types = has_event_types() -%}
+    {#- whether the seed names any of the mapping's event types: a join with none costs as much as one with some -#}
+    {%- set of_mapping = ref('event_types') ~ " as event_types where event_mapping = " ~ sql_text(var('event_mapping')) -%}
+    {%- set has_types = not can_be_read(ref('event_types')) or looked_up("select count(*) from " ~ of_mapping) > 0 -%}
     select
         typed_lines.*,
         {{ "coalesce(event_types.event_type, " if has_types }}
@@ -71,13 +73,6 @@
             typed_lines.source_event_type = event_types.source_value
             and event_types.event_mapping = {{ sql_text(var('event_mapping')) }}
     {%- endif %}
-{% endmacro %}
-
-{#- Whether the seed names any of the mapping's event types; a join with none costs as much as one with some. -#}
-{% macro has_event_types() %}
-    {% if not can_be_read(ref('event_types')) %}{% do return(true) %}{% endif %}
-    {% do return(run_query("select count(*) from " ~ ref('event_types') ~ " where event_mapping = "
-        ~ sql_text(var('event_mapping'))).columns[0].values()[0] > 0) %}
 {% endmacro %}
 
 {#- Select of files by name as they were last taken in: source_file, load_id, file_modified_at. -#}

@@ -5,6 +5,9 @@
     only: a condition on the rows that narrows them.
 -#}
 {% macro events(only=none) %}
+    {#- whose days they are: an IANA name -#}
+    {%- set zone = compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC' %}
+    {%- set local_time = "timezone(" ~ sql_text(zone) ~ ", timezone('UTC', event_time))" if zone != 'UTC' else 'event_time' %}
     select
         {%- if equal_lines_are_separate() %}
         -- equal rows are told apart by counting them; they are of one user and day
@@ -30,8 +33,9 @@
     from (
         select
             *,
-            {{ event_id() }} as own_id,
-            {{ event_day('event_time') }} as event_date
+            -- the source's own, or the MD5 of what makes it the event it is
+            {{ compiled_mapping().event_id }} as own_id,
+            cast({{ local_time }} as date) as event_date
         from (
             {{ event_lines(
                 only="rowid not in (select row_id from " ~ ref('left_out_lines') ~ ")"

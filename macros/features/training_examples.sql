@@ -7,32 +7,21 @@
                 however the shop grows
 -#}
 {% macro training_examples(cutoffs, user_days, most_users) %}
-
 with training_users as (
-
     select user_id
     from (
-        select
-            user_id,
-            row_number() over (order by md5(user_id), user_id) as user_number
-        from (
-            select distinct user_id
-            from {{ user_days }}
-            where event_date < {{ as_of_date(user_days) }}
-        ) as known_users
-    ) as numbered_users
-    where user_number <= {{ most_users }}
-
+        select distinct user_id from {{ user_days }}
+        where event_date < {{ as_of_date(user_days) }}
+    ) as known_users
+    order by md5(user_id), user_id
+    limit {{ most_users }}
 ),
 
 features as (
-
     {{ user_features(cutoffs, user_days, users='training_users') }}
-
 ),
 
 buyers as (
-
     select distinct
         user_days.user_id,
         cutoffs.cutoff_date
@@ -42,7 +31,6 @@ buyers as (
             user_days.event_date >= cutoffs.cutoff_date
             and user_days.event_date < {{ dbt.dateadd('day', var('horizon_days'), 'cutoffs.cutoff_date') }}
     where user_days.purchases > 0
-
 )
 
 select
@@ -52,5 +40,4 @@ from features
 left join buyers
     on features.user_id = buyers.user_id
     and features.cutoff_date = buyers.cutoff_date
-
 {% endmacro %}

@@ -13,39 +13,19 @@
     counted back from the cutoff: the day before it is 1 day ago.
 #}
 {% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
-    {%- for chunk in (chunks_by_user(user_days) if users is none else [none]) %}
-    select * from (
-        {{ features_of_users(
-            cutoffs,
-            user_days if chunk is none else '(select * from ' ~ user_days ~ ' where ' ~ chunk ~ ')',
-            users,
-            cutoff_name
-        ) }}
-    ) as features_of_users
-    {{- " union all" if not loop.last }}
-    {%- endfor %}
-{% endmacro %}
-
-{% macro features_of_users(cutoffs, user_days, users, cutoff_name) %}
-
-{%- set event_kinds = {'view': 'views', 'cart': 'carts', 'refund': 'refunds'} -%}
-{%- set summed_events = {'views': 'views', 'carts': 'carts', 'sessions': 'sessions', 'product_days': 'products'} -%}
-
+{%- for chunk in (chunks_of_users(user_days) if users is none else [none]) %}
 {#- a CTE that only renames would be kept in memory whole -#}
-{%- set days = user_days if users is none else 'days' -%}
-
+{%- set days = 'days' if users is not none else '(select * from ' ~ user_days ~ ' where ' ~ chunk ~ ')' if chunk else user_days %}
+select * from (
 with
 {%- if users is not none %} days as (
-
     select user_days.*
     from {{ user_days }} as user_days
     inner join {{ users }} as chosen_users on user_days.user_id = chosen_users.user_id
-
 ),
 {%- endif %}
 
 purchase_days as (
-
     select
         user_id,
         event_date,
@@ -54,26 +34,20 @@ purchase_days as (
         purchased_quantity,
         purchased_products,
         lead(event_date) over (partition by user_id order by event_date) as next_purchase_date
-
     from {{ days }} as days
     where purchases > 0
-
 ),
 
 aged_days as (
-
     select
         days.*,
         cutoffs.cutoff_date,
         cast({{ dbt.datediff('days.event_date', 'cutoffs.cutoff_date', 'day') }} as {{ dbt.type_int() }}) as days_ago
-
     from {{ days }} as days
     inner join {{ cutoffs }} as cutoffs on days.event_date < cutoffs.cutoff_date
-
 ),
 
 aged_purchase_days as (
-
     select
         purchase_days.*,
         cutoffs.cutoff_date,
@@ -82,58 +56,41 @@ aged_purchase_days as (
             when purchase_days.next_purchase_date < cutoffs.cutoff_date
                 then {{ dbt.datediff('purchase_days.event_date', 'purchase_days.next_purchase_date', 'day') }}
         end as gap_days
-
     from purchase_days
     inner join {{ cutoffs }} as cutoffs on purchase_days.event_date < cutoffs.cutoff_date
-
 ),
 
 activity as (
-
     select
         user_id,
         cutoff_date,
         count(*) as active_days,
         max(days_ago) as first_days_ago,
         min(days_ago) as last_days_ago,
-        sum({{ as_double('sessions') }}) as sessions,
-        sum({{ as_double('views') }}) as views,
-        sum({{ as_double('carts') }}) as carts,
-        sum({{ as_double('products') }}) as product_days,
+        sum(cast(sessions as double)) as sessions,
+        sum(cast(views as double)) as views,
+        sum(cast(carts as double)) as carts,
+        sum(cast(products as double)) as product_days,
         {%- for events in ['views', 'carts', 'products'] %}
-        {{ value_at_latest(events, 'event_date') }} as last_day_{{ events }},
+        max_by({{ events }}, event_date) as last_day_{{ events }},
         {%- endfor %}
-        {%- for kind, events in event_kinds.items() %}
+        {%- for kind, events in {'view': 'views', 'cart': 'carts', 'refund': 'refunds'}.items() %}
         max(case when {{ events }} > 0 then days_ago end) as first_{{ kind }}_days_ago,
         min(case when {{ events }} > 0 then days_ago end) as last_{{ kind }}_days_ago,
         count(case when {{ events }} > 0 then 1 end) as {{ kind }}_days,
         {%- endfor %}
-        {%- for window in feature_windows('active_days') %}
-        count(case when days_ago <= {{ window }} then 1 end) as active_days_{{ window }}d,
-        {%- endfor %}
-        {%- for name, events in summed_events.items() %}
-        {%- for window in feature_windows(name) %}
-        sum(case when days_ago <= {{ window }} then {{ as_double(events) }} else 0 end) as {{ name }}_{{ window }}d,
-        {%- endfor %}
-        {%- endfor %}
-        {%- for window in feature_windows('carts_not_bought') %}
-        sum(
-            case
-                when days_ago <= {{ window }} and carts > removals + purchases
-                    then {{ as_double('carts - removals - purchases') }}
-                else 0
-            end
-        ) as carts_not_bought_{{ window }}d,
-        {%- endfor %}
+        {{- in_windows('active_days', 'count', '1') }}
+        {{- in_windows('views', 'sum', 'cast(views as double)') }}
+        {{- in_windows('carts', 'sum', 'cast(carts as double)') }}
+        {{- in_windows('sessions', 'sum', 'cast(sessions as double)') }}
+        {{- in_windows('product_days', 'sum', 'cast(products as double)') }}
+        {{- in_windows('carts_not_bought', 'sum', 'cast(greatest(carts - removals - purchases, 0) as double)') }}
         sum(refunded) as refunded
-
     from aged_days
     group by user_id, cutoff_date
-
 ),
 
 buying as (
-
     select
         user_id,
         cutoff_date,
@@ -152,32 +109,33 @@ buying as (
         sum(purchased_quantity) as purchased_quantity,
         sum(purchases) as purchase_lines,
         sum(purchased_products) as purchased_product_days,
-        {%- for window in feature_windows('purchase_days') %}
-        count(case when days_ago <= {{ window }} then 1 end) as purchase_days_{{ window }}d,
-        {%- endfor %}
-        {%- for window in feature_windows('revenue') %}
-        sum(case when days_ago <= {{ window }} then revenue else 0 end) as revenue_{{ window }}d,
-        {%- endfor %}
-        {%- for window in feature_windows('purchase_lines') %}
-        sum(case when days_ago <= {{ window }} then purchases else 0 end) as purchase_lines_{{ window }}d,
-        {%- endfor %}
+        {{- in_windows('purchase_days', 'count', '1') }}
+        {{- in_windows('revenue', 'sum', 'revenue') }}
+        {{- in_windows('purchase_lines', 'sum', 'purchases') }}
         count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
-
     from aged_purchase_days
     group by user_id, cutoff_date
-
 )
 
 select
     activity.user_id,
     activity.cutoff_date as {{ cutoff_name }},
 {{ feature_columns() }}
-
 from activity
 left join buying
     on activity.user_id = buying.user_id
     and activity.cutoff_date = buying.cutoff_date
+) as features_of_users
+{{ "union all" if not loop.last }}
+{%- endfor %}
+{% endmacro %}
 
+{#- The count or sum of an amount of each day, over each window for which the catalogue has a feature of the name. -#}
+{% macro in_windows(name, aggregate, amount) %}
+        {%- set otherwise = 'else 0 end' if aggregate == 'sum' else 'end' %}
+        {%- for window in feature_windows(name) %}
+        {{ aggregate }}(case when days_ago <= {{ window }} then {{ amount }} {{ otherwise }}) as {{ name }}_{{ window }}d,
+        {%- endfor %}
 {% endmacro %}
 
 {#- A sum of money: 0 for who bought nothing, null where money of several currencies cannot be added up. -#}

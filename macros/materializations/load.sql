@@ -4,8 +4,15 @@
 -#}
 {% materialization load, adapter="duckdb" %}
     {%- set target_relation = this.incorporate(type="table") -%}
-    {%- do plan_load(load_cached_relation(this) is none or should_full_refresh()) -%}
-    {%- do check_files() -%}
+    {%- set relation = events_relation_of_dbt() -%}
+    {#- settled, and looked at, before a line is read (python/likely_buyers/dbt/delivery.py) -#}
+    {%- do plugin_function('plan_load', {
+        'is_full': load_cached_relation(this) is none or should_full_refresh(), 'events_path': events_path(),
+        'mapping_name': var('event_mapping'), 'mapping': event_mapping(), 'events_relation': var('events_relation', none),
+        'from_clause': relation | string if relation is not none else none,
+        'started_at': run_started_at.strftime("%Y-%m-%d %H:%M:%S.%f")
+    }) -%}
+    {%- do plugin_function('check_files', {'mapping': event_mapping(), 'relations': mapped_relations()}) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks) }}

@@ -4,23 +4,20 @@
     In a DuckLake each comment is a version of the lake, and a column of a view has none.
 -#}
 {% macro duckdb__persist_docs(relation, model, for_relation, for_columns) %}
-    {% set statements = [] %}
-    {% set found = "where database_name = " ~ sql_text(relation.database) ~ " and schema_name = " ~ sql_text(relation.schema) %}
+    {% set kind, wanted, statements = "view" if relation.is_view else "table", {}, [] %}
+    {% set place = "database_name = " ~ sql_text(relation.database) ~ " and schema_name = " ~ sql_text(relation.schema) %}
+    {% set table = sql_text(relation.identifier) %}
+    {% set known = "select null as name, comment from duckdb_" ~ kind ~ "s() where " ~ place ~ " and " ~ kind ~ "_name = " ~ table %}
     {% if for_relation and config.persist_relation_docs() and model.description %}
-        {% set kind = "view" if relation.is_view else "table" %}
-        {% set known = run_query("select comment from duckdb_" ~ kind ~ "s() " ~ found ~ " and " ~ kind ~ "_name = "
-            ~ sql_text(relation.identifier)).columns[0].values() %}
-        {% if known[0] != model.description %}
-            {% do statements.append("comment on " ~ relation.type ~ " " ~ relation ~ " is " ~ sql_text(model.description)) %}
-        {% endif %}
+        {% do wanted.update({none: model.description}) %}
     {% endif %}
-    {% if for_columns and config.persist_column_docs() and model.columns and not relation.is_view %}
-        {% set columns = run_query("select column_name, comment from duckdb_columns() " ~ found ~ " and table_name = "
-            ~ sql_text(relation.identifier)).rows %}
-        {% for name, comment in columns if name in model.columns and model.columns[name].description != comment %}
-            {% do statements.append("comment on column " ~ relation ~ "." ~ sql_name(name) ~ " is "
-                ~ sql_text(model.columns[name].description)) %}
-        {% endfor %}
+    {% if for_columns and config.persist_column_docs() and not relation.is_view %}
+        {% for name, column in model.columns.items() %}{% do wanted.update({name: column.description}) %}{% endfor %}
+        {% set known = known ~ " union all select column_name, comment from duckdb_columns() where " ~ place ~ " and table_name = " ~ table %}
     {% endif %}
+    {% for name, comment in (run_query(known).rows if wanted else []) if name in wanted and wanted[name] != (comment or '') %}
+        {% set what = relation.type ~ " " ~ relation if name is none else "column " ~ relation ~ "." ~ sql_name(name) %}
+        {% do statements.append("comment on " ~ what ~ " is " ~ sql_text(wanted[name])) %}
+    {% endfor %}
     {% if statements %}{% do run_query(statements | join('; ')) %}{% endif %}
 {% endmacro %}

@@ -7,7 +7,7 @@
             {% do states.append("champion_digest(" ~ sql_text(model.config.meta.model_name) ~ ")") %}
         {% endif %}
     {% endif %}
-    {% do return(run_query("select md5(concat_ws(',', " ~ states | join(', ') ~ "))").columns[0].values()[0]) %}
+    {% do return(looked_up("select md5(concat_ws(',', " ~ states | join(', ') ~ "))")) %}
 {% endmacro %}
 
 {#- A text, as SQL, that changes with the rows of each seed or model; another at each run where that cannot be told. -#}
@@ -17,15 +17,14 @@
         {% set node = graph.nodes[node_id] %}
         {% set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) %}
         {% if node.resource_type == 'seed' %}
-            {% do states.append("(select cast(sum(cast(" ~ row_hash('seed_rows') ~ " as decimal(38, 0))) as "
-                ~ dbt.type_string() ~ ") from " ~ relation ~ " as seed_rows)") %}
+            {% do states.append("(select sum(cast(hash(seed_rows) as decimal(38, 0))) from " ~ relation ~ " as seed_rows)") %}
         {% elif node.config.materialized == 'load' %}
-            {% do states.append("(select cast(max(load_id) as " ~ dbt.type_string() ~ ") from " ~ log_table('file_register') ~ ")") %}
+            {% do states.append("(select max(load_id) from " ~ log_table('file_register') ~ ")") %}
         {% elif node.config.materialized == 'view' %}
             {% do states.extend(["'" ~ local_md5(node.raw_code) ~ "'"] + states_of(node.depends_on.nodes)) %}
         {% else %}
-            {% do states.append("coalesce((select definition || coalesce(cast(load_id as " ~ dbt.type_string() ~ "), '') from ("
-                ~ state_of(node.alias) ~ ") as state), '" ~ invocation_id ~ "')") %}
+            {% do states.append("(select coalesce(definition || coalesce(cast(load_id as varchar), ''), '" ~ invocation_id ~ "') from ("
+                ~ state_of(node.alias) ~ ") as state)") %}
         {% endif %}
     {% endfor %}
     {#- several views may read one table -#}

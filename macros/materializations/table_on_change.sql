@@ -10,7 +10,7 @@
     {%- set intermediate = make_intermediate_relation(target_relation) -%}
     {%- set inputs = table_inputs() -%}
 
-    {%- if existing is not none and not should_full_refresh() and inputs == run_query(state_of(this.identifier)).columns[0].values()[0] -%}
+    {%- if existing is not none and not should_full_refresh() and inputs == looked_up(state_of(this.identifier)) -%}
         {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
         {{ run_hooks(post_hooks) }}
         {% do persist_docs(target_relation, model) %}
@@ -28,7 +28,7 @@
     {%- call statement("swap") -%} select 'begun' as state {%- endcall -%}
     {{ drop_relation_if_exists(existing) }}
     {% do adapter.rename_relation(intermediate, target_relation) %}
-    {% do run_query(remember_state(sql_text(inputs))) %}
+    {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
     {{ run_hooks(post_hooks) }}
     {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
     {% do persist_docs(target_relation, model) %}

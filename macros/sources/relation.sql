@@ -1,9 +1,3 @@
-{#- vars.events_relation as a mapping, checked; none where it is not set. -#}
-{% macro events_relation() %}
-    {% do return(source_function('check_relation', {
-        'events_relation': var('events_relation', none), 'events_path': var('events_path')})) %}
-{% endmacro %}
-
 {#-
     The relation of dbt that vars.events_relation names, so that dbt builds it first; none where it names none. What else it
     may be is checked once it is read (sources/relation/setting.py).
@@ -16,4 +10,9 @@
     {% if found %}{% do return(ref(*(found.groups() | select))) %}{% endif %}
     {% set found = modules.re.fullmatch('source\\(' ~ name ~ ',' ~ name ~ '\\)', text) %}
     {% do return(source(*found.groups()) if found else none) %}
+{% endmacro %}
+
+{#- A table that is kept beside the models of bronze. -#}
+{% macro log_table(name) %}
+    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
 {% endmacro %}

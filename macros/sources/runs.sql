@@ -17,20 +17,25 @@
     reports in its own words; then snapshots older than vars.keep_days are forgotten, and what became of a build of gold is noted.
 -#}
 {% macro duckdb__end_run(results) %}
-    {% set said, told, gold, tests = [], [], public_gold(), [] %}
+    {% set told, faults, gold, tests = [], [], public_gold(), [] %}
     {% for result in results %}
         {% do told.append([result.node.unique_id, result.status, result.message]) %}
-        {% set remedy = run_query("select fault_remedy(" ~ sql_text(result.message) ~ ")").columns[0].values()[0] if result.status == 'error' %}
-        {% if remedy and remedy not in said %}
-            {% do said.append(remedy) %}
-            {% do log("likely_buyers: " ~ result.node.name ~ " failed: " ~ remedy, info=true) %}
-        {% endif %}
-        {% if result.status == 'fail' and (result.node.test_metadata or {}).name == 'checks' %}
-            {% for what, times in run_query(result.node.compiled_code).rows %}
-                {% do log("likely_buyers: " ~ result.node.name ~ ": " ~ what ~ " (" ~ times ~ ")", info=true) %}
-            {% endfor %}
+        {% set name = sql_text(result.node.name) %}
+        {% if result.status == 'error' %}
+            {% do faults.append("(" ~ loop.index ~ ", " ~ name ~ ", fault_remedy(" ~ sql_text(result.message) ~ "))") %}
+        {% elif result.status == 'fail' and (result.node.test_metadata or {}).name == 'checks' %}
+            {% call tell() %}
+                select 'broken_check' as what, {{ name }} as name, * from ({{ result.node.compiled_code }}) as checks
+            {% endcall %}
         {% endif %}
     {% endfor %}
+    {% if faults %}
+        {% call tell() %}
+            select case when remedy <> '' then 'fault' end as what, min_by(name, number) as name, remedy
+            from (values {{ faults | join(', ') }}) as faults (number, name, remedy)
+            group by remedy
+        {% endcall %}
+    {% endif %}
     {% for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and node.depends_on.nodes | select('in', gold) | list %}
         {% do tests.append(node.unique_id) %}
     {% endfor %}

@@ -6,7 +6,7 @@
 -#}
 {% macro create_table_states() %}
     create schema if not exists bronze;
-    create table if not exists {{ table_states() }} (
+    create table if not exists {{ log_table('table_states') }} (
         table_name {{ dbt.type_string() }} not null,
         definition {{ dbt.type_string() }} not null,
         load_id {{ dbt.type_bigint() }}
@@ -19,77 +19,63 @@
     );
 {% endmacro %}
 
-{% macro table_states() %}
-    {% do return(log_table('table_states')) %}
-{% endmacro %}
-
-{#- A table that is kept beside the models of bronze. -#}
-{% macro log_table(name) %}
-    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
-{% endmacro %}
-
 {#- Select of the latest state of a table, in one row. -#}
 {% macro state_of(table_name) -%}
     select
-        {{ value_at_latest('definition', 'rowid') }} as definition,
-        {{ value_at_latest('load_id', 'rowid') }} as load_id
-    from {{ table_states() }}
+        max_by(definition, rowid) as definition,
+        max_by(load_id, rowid) as load_id
+    from {{ log_table('table_states') }}
     where table_name = '{{ table_name }}'
 {%- endmacro %}
-
-{% macro remember_state(definition) %}
-    insert into {{ table_states() }} values ('{{ this.identifier }}', {{ definition }}, null);
-{% endmacro %}
 
 {#-
     Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
     that changes with it. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
 {% macro event_definition() -%}
-    md5(
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 5], sort_keys=true)) }}'
-        || coalesce((
+    md5(concat_ws('|',
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 6], sort_keys=true)) }}',
+        (
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}
             where event_mapping = {{ sql_text(var('event_mapping')) }}
-        ), '')
-        || coalesce((select cast(min(loaded_at) as {{ dbt.type_string() }}) from {{ ref('loaded_files') }}), '')
-        {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %}
-        || '{{ var('currency') or '' }}' || coalesce((
-            select {{ dbt.listagg("currency || '=' || cast(rate as " ~ dbt.type_string() ~ ")", "','", "order by currency") }}
-            from {{ ref('currency_rates') }}
-        ), '')
+        ),
+        (select min(loaded_at) from {{ ref('loaded_files') }})
+        {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %},
+        '{{ var('currency') or '' }}',
+        (select {{ dbt.listagg("concat(currency, '=', rate)", "','", "order by currency") }} from {{ ref('currency_rates') }})
         {%- endif %}
-    )
+    ))
 {%- endmacro %}
 
 {#-
     The last load that this model has taken in; later ones are new to it. 0: it starts over, since it is made anew, what
-    makes a line an event has changed, or a file was replaced, whose earlier lines may lie in any day.
-    on_every_load: it starts over whenever there is a load to take in.
+    makes a line an event has changed, or a file was replaced, whose earlier lines may lie in any day. It starts over whenever
+    there is a load to take in where the mapping's `rows` join, group, rank or sort, and so see all lines and may change any
+    event. User days do, too, where an event told by a key may move to another day when another version of it arrives, or
+    another currency may change what money adds up to.
 -#}
-{% macro seen_load(on_every_load=false) %}
+{% macro seen_load() %}
+    {% set mapping = event_mapping() %}
+    {% set on_every_load = (mapping.get('rows') and not compiled_mapping().by_line) or (this.identifier == 'user_days'
+        and (not event_key_is_whole_line() or mapping.get('currency') is not none)) %}
     {% if not is_incremental() or not can_be_read(ref('loaded_files')) %}{% do return(0) %}{% endif %}
-    {% do return(run_query(
+    {% do return(looked_up(
         "select coalesce(max(load_id), 0) from (" ~ state_of(this.identifier) ~ ") as state where definition = " ~ event_definition()
         ~ " and not exists (select 1 from " ~ ref('loaded_files') ~ " as files where files.load_id > state.load_id"
-        ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")").columns[0].values()[0] | int) %}
-{% endmacro %}
-
-{% macro latest_load() %}
-    {% do return(run_query("select max(load_id) from " ~ ref('loaded_files')).columns[0].values()[0]) %}
+        ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")") | int) %}
 {% endmacro %}
 
 {#- Pre-hook of a model that takes in loads: where it starts over nothing of before is left. -#}
-{% macro begin_loads(on_every_load=false) %}
-    {% if is_incremental() and execute and not seen_load(on_every_load) %}
+{% macro begin_loads() %}
+    {% if is_incremental() and execute and not seen_load() %}
         delete from {{ this }};
     {% endif %}
 {% endmacro %}
 
 {#- Post-hook, in the same transaction: what is loaded is taken in. -#}
 {% macro finish_loads() %}
-    insert into {{ table_states() }}
+    insert into {{ log_table('table_states') }}
     select '{{ this.identifier }}', definition, load_id
     from (
         select {{ event_definition() }} as definition, (select max(load_id) from {{ ref('loaded_files') }}) as load_id

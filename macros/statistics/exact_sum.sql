@@ -3,5 +3,5 @@
     floating-point numbers would depend on the order of rows.
 -#}
 {% macro exact_sum(expression) -%}
-    cast(sum(cast({{ expression }} as decimal(38, 18))) as {{ type_double() }})
+    cast(sum(cast({{ expression }} as decimal(38, 18))) as double)
 {%- endmacro %}

@@ -2,28 +2,15 @@
     Select of the users of each due set by equal probability: how many there are and how many bought. Ties are
     settled here, once, so that no figure depends on the order of rows: a tied user counts with the mean of its group.
     Each group knows the users of its set who rank above it (users_above) and all of them (set_users).
-
-    due_sets  relation or CTE as `due_performance` selects it
+    Reads the CTE due_sets: as_of_date, model_name, model_version and horizon_days.
 -#}
-{% macro score_groups(due_sets, prediction_history, user_days) %}
+{% macro score_groups() %}
     select
         tied_users.*,
-        sum(tied_users.users) over (
-            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
-            order by tied_users.probability desc
-            rows between unbounded preceding and current row
-        ) - tied_users.users as users_above,
-        sum(tied_users.buyers) over (
-            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
-            order by tied_users.probability desc
-            rows between unbounded preceding and current row
-        ) - tied_users.buyers as buyers_above,
-        sum(tied_users.users) over (
-            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
-        ) as set_users,
-        sum(tied_users.buyers) over (
-            partition by tied_users.as_of_date, tied_users.model_name, tied_users.model_version
-        ) as set_buyers
+        sum(users) over down_to_here - users as users_above,
+        sum(buyers) over down_to_here - buyers as buyers_above,
+        sum(users) over whole_set as set_users,
+        sum(buyers) over whole_set as set_buyers
     from (
         select
             scores.as_of_date,
@@ -32,8 +19,8 @@
             scores.probability,
             count(*) as users,
             count(buyers.user_id) as buyers
-        from {{ prediction_history }} as scores
-        inner join {{ due_sets }} as due_sets
+        from {{ ref('prediction_history') }} as scores
+        inner join due_sets
             on
                 scores.as_of_date = due_sets.as_of_date
                 and scores.model_name = due_sets.model_name
@@ -43,8 +30,8 @@
                 horizons.as_of_date,
                 horizons.horizon_days,
                 user_days.user_id
-            from (select distinct as_of_date, horizon_days from {{ due_sets }}) as horizons
-            inner join {{ user_days }} as user_days
+            from (select distinct as_of_date, horizon_days from due_sets) as horizons
+            inner join {{ ref('user_days') }} as user_days
                 on
                     horizons.as_of_date <= user_days.event_date
                     and {{ horizon_end('horizons') }} > user_days.event_date
@@ -56,4 +43,11 @@
                 and scores.user_id = buyers.user_id
         group by scores.as_of_date, scores.model_name, scores.model_version, scores.probability
     ) as tied_users
+    window
+        whole_set as (partition by as_of_date, model_name, model_version),
+        down_to_here as (
+            partition by as_of_date, model_name, model_version
+            order by probability desc
+            rows between unbounded preceding and current row
+        )
 {% endmacro %}

@@ -2,7 +2,7 @@
     config(
         materialized="incremental",
         incremental_strategy="append",
-        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) }}",
+        pre_hook="{{ begin_loads() }}",
         post_hook=["{{ tell_loads() }}", "{{ finish_loads() }}"],
     )
 }}
@@ -11,7 +11,7 @@
 -- depends_on: {{ ref('left_out_lines') }}
 -- depends_on: {{ ref('events') }}
 
-{%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
+{%- set seen = seen_load() %}
 
 with loaded_files as (
     select

@@ -46,8 +46,7 @@ listed_users as (
     select
         due_campaigns.*,
         ranked_users.*,
-        {{ as_double('ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact') }}
-            as expected_profit
+        cast(ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact as double) as expected_profit
     from ranked_users
     inner join due_campaigns on ranked_users.rank <= due_campaigns.places
     where
@@ -62,7 +61,12 @@ audiences as (
     select
         campaign,
         user_id,
-        {{ campaign_arm('campaign', 'user_id', 'control_share') }} as arm,
+        -- of the campaign, its control_share and the user alone, so nobody changes sides whatever is built again; and between
+        -- campaigns it is as good as independent
+        case
+            when {{ hash_fraction(dbt.hash('campaign') ~ ' || user_id') }} < control_share then 'control'
+            else 'treated'
+        end as arm,
         rank,
         probability,
         expected_profit,

@@ -1,19 +1,55 @@
 {{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="campaign") }}
 
-with due_results as (
-    {{ due_campaign_results(ref('listed_campaigns'), ref('user_days')) }}
+{#- the quantile of the standard normal distribution of an interval of 95 %, both sides, and its square -#}
+{%- set z, z_squared = '1.959963984540054', 'power(1.959963984540054, 2)' %}
+
+with finished_campaigns as (
+    select
+        campaign,
+        as_of_date,
+        horizon_days,
+        margin,
+        contact_cost
+    from {{ ref('listed_campaigns') }} as campaigns
+    where {{ horizon_end('campaigns') }} <= {{ as_of_date(ref('user_days')) }}
+),
+
+-- order-free: who purchased for how much on which day
+purchase_digests as (
+    select
+        event_date,
+        sum(cast({{ fast_hash(['user_id', 'event_date', 'revenue']) }} as decimal(20, 0))) as digest
+    from {{ ref('user_days') }}
+    where purchases > 0 and event_date >= (select min(as_of_date) from finished_campaigns)
+    group by event_date
+),
+
+-- As in model_performance_deciles, a campaign is computed once, and again exactly when a purchase of its horizon changed.
+due_results as (
+    select
+        finished.campaign,
+        coalesce(sum(purchase_digests.digest), 0) as purchase_digest
+    from finished_campaigns as finished
+    left join purchase_digests
+        on
+            finished.as_of_date <= purchase_digests.event_date
+            and {{ horizon_end('finished') }} > purchase_digests.event_date
+    group by finished.campaign
+    {%- if is_incremental() %}
+    except
+    select
+        campaign,
+        purchase_digest
+    from {{ this }}
+    {%- endif %}
 ),
 
 due_campaigns as (
     select
-        campaigns.campaign,
-        campaigns.as_of_date,
-        campaigns.horizon_days,
-        campaigns.margin,
-        campaigns.contact_cost,
+        finished_campaigns.*,
         due_results.purchase_digest
-    from {{ ref('listed_campaigns') }} as campaigns
-    inner join due_results on campaigns.campaign = due_results.campaign
+    from finished_campaigns
+    inner join due_results on finished_campaigns.campaign = due_results.campaign
 ),
 
 horizon_purchases as (
@@ -36,7 +72,7 @@ outcomes as (
         due_campaigns.campaign,
         audiences.arm,
         case when purchases.user_id is not null then 1 end as bought,
-        {{ as_double('coalesce(purchases.revenue, 0)') }} as revenue
+        cast(coalesce(purchases.revenue, 0) as double) as revenue
     from due_campaigns
     inner join {{ ref('audiences') }} as audiences on due_campaigns.campaign = audiences.campaign
     left join horizon_purchases as purchases
@@ -71,15 +107,36 @@ rates as (
     from arms
 ),
 
-differences as (
+-- the 95 % score interval of a proportion (Wilson 1927); null without trials
+intervals as (
     select
         rates.*,
-        treated_rate - control_rate as rate_difference,
-        {{ rate_difference_bound('low') }} as rate_difference_low,
-        {{ rate_difference_bound('high') }} as rate_difference_high,
-        revenue_per_treated_user - revenue_per_control_user as revenue_difference,
-        {{ z_of_95_percent() }} * sqrt(treated_squared_error + control_squared_error) as revenue_difference_margin
+        {%- for arm in ['treated', 'control'] %}
+        {%- for end, sign in [('low', '-'), ('high', '+')] %}
+        (
+            2 * {{ arm }}_buyers + {{ z_squared }}
+            {{ sign }} {{ z }} * sqrt({{ z_squared }} + 4 * {{ arm }}_buyers * (1 - {{ arm }}_rate))
+        ) / (2 * (nullif({{ arm }}_users, 0) + {{ z_squared }})) as {{ arm }}_rate_{{ end }},
+        {%- endfor %}
+        {%- endfor %}
+        {{ z }} * sqrt(treated_squared_error + control_squared_error) as revenue_difference_margin
     from rates
+),
+
+-- The 95 % interval of the difference of two independent proportions is the hybrid score interval, method 10 of Newcombe
+-- (1998), "Interval estimation for the difference between independent proportions: comparison of eleven methods",
+-- Statistics in Medicine 17, 873-890. It keeps its level where arms are small, unequal, or without a buyer, and stays
+-- within -1 and 1. Null where an arm is empty.
+differences as (
+    select
+        intervals.*,
+        treated_rate - control_rate as rate_difference,
+        treated_rate - control_rate
+        - sqrt(power(treated_rate - treated_rate_low, 2) + power(control_rate - control_rate_high, 2)) as rate_difference_low,
+        treated_rate - control_rate
+        + sqrt(power(treated_rate - treated_rate_high, 2) + power(control_rate - control_rate_low, 2)) as rate_difference_high,
+        revenue_per_treated_user - revenue_per_control_user as revenue_difference
+    from intervals
 ),
 
 -- null, not an error, where a figure is not defined: an arm is empty, or nobody of the control group bought
@@ -110,10 +167,10 @@ campaign_results as (
         {%- endfor %}
         due_campaigns.contact_cost,
         {%- for end in ['', '_low', '_high'] %}
-        {{ as_double(
-            'differences.rate_difference' ~ end ~ ' * differences.treated_users * due_campaigns.margin'
-            ~ ' - due_campaigns.contact_cost'
-        ) }} as incremental_margin{{ end }},
+        cast(
+            differences.rate_difference{{ end }} * differences.treated_users * due_campaigns.margin - due_campaigns.contact_cost
+            as double
+        ) as incremental_margin{{ end }},
         {%- endfor %}
         due_campaigns.purchase_digest
     from due_campaigns

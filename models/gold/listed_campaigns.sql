@@ -1,6 +1,9 @@
 -- the seed has the name campaigns among dbt's nodes; the table is gold.campaigns
 {{ config(materialized="incremental", incremental_strategy="append", alias="campaigns") }}
 
+{#- of the standard normal distribution: the quantiles of an interval of 95 %, both sides, and of a power of 80 % -#}
+{%- set z_squared = 'power(1.959963984540054 + 0.8416212335729143, 2)' %}
+
 with campaign_sums as (
     select
         campaign,
@@ -30,11 +33,38 @@ with campaign_sums as (
         min_probability, margin, cost_per_contact, control_share
 ),
 
-powered_campaigns as (
+-- The smallest rise d of a purchase rate p that a comparison of two arms finds with a power of 80 %, tested two-sided
+-- at 5 %, by the normal approximation for two proportions with the variance of each arm (Chow, Shao and Wang, Sample
+-- Size Calculations in Clinical Research, section 4.2; arms of unequal size as there):
+--     d^2 = z^2 (p (1 - p) / control + (p + d) (1 - p - d) / treated),    z = z(0.975) + z(0.8)
+-- which is a quadratic equation in d, solved for its positive root. Null where an arm is empty, p is null, or even a
+-- rate of 1 would not be enough.
+weighed_campaigns as (
     select
         campaign_sums.*,
-        {{ detectable_difference('expected_base_rate', 'treated_users', 'control_users') }} as detectable_difference
+        {{ z_squared }} / nullif(treated_users, 0) as treated_weight,
+        {{ z_squared }} / nullif(control_users, 0) as control_weight
     from campaign_sums
+),
+
+solved_campaigns as (
+    select
+        weighed_campaigns.*,
+        (
+            treated_weight * (1 - 2 * expected_base_rate)
+            + sqrt(
+                power(treated_weight * (1 - 2 * expected_base_rate), 2)
+                + 4 * (1 + treated_weight) * expected_base_rate * (1 - expected_base_rate) * (treated_weight + control_weight)
+            )
+        ) / (2 * (1 + treated_weight)) as positive_root
+    from weighed_campaigns
+),
+
+powered_campaigns as (
+    select
+        solved_campaigns.*,
+        case when expected_base_rate + positive_root <= 1 then positive_root end as detectable_difference
+    from solved_campaigns
 ),
 
 campaigns as (

@@ -8,20 +8,41 @@
 
 {%- set top_percents = [1, 5, 10, 20] %}
 
+-- which sets are due, model_performance_deciles has found out: those whose tenths are of another outcome than is known here
 with due_sets as (
-    {{ due_performance(ref('prediction_history'), ref('user_days')) }}
+    select
+        as_of_date,
+        model_name,
+        model_version,
+        horizon_days,
+        cast(sum(users) as {{ dbt.type_bigint() }}) as users,
+        min(purchase_digest) as purchase_digest
+    from {{ ref('model_performance_deciles') }}
+    group by as_of_date, model_name, model_version, horizon_days
+    {%- if is_incremental() %}
+    except
+    select
+        as_of_date,
+        model_name,
+        model_version,
+        horizon_days,
+        users,
+        purchase_digest
+    from {{ this }}
+    {%- endif %}
 ),
 
 score_groups as (
-    {{ score_groups('due_sets', ref('prediction_history'), ref('user_days')) }}
+    {{ score_groups() }}
 ),
 
--- of the outcome as it is known now: deciles of an earlier one leave the set due, for the build that has both
 calibration as (
     select
         deciles.as_of_date,
         deciles.model_name,
         deciles.model_version,
+        sum(deciles.users) as users,
+        {{ exact_sum('deciles.actual_buyers') }} as buyers,
         {{ exact_sum('abs(deciles.predicted_buyers - deciles.actual_buyers)') }} as misplaced_buyers
     from {{ ref('model_performance_deciles') }} as deciles
     inner join due_sets
@@ -29,9 +50,7 @@ calibration as (
             deciles.as_of_date = due_sets.as_of_date
             and deciles.model_name = due_sets.model_name
             and deciles.model_version = due_sets.model_version
-            and deciles.purchase_digest = due_sets.purchase_digest
-    group by deciles.as_of_date, deciles.model_name, deciles.model_version, due_sets.users
-    having sum(deciles.users) = due_sets.users
+    group by deciles.as_of_date, deciles.model_name, deciles.model_version
 ),
 
 ranked_groups as (
@@ -100,11 +119,14 @@ model_performance as (
         {{ ratio('totals.predicted_buyers', 'totals.buyers') }} as expected_over_observed,
         due_sets.purchase_digest
     from totals
+    -- deciles of an earlier outcome leave the set due, for the build that has both
     inner join calibration
         on
             totals.as_of_date = calibration.as_of_date
             and totals.model_name = calibration.model_name
             and totals.model_version = calibration.model_version
+            and totals.users = calibration.users
+            and abs(totals.buyers - calibration.buyers) < 0.5
     inner join due_sets
         on
             totals.as_of_date = due_sets.as_of_date

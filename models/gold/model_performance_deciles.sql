@@ -6,16 +6,117 @@
     )
 }}
 
-with due_sets as (
-    {{ due_performance(ref('prediction_history'), ref('user_days')) }}
+with scored_sets as (
+    select
+        as_of_date,
+        model_name,
+        model_version,
+        horizon_days,
+        count(*) as users
+    from {{ ref('prediction_history') }}
+    group by as_of_date, model_name, model_version, horizon_days
+),
+
+-- order-free: who purchased on which day
+purchase_digests as (
+    select
+        event_date,
+        sum(cast({{ fast_hash(['user_id', 'event_date']) }} as decimal(20, 0))) as digest
+    from {{ ref('user_days') }}
+    where purchases > 0
+    group by event_date
+),
+
+-- Sets of scores whose horizon is over by as_of and whose outcome is not in this table as it is now known.
+-- How many were scored and who purchased on which day of the horizon is all that a set's figures are made of, so a set is
+-- computed once, and again exactly when late events, a replaced file or another mapping changed a purchase of its horizon
+-- (or a repeated build scored somebody new). A rule of so many days would compute unchanged sets anew every day and miss
+-- what comes later than that. Both cost one scan of few columns, not a join of the history.
+due_sets as (
+    select
+        sets.as_of_date,
+        sets.model_name,
+        sets.model_version,
+        sets.horizon_days,
+        sets.users,
+        coalesce(sum(purchase_digests.digest), 0) as purchase_digest
+    from scored_sets as sets
+    left join purchase_digests
+        on
+            sets.as_of_date <= purchase_digests.event_date
+            and {{ horizon_end('sets') }} > purchase_digests.event_date
+    where {{ horizon_end('sets') }} <= {{ as_of_date(ref('user_days')) }}
+    group by sets.as_of_date, sets.model_name, sets.model_version, sets.horizon_days, sets.users
+    {%- if is_incremental() %}
+    except
+    select
+        as_of_date,
+        model_name,
+        model_version,
+        horizon_days,
+        sum(users) as users,
+        min(purchase_digest) as purchase_digest
+    from {{ this }}
+    group by as_of_date, model_name, model_version, horizon_days
+    {%- endif %}
 ),
 
 score_groups as (
-    {{ score_groups('due_sets', ref('prediction_history'), ref('user_days')) }}
+    {{ score_groups() }}
+),
+
+-- tenths of equal count (they differ by one at most, the unlikelier ones being the larger); one per user where there are
+-- fewer than ten
+sized_groups as (
+    select
+        score_groups.*,
+        least(set_users, 10) as deciles,
+        floor(set_users / least(set_users, 10)) as smallest_decile
+    from score_groups
+),
+
+placed_groups as (
+    select
+        sized_groups.*,
+        deciles - (set_users - deciles * smallest_decile) as smallest_deciles
+    from sized_groups
+),
+
+numbers as (
+    {%- for decile in range(1, 11) %}
+    select {{ decile }} as decile
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+-- a group that lies across the edge of two tenths gives each its share of users and of buyers
+divided_groups as (
+    select
+        placed_groups.*,
+        numbers.decile,
+        least(
+            users_above + users,
+            numbers.decile * smallest_decile + greatest(numbers.decile - smallest_deciles, 0)
+        ) - greatest(
+            users_above,
+            (numbers.decile - 1) * smallest_decile + greatest(numbers.decile - 1 - smallest_deciles, 0)
+        ) as users_in_decile
+    from placed_groups
+    inner join numbers on placed_groups.deciles >= numbers.decile
 ),
 
 deciles as (
-    {{ score_deciles('score_groups') }}
+    select
+        as_of_date,
+        model_name,
+        model_version,
+        decile,
+        sum(users_in_decile) as users,
+        {{ exact_sum('users_in_decile * probability') }} as predicted_buyers,
+        {{ exact_sum('users_in_decile * ' ~ ratio('buyers', 'users')) }} as actual_buyers
+    from divided_groups
+    where users_in_decile > 0
+    group by as_of_date, model_name, model_version, decile
 ),
 
 model_performance_deciles as (

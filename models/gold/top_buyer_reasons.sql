@@ -19,7 +19,11 @@ labelled_contributions as (
         contributions.feature_value,
         contributions.contribution,
         contributions.mean_contribution,
-        feature_labels.decimals,
+        case feature_labels.decimals
+            when 2 then cast(cast(contributions.feature_value as decimal(38, 2)) as {{ dbt.type_string() }})
+            when 1 then cast(cast(contributions.feature_value as decimal(38, 1)) as {{ dbt.type_string() }})
+            else cast(cast(contributions.feature_value as decimal(38, 0)) as {{ dbt.type_string() }})
+        end as shown_value,
         case
             when contributions.feature_value is null then feature_labels.label_if_missing
             when contributions.feature_value = 0 then coalesce(feature_labels.label_if_zero, feature_labels.label)
@@ -40,7 +44,10 @@ top_buyer_reasons as (
         feature_value,
         contribution,
         mean_contribution,
-        {{ reason_in_words('label', 'feature_value', 'decimals') }} as reason
+        {{ dbt.replace(
+            dbt.replace('label', "'{value}'", "coalesce(shown_value, '')"),
+            "'{s}'", "case when shown_value = '1' then '' else 's' end"
+        ) }} as reason
     from labelled_contributions
 )
 

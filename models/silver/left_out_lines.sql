@@ -3,7 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key="row_id",
-        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) }}",
+        pre_hook="{{ begin_loads() }}",
         post_hook=["{{ check_left_over() }}", "{{ finish_loads() }}"],
     )
 }}
@@ -11,21 +11,68 @@
 -- depends_on: {{ ref('event_types') }}
 -- depends_on: {{ ref('rejected_lines') }}
 
-{%- set seen = seen_load(on_every_load=not rows_are_by_line()) %}
+{%- set seen = seen_load() %}
 {%- set is_new = "load_id > " ~ seen if seen %}
-{%- set hashed = ("cast(null as bigint)" if equal_lines_are_separate() else event_key_hash()) ~ " as key_hash," %}
 
-{%- if seen and seen == latest_load() %}
+{#- a fast hash of what makes an event the one it is, over the mapping's rows -#}
+{%- set key_hash = fast_hash(compiled_mapping().event_key) %}
+{%- set hashed = ("cast(null as bigint)" if equal_lines_are_separate() else key_hash) ~ " as key_hash," %}
+
+{#-
+    The total order by which one of several versions of the same event is kept. keep: first is the oldest event, of equally
+    old ones the version loaded first; last is the version loaded last. Loads are told by their files' time of change and
+    name, so that a full refresh keeps what increments kept. What is equal so far goes by content.
+-#}
+{%- set is_last = event_mapping().get('keep') == 'last' %}
+{%- set loaded = [] if event_key_is_whole_line() else ['file_modified_at', 'load_id', 'source_file'] %}
+{%- set leading = loaded + ['event_time'] if is_last else ['event_time'] + loaded %}
+{%- set event_order -%}
+{{ leading | join(' desc nulls last, ' if is_last else ' nulls last, ') }}{{ ' desc' if is_last }} nulls last,
+            event_type, user_id, session_id nulls last, product_id nulls last, category nulls last,
+            brand nulls last, price nulls last, quantity, currency nulls last, row_id
+{%- endset %}
+
+{#-
+    What breaks the event contract: name -> condition, over event_lines with file_modified_at. An absent price and an absent
+    quantity break nothing. A time before 1990 comes from a missing value, or from seconds read as milliseconds; a file that
+    says that it was changed before 1990 says nothing.
+-#}
+{%- set violations = {
+    'invalid_event_time': "event_time is null",
+    'implausible_event_time': "coalesce(event_time < cast('1990-01-01' as timestamp), false)",
+    'future_event_time': "coalesce(event_time > " ~ dbt.dateadd('day', 1, 'file_modified_at') | trim
+        ~ " and file_modified_at >= cast('1990-01-01' as timestamp), false)",
+    'unknown_event_type': "event_type is null",
+    'missing_user_id': "source_user_id is null",
+    'placeholder_user_id': "user_id is null and source_user_id is not null",
+    'invalid_price': "price is null and source_price is not null",
+    'negative_price': "coalesce(price < 0, false)",
+    'invalid_quantity': "quantity is null and source_quantity is not null",
+    'non_positive_quantity': "coalesce(quantity <= 0, false)",
+} %}
+
+{%- if seen and seen == looked_up("select max(load_id) from " ~ ref('loaded_files')) %}
 
 select * from {{ this }}
 where false
 
 {%- else %}
 
+{%- if seen and event_key_is_whole_line() %}
+{#- equal to a valid line among the new ones is only what was at the same time: literals spare reading all columns of other days -#}
+{%- set span = run_query(
+    "select cast(min(event_time) as " ~ dbt.type_string() ~ "), cast(max(event_time) as " ~ dbt.type_string() ~ ") from ("
+    ~ event_lines(only=is_new) ~ ") as new_lines left join (" ~ latest_files()
+    ~ ") as latest_files on new_lines.source_file = latest_files.source_file where not (" ~ violations.implausible_event_time
+    ~ " or " ~ violations.future_event_time ~ ")"
+).rows[0] %}
+{%- set times_of_new_lines = "event_time between timestamp '" ~ span[0] ~ "' and timestamp '" ~ span[1] ~ "'" if span[0] else 'false' %}
+{%- endif %}
+
 with
 {%- if seen and not equal_lines_are_separate() %}
 new_keys as (
-    select {{ event_key_hash() }} as key_hash
+    select {{ key_hash }} as key_hash
     from {{ source_rows() }}
     where {{ is_new }}
 ),
@@ -54,18 +101,18 @@ suspects as (
                 mapped_lines.row_id,
                 mapped_lines.key_hash,
                 mapped_lines.left_out is not null
-                or ({{ contract_violations().values() | join(') or (') }}) as is_suspect
+                or ({{ violations.values() | join(') or (') }}) as is_suspect
             from (
                 {{ event_lines(only=is_new, more=hashed) }}
                 {%- if seen and not equal_lines_are_separate() %}
                 union all
                 select * from (
                     {{ event_lines(
-                        only="load_id <= " ~ seen ~ " and " ~ event_key_hash() ~ " in (select new_keys.key_hash from new_keys)",
+                        only="load_id <= " ~ seen ~ " and " ~ key_hash ~ " in (select new_keys.key_hash from new_keys)",
                         more=hashed
                     ) }}
                 ) as earlier_lines
-                {{ "where " ~ times_of_new_lines(is_new) if event_key_is_whole_line() }}
+                {{ "where " ~ times_of_new_lines if event_key_is_whole_line() }}
                 {%- endif %}
             ) as mapped_lines
             left join latest_files on mapped_lines.source_file = latest_files.source_file
@@ -94,7 +141,7 @@ judged as (
     select
         *,
         nullif(trim(
-            {%- for name, condition in contract_violations().items() %}
+            {%- for name, condition in violations.items() %}
             case when left_out is null and {{ condition }} then '{{ name }} ' else '' end
             {{- " ||" if not loop.last }}
             {%- endfor %}
@@ -112,7 +159,7 @@ versions as (
         {%- if equal_lines_are_separate() %}
         row_id as kept_row_id
         {%- else %}
-        first_value(row_id) over (partition by {{ same_event() }} order by {{ event_order() }}) as kept_row_id
+        first_value(row_id) over (partition by {{ compiled_mapping().same_event | join(', ') }} order by {{ event_order }}) as kept_row_id
         {%- endif %}
     from judged
     where reasons is null

@@ -4,7 +4,7 @@
         incremental_strategy="append",
         on_schema_change="sync_all_columns",
         contract={"enforced": false},
-        pre_hook="{{ begin_loads(on_every_load=not rows_are_by_line()) }}",
+        pre_hook="{{ begin_loads() }}",
         post_hook="{{ finish_loads() }}",
     )
 }}
@@ -14,8 +14,16 @@
 
 {%- if event_mapping().get('rows') %}
 
+{%- set seen = seen_load() %}
+{#- a key that no JSON so far had is null -#}
+{%- set lines -%}
+    select * {{- compiled_mapping().absent }}
+    from {{ ref('raw_events') }}
+    {{ 'where load_id > ' ~ seen if seen }}
+{%- endset %}
+
 with mapped_rows as (
-    select * from {{ compiled_mapping().rows | join(raw_lines(seen_load(on_every_load=not rows_are_by_line()))) }} as rows_of_mapping
+    select * from {{ compiled_mapping().rows | join(lines) }} as rows_of_mapping
 ),
 
 latest_files as (

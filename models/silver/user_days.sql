@@ -3,8 +3,8 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        pre_hook="{{ begin_loads(on_every_load=user_days_start_over()) }}",
-        post_hook=["{{ user_days_by_chunk() }}", "{{ warn_of_bots() }}", "{{ finish_loads() }}"],
+        pre_hook="{{ begin_loads() }}",
+        post_hook=["{{ tell_bots() }}", "{{ finish_loads() }}"],
     )
 }}
 -- depends_on: {{ source_rows() }}
@@ -12,11 +12,57 @@
 -- depends_on: {{ ref('event_types') }}
 -- depends_on: {{ ref('currency_rates') }}
 
-{%- set seen = seen_load(on_every_load=user_days_start_over()) %}
+{%- set seen = seen_load() %}
+{%- set is_large = seen and looked_up("select count(*) > " ~ var('events_per_chunk') ~ " from " ~ source_rows() ~ " where load_id > " ~ seen) %}
+{%- set events_of, parts = ('touched_events', [none]) if seen else (ref('events'), chunks_of_days(ref('events'))) %}
 
+{#-
+    Amounts of several currencies are never one sum: the seed currency_rates converts them to vars.currency, and where it
+    lacks one money is null. Without a mapping that gives a currency, or with one currency alone, an amount is what it says.
+-#}
+{%- set found_currencies %}
+with found as (
+    select distinct currency
+    from {{ ref('events') }}
+    where event_type in ('purchase', 'refund') and price is not null and currency is not null
+),
+
+shops as (
+    select {{ sql_text(var('currency')) if var('currency') else "case when count(*) = 1 then min(currency) end" }} as currency
+    from found
+)
+
+select
+    max(shops.currency) as shops,
+    count(case when found.currency is distinct from shops.currency then 1 end) as others,
+    {{ dbt.listagg("found.currency", "', '", "order by found.currency") }} as found,
+    {{ dbt.listagg(
+        "case when rates.rate is null and found.currency is distinct from shops.currency then found.currency end",
+        "', '", "order by found.currency"
+    ) }} as unrated
+from found
+cross join shops
+left join {{ ref('currency_rates') }} as rates on found.currency = rates.currency
+{%- endset %}
+{%- set is_given = event_mapping().get('currency') is not none and can_be_read(ref('events')) %}
+{%- set money = run_query(found_currencies).rows[0] if is_given else {} %}
+{%- if money.unrated %}
+{%- call tell() %}
+select
+    'currencies' as what,
+    {{ sql_text(money.found) }} as found,
+    {{ sql_text(", and the shop's currency is " ~ money.shops if money.shops else '') }} as of_shop,
+    {{ sql_text(money.unrated) }} as unrated
+{%- endcall %}
+{%- endif %}
+{%- set amount = "price * quantity" %}
+{%- if money.others %}
+{%- set amount = amount ~ " * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
+{%- endif %}
+
+with
 {%- if seen %}
-
-with touched_user_days as (
+touched_user_days as (
     select distinct
         user_id,
         event_date
@@ -32,17 +78,60 @@ touched_events as (
             and events.user_id = touched_user_days.user_id
     where {{ days_of("(" ~ events(only="load_id > " ~ seen) ~ ")") }}
 ),
+{%- endif %}
+
+{%- for part in parts %}
+-- telling hashes apart takes a third less time than telling texts apart
+event_counts_{{ loop.index }} as (
+    select
+        user_id,
+        event_date,
+        count(*) as events,
+        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=is_large or part is not none) }} as sessions,
+        count(case when event_type = 'view' then 1 end) as views,
+        count(case when event_type = 'cart' then 1 end) as carts,
+        count(case when event_type = 'remove_from_cart' then 1 end) as removals,
+        count(case when event_type = 'purchase' then 1 end) as purchases,
+        count(case when event_type = 'refund' then 1 end) as refunds,
+        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=is_large or part is not none) }} as products
+    from {{ events_of }}
+    {{ "where " ~ part if part }}
+    group by user_id, event_date
+),
+
+-- few events are bought or sent back: exact money and telling their products apart cost little on their own
+money_{{ loop.index }} as (
+    select
+        user_id,
+        event_date,
+        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
+        cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
+        cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
+        cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
+    from {{ events_of }}
+    {{ "left join " ~ ref('currency_rates') ~ " as rates using (currency)" if money.others }}
+    where
+        event_type in ('purchase', 'refund')
+        {{ "and " ~ part if part }}
+    group by user_id, event_date
+),
+{%- endfor %}
 
 user_days as (
-    {{ user_days('touched_events', of_many=is_grouped_in_chunks(source_rows(), "load_id > " ~ seen)) }}
+    {%- for part in parts %}
+    select
+        event_counts.*,
+        coalesce(money.purchased_products, 0) as purchased_products,
+        coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
+        {%- for column in ['revenue', 'refunded'] %}
+        cast({{ "null" if money.unrated else "coalesce(money." ~ column ~ ", 0)" }} as decimal(18, 4)) as {{ column }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from event_counts_{{ loop.index }} as event_counts
+    left join money_{{ loop.index }} as money
+        on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
 )
-
-{%- else %}
-
-with user_days as (
-    {{ user_days(ref('events'), chunk='false' if is_grouped_in_chunks(source_rows())) }}
-)
-
-{%- endif %}
 
 select * from user_days

@@ -1,14 +1,19 @@
-{%- do check_as_of(ref('user_days')) %}
+{%- set user_days = ref('user_days') %}
+{%- set as_of = as_of_date(user_days) %}
+{%- do check_as_of(user_days, needed_days=var('horizon_days') + var('training_history_days')) %}
 
+-- newest first: the horizon is over by as_of, and enough history lies before
 with cutoffs as (
-    {{ training_cutoffs(ref('user_days')) }}
+    select cutoff_date
+    from ({{ cutoffs_over_by("(select " ~ as_of ~ " as moment)", var('training_cutoffs')) }}) as possible_cutoffs
+    where cutoff_date >= {{ first_cutoff(user_days) }}
 ),
 
 examples as (
-    {{ training_examples('cutoffs', ref('user_days'), var('training_users')) }}
+    {{ training_examples('cutoffs', user_days, var('training_users')) }}
 )
 
 select
     *,
-    {{ as_of_date(ref('user_days')) }} as as_of_date
+    {{ as_of }} as as_of_date
 from examples

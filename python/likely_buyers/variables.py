@@ -14,36 +14,6 @@ from likely_buyers.errors import LikelyBuyersError
 
 PROJECT = "likely_buyers"
 
-VARIABLES = (
-    "events_path",
-    "events_relation",
-    "event_mapping",
-    "placeholder_user_ids",
-    "currency",
-    "warn_left_over",
-    "stop_left_over",
-    "bot_events_per_day",
-    "events_per_chunk",
-    "users_per_chunk",
-    "keep_days",
-    "as_of",
-    "horizon_days",
-    "top_fraction",
-    "min_probability",
-    "min_lift",
-    "model_name",
-    "training_users",
-    "training_cutoffs",
-    "training_step_days",
-    "training_history_days",
-    "training_seed",
-    "backtest_cutoffs",
-    "backtest_users",
-    "publish",
-    "event_mappings",
-)
-"""Those of dbt_project.yml as shipped."""
-
 PUBLISH = ("duckdb", "parquet", "delta", "delta_keep_days", "postgres")
 """The settings of `publish`."""
 
@@ -96,6 +66,12 @@ _NUMBERS = {
     "backtest_cutoffs": _CUTOFFS,
     "backtest_users": _Range(100, 1_000_000_000, whole=True),
 }
+
+VARIABLES = (
+    *("events_path", "events_relation", "event_mapping", "event_mappings", "placeholder_user_ids"),
+    *("currency", "as_of", "model_name", "publish", *_NUMBERS),
+)
+"""Those of dbt_project.yml as shipped."""
 
 # a name of a user's own that is less alike than this to one of ours was meant as it stands
 _ALIKE = 0.85

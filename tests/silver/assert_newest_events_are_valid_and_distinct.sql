@@ -7,7 +7,7 @@
     ~ " where later_events < 1000000").rows[0] if can_be_read(ref('user_days')) %}
 
 select event_id
-from {{ ref('events') }} as events
+from {{ ref('events') }}
 where {{ between_days(newest[0], newest[1]) if newest and newest[0] else 'false' }}
 group by event_id
 having

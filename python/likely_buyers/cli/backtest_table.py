@@ -8,14 +8,8 @@ from typing import Any
 from likely_buyers.cli.tables import Column, print_table
 
 METHODS = (
-    "recency",
-    "frequency",
-    "bg_nbd",
-    "logistic_regression",
-    "gradient_boosting",
-    "ensemble",
-    "champion",
-    "oracle",
+    *("recency", "frequency", "bg_nbd", "logistic_regression", "gradient_boosting", "ensemble"),
+    *("champion", "oracle"),
 )
 """Methods, from the simplest rule to the truth."""
 
@@ -27,6 +21,14 @@ QUERY = (
     " order by cutoff_date, population, method, metric"
 )
 _Values = dict[tuple[date, str, str], tuple[float, float | None, float | None]]
+
+
+# heading, metric, digits
+_MEANS = (
+    *(("AUC", "roc_auc", 4), ("avg\nprec", "average_precision", 4), ("lift\n10%", "lift_10pct", 3)),
+    *(("Brier", "brier", 4), ("log\nloss", "log_loss", 4), ("ECE", "ece", 4)),
+    ("p /\nactual", "expected_over_observed", 3),
+)
 
 
 def print_backtest(rows: Sequence[tuple[Any, ...]], population: str) -> None:
@@ -42,9 +44,18 @@ def print_backtest(rows: Sequence[tuple[Any, ...]], population: str) -> None:
     models = {row[0]: row[7] for row in rows if row[2] == "champion"}
     cutoffs = sorted({cutoff for cutoff, _, _ in values})
     methods = [m for m in METHODS if any(method == m for _, method, _ in values)]
-    _print_means(values, cutoffs, methods, population)
+    print_table(
+        [Column("method", "left"), *(Column(one[0]) for one in _MEANS), Column("range")],
+        [_means(values, cutoffs, method) for method in methods],
+        f"Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
+    )
     print()
-    _print_by_cutoff(values, cutoffs, models, population)
+    headings = ("cutoff", population, "base\nrate", "AUC", "average\nprecision", "lift 10%", "ECE")
+    print_table(
+        [*map(Column, headings), Column("p /\nactual"), Column("model", "words")],
+        [[*_champion_at(values, cutoff), models.get(cutoff) or ""] for cutoff in cutoffs],
+        f"The champion at each cutoff, {population}, 95 % intervals",
+    )
     print()
     share = _share_of_the_way(values, cutoffs)
     if share is not None:
@@ -54,86 +65,30 @@ def print_backtest(rows: Sequence[tuple[Any, ...]], population: str) -> None:
         )
 
 
-def _print_means(values: _Values, cutoffs: list[date], methods: list[str], population: str) -> None:
-    headings = (
-        "AUC",
-        "avg\nprec",
-        "lift\n10%",
-        "Brier",
-        "log\nloss",
-        "ECE",
-        "p /\nactual",
-        "range",
-    )
-    table = []
-    for method in methods:
-
-        def mean(metric: str, digits: int, method: str = method) -> str:
-            found = [values[c, method, metric][0] for c in cutoffs if (c, method, metric) in values]
-            return f"{fmean(found):.{digits}f}" if found else ""
-
-        ratios = [
-            values[c, method, "expected_over_observed"][0]
-            for c in cutoffs
-            if (c, method, "expected_over_observed") in values
-        ]
-        table.append(
-            [
-                method.replace("_", " "),
-                mean("roc_auc", 4),
-                mean("average_precision", 4),
-                mean("lift_10pct", 3),
-                mean("brier", 4),
-                mean("log_loss", 4),
-                mean("ece", 4),
-                mean("expected_over_observed", 3),
-                f"{min(ratios):.2f}-{max(ratios):.2f}" if ratios else "",
-            ]
-        )
-    print_table(
-        [Column("method", "left"), *map(Column, headings)],
-        table,
-        f"Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
-    )
+def _means(values: _Values, cutoffs: list[date], method: str) -> list[str]:
+    """A method's name, its means over the cutoffs, and the range of its last one."""
+    cells, found = [method.replace("_", " ")], []
+    for _, metric, digits in _MEANS:
+        found = [values[c, method, metric][0] for c in cutoffs if (c, method, metric) in values]
+        cells.append(f"{fmean(found):.{digits}f}" if found else "")
+    return [*cells, f"{min(found):.2f}-{max(found):.2f}" if found else ""]
 
 
-def _print_by_cutoff(
-    values: _Values, cutoffs: list[date], models: dict[date, str | None], population: str
-) -> None:
-    headings = (
-        *("cutoff", population, "base\nrate", "AUC", "average\nprecision", "lift 10%", "ECE"),
-        "p /\nactual",
-    )
-    table = []
-    for cutoff in cutoffs:
+def _champion_at(values: _Values, cutoff: date) -> list[str]:
+    def cell(metric: str, digits: int) -> str:
+        """A value, with its interval where there is one and room for it."""
+        value, low, high = values.get((cutoff, "champion", metric), (float("nan"), None, None))
+        if digits < 3 or metric in ("base_rate", "ece") or low is None or high is None:
+            return f"{value:.{digits}f}"
+        return f"{value:.{digits}f}\n({low:.{digits - 1}f}-{high:.{digits - 1}f})"
 
-        def of(metric: str, cutoff: date = cutoff) -> tuple[float, float | None, float | None]:
-            return values.get((cutoff, "champion", metric), (float("nan"), None, None))
-
-        def ranged(metric: str, digits: int, cutoff: date = cutoff) -> str:
-            value, low, high = values.get((cutoff, "champion", metric), (float("nan"), None, None))
-            if low is None or high is None:
-                return f"{value:.{digits}f}"
-            return f"{value:.{digits}f}\n({low:.{digits - 1}f}-{high:.{digits - 1}f})"
-
-        table.append(
-            [
-                cutoff.isoformat(),
-                f"{of('users')[0]:.0f}",
-                f"{of('base_rate')[0]:.3f}",
-                ranged("roc_auc", 4),
-                ranged("average_precision", 4),
-                ranged("lift_10pct", 3),
-                f"{of('ece')[0]:.3f}",
-                f"{of('expected_over_observed')[0]:.2f}",
-                models.get(cutoff) or "",
-            ]
-        )
-    print_table(
-        [*map(Column, headings), Column("model", "words")],
-        table,
-        f"The champion at each cutoff, {population}, 95 % intervals",
-    )
+    of_ranking = (("roc_auc", 4), ("average_precision", 4), ("lift_10pct", 3))
+    return [
+        cutoff.isoformat(),
+        *(cell("users", 0), cell("base_rate", 3)),
+        *(cell(metric, digits) for metric, digits in of_ranking),
+        *(cell("ece", 3), cell("expected_over_observed", 2)),
+    ]
 
 
 def _share_of_the_way(values: _Values, cutoffs: list[date]) -> float | None:

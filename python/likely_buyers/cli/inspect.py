@@ -68,7 +68,7 @@ def _say_what(found: Inspection) -> None:
     sample, planned = found.sample, found.planned
     lines = found.trial.lines if found.trial else planned.lines
     read = f"{lines:,} lines" if sample.is_whole else f"the first {lines:,} lines"
-    files = len(sample.names)
+    files = sample.read
     if sample.file_count > files:
         read += f" of {files} of {sample.file_count:,} files"
     elif files > 1:

@@ -31,7 +31,7 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
     if champion is None or champion.version != version.version:
         verdict = judge(version, champion)
         for line in verdict.lines:
-            _print(f"  {line}")
+            typer.echo(f"  {line}")
         if not verdict.passed and not force:
             raise NotEarned(
                 f"version {version.version} has not earned its place, so nothing was changed (the reasons stand"
@@ -60,7 +60,7 @@ def announce(promotion: Promotion, project: Project) -> None:
     The promotion is done by then, in the registry: a warehouse that cannot be written is no failure.
     """
     instead = f" instead of version {promotion.replaces}" if promotion.replaces else ""
-    _print(
+    typer.echo(
         f"Version {promotion.version} of {project.registry().model_name} is champion{instead}."
         " The next dbt build scores with it."
     )
@@ -88,13 +88,15 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
             top_fraction,
         )
     except duckdb.CatalogException:
-        _print("  no report of what changes for the list: no dbt build has made features here yet")
+        typer.echo(
+            "  no report of what changes for the list: no dbt build has made features here yet"
+        )
         return
     except (duckdb.Error, LakeProblem, RegistryError, ScoringError, ValueError) as error:
-        _print(f"  no report of what changes for the list: {first_line(error)}")
+        typer.echo(f"  no report of what changes for the list: {first_line(error)}")
         return
     for line in difference_lines(found, champion.version, version.version, top_fraction):
-        _print(f"  {line}")
+        typer.echo(f"  {line}")
 
 
 def difference_lines(
@@ -115,7 +117,3 @@ def difference_lines(
 
 def _some(direction: str, users: list[str], count: int) -> str:
     return f"{direction} {', '.join(users) or 'nobody'}{', ...' if count > len(users) else ''}"
-
-
-def _print(text: str) -> None:
-    typer.echo(text)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any, Literal
 
 Row = Sequence[Any]
@@ -57,7 +58,7 @@ def table_text(
     if width is None:
         rows = [[" ".join(cell.split("\n")) for cell in row] for row in rows]
         columns = [Column(" ".join(c.heading.split("\n")), c.align) for c in columns]
-    elif _natural_width(columns, rows) > width:
+    elif sum(_widths(columns, rows)) + _GAP * (len(columns) - 1) > width:
         kept = [number for number, column in enumerate(columns) if not column.is_spare]
         columns = [columns[number] for number in kept]
         rows = [[row[number] for number in kept] for row in rows]
@@ -128,10 +129,6 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime) else value
 
 
-def _natural_width(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> int:
-    return sum(_widths(columns, rows)) + _GAP * (len(columns) - 1)
-
-
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
     cells = [[column.heading for column in columns], *rows]
     return [
@@ -153,14 +150,10 @@ def _lines(
         for cell, column, one in zip(row, columns, widths, strict=False)
     ]
     lines = []
-    for number in range(max(map(len, cells))):
-        parts = [
-            (cell[number] if number < len(cell) else "").rjust(one)
-            if column.align == "right"
-            else (cell[number] if number < len(cell) else "").ljust(one)
-            for cell, column, one in zip(cells, columns, widths, strict=False)
-        ]
-        lines.append((" " * gap).join(parts))
+    for parts in zip_longest(*cells, fillvalue=""):
+        beside = zip(parts, columns, widths, strict=False)
+        aligned = [part.rjust(w) if c.align == "right" else part.ljust(w) for part, c, w in beside]
+        lines.append((" " * gap).join(aligned))
     if below is not None and row[below] and width is not None:
         margin = " " * _INDENT
         lines += textwrap.wrap(

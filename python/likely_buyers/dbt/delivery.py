@@ -11,7 +11,7 @@ from duckdb.sqltypes import BIGINT, VARCHAR
 
 from likely_buyers.lake.files import folder_of
 from likely_buyers.settings import Lake, Settings
-from likely_buyers.sources import SourceProblem, left_over_in_words, line_at
+from likely_buyers.sources import SourceProblem, line_at
 from likely_buyers.sources.columns import raw_columns
 from likely_buyers.sources.loading import Load, files_read, warnings_of
 from likely_buyers.sources.mapping import EventMapping, check_files, columns_of_sources
@@ -40,24 +40,14 @@ class Delivery:
         self._load: Load | None = None
 
     def add_functions(self) -> None:
-        """Give SQL those below, `left_over_in_words` and `line_at`."""
-        add_functions(
-            self._connection,
-            self.check_relation,
-            self.plan_load,
-            self.check_files,
-            left_over_in_words,
-        )
+        """Give SQL those below, and `line_at`."""
+        add_functions(self._connection, self.plan_load, self.check_files)
         self._connection.create_function("line_at", line_at, [VARCHAR, BIGINT, BIGINT], VARCHAR)
 
     def _cursor(self) -> duckdb.DuckDBPyConnection:
         cursor = self._connection.cursor()
         use_helpers(cursor)
         return cursor
-
-    def check_relation(self, request: dict[str, Any]) -> Mapping[str, Any] | None:
-        """vars.events_relation as a mapping; None where it is not set."""
-        return given_relation(request["events_relation"], request["events_path"])
 
     def plan_load(self, request: dict[str, Any]) -> dict[str, Any]:
         """Plan what `write` writes: the "columns" of raw_events with it; "told" and "warned" is to be said of it."""
@@ -68,10 +58,10 @@ class Delivery:
             create_tables(cursor)
             load_id = 1 if is_full else next_load_id(cursor)
             known = [] if is_full else known_files(cursor, mapping_name)
-            if request["events_relation"] is None:
-                plan = self._planned_files(request, known, cursor)
+            if relation := given_relation(request["events_relation"], None):
+                plan = self._planned_relation(request, relation, load_id, cursor)
             else:
-                plan = self._planned_relation(request, load_id, cursor)
+                plan = self._planned_files(request, known, cursor)
             files = files_read(plan["files"])
             columns, changes = raw_columns(files, [] if is_full else loaded_columns(cursor))
         self._load = Load(
@@ -88,7 +78,7 @@ class Delivery:
         return {"columns": columns, "told": plan["told"], "warned": warned + changes}
 
     def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What is to be told of the planned files under the mapping ("told"), and why none is loaded ("refusal")."""
+        """What is to be said of the planned files under the mapping ("warned"), and why none is loaded ("problem")."""
         load = self._planned()
         mapping = EventMapping.of(load.mapping_name, request["mapping"])
         files = files_read(load.files)
@@ -98,7 +88,7 @@ class Delivery:
             checked = check_files(
                 mapping, files, load.columns, sources, request["relations"], engine
             )
-        return {"told": checked.told, "refusal": checked.refusal}
+        return {"warned": checked.told, "problem": [checked.refusal] if checked.refusal else []}
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Write the planned load, in the transaction that the cursor is in; its copies of files go in any case."""
@@ -143,16 +133,18 @@ class Delivery:
         }
 
     def _planned_relation(
-        self, request: dict[str, Any], load_id: int, cursor: duckdb.DuckDBPyConnection
+        self,
+        request: dict[str, Any],
+        given: Mapping[str, Any],
+        load_id: int,
+        cursor: duckdb.DuckDBPyConnection,
     ) -> dict[str, Any]:
         if request["mapping"].get("sources"):
             raise SourceProblem(
                 f"the event mapping '{request['mapping_name']}' has sources, which are files, and vars.events_relation"
                 " is one relation. Join in a model of dbt, and name that one."
             )
-        relation = Relation.of(
-            request["events_relation"], request["from_clause"], Settings.of().lake.file
-        )
+        relation = Relation.of(given, request["from_clause"], Settings.of().lake.file)
         is_full = request["is_full"]
         known = [] if is_full else known_relations(cursor)
         raw_events = None if is_full else RAW_EVENTS
@@ -164,9 +156,10 @@ class Delivery:
 
 
 def add_functions(
-    connection: duckdb.DuckDBPyConnection, *functions: Callable[[dict[str, Any]], Any]
+    connection: duckdb.DuckDBPyConnection,
+    *functions: Callable[[dict[str, Any]], dict[str, Any] | None],
 ) -> None:
-    """Give SQL functions under their names, from JSON to JSON: {"result": ...}, or {"problem": words} of a refusal."""
+    """Give SQL functions under their names, from JSON to JSON, which the macro `heard` reads."""
     for function in functions:
         # side_effects: a file may have changed since the same was asked before
         connection.create_function(
@@ -174,12 +167,12 @@ def add_functions(
         )
 
 
-def _answering(function: Callable[[dict[str, Any]], Any]) -> Callable[[str], str]:
+def _answering(function: Callable[[dict[str, Any]], dict[str, Any] | None]) -> Callable[[str], str]:
     def answer(request: str) -> str:
         try:
-            return json.dumps({"result": function(json.loads(request))})
+            return json.dumps(function(json.loads(request)) or {})
         except SourceProblem as problem:
-            return json.dumps({"problem": str(problem)})
+            return json.dumps({"problem": [str(problem)]})
 
     return answer
 

@@ -6,6 +6,7 @@ import duckdb
 
 from likely_buyers.dbt.delivery import add_functions
 from likely_buyers.sources.mapping import Compiler, EventMapping, Warehouse, chosen_mapping
+from likely_buyers.sources.relation import given_relation
 
 
 class MappingFunctions:
@@ -17,11 +18,12 @@ class MappingFunctions:
 
     def add_functions(self) -> None:
         """Give SQL those below."""
-        add_functions(self._connection, self.check_mapping, self.compiled_mapping)
+        add_functions(self._connection, self.check_settings, self.compiled_mapping)
 
-    def check_mapping(self, request: dict[str, Any]) -> None:
-        """Stop at a mapping that cannot be meant, or that is not there."""
+    def check_settings(self, request: dict[str, Any]) -> None:
+        """Stop at a mapping or a relation of events that cannot be meant, or that is not there."""
         chosen_mapping(request["mappings"], request["mapping_name"])
+        given_relation(request["events_relation"], request["events_path"])
 
     def compiled_mapping(self, request: dict[str, Any]) -> dict[str, Any]:
         """What the models are made of, as `Compiler.compiled`."""

@@ -20,11 +20,12 @@ from likely_buyers.dbt.inputs import champion_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.profile import NO_LAKE
+from likely_buyers.dbt.words import in_words
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake import LAKE, LakeProblem, attach
 from likely_buyers.lake.postgres import Session
 from likely_buyers.settings import BadSetting, Lake, Settings
-from likely_buyers.sources import SourceProblem, load_in_words
+from likely_buyers.sources import SourceProblem, left_over_in_words, load_in_words
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
@@ -63,20 +64,22 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: DuckDBPyConnection) -> None:
         """Register what SQL cannot do by itself.
 
-        check_relation, plan_load, check_files: as in `delivery`; left_over_in_words: as in `sources`; check_mapping,
-        compiled_mapping: as in `mapping`. Each with JSON for its arguments and {"result": …} or {"problem": words} for
-        its answer.
+        plan_load, check_files: as in `delivery`; check_settings, compiled_mapping: as in `mapping`. Each with JSON for
+        its arguments and for its answer, which is for the macro `heard`.
         line_at(path, position, lines): as in `sources`.
         package_digest(), champion_digest(model_name): as in `inputs`.
         end_run(request), of JSON: as in `runs`; '' in the end.
         load_scoring(model_name): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
-        load_in_words(load): as in `sources`.
+        load_in_words(load), left_over_in_words(told): as in `sources`; in_words(found): as in `words`.
         """
 
         def start_loading(model_name: str) -> str:
             load_scoring(model_name)
             return ""
+
+        def left_over(told: str) -> str:
+            return left_over_in_words(json.loads(told))
 
         def end_run(request: str) -> str:
             runs.end_run(conn.cursor(), json.loads(request))
@@ -92,6 +95,8 @@ class Plugin(BasePlugin):
         MappingFunctions(conn).add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
         conn.create_function("load_in_words", load_in_words, [VARCHAR], VARCHAR)
+        conn.create_function("left_over_in_words", left_over, [VARCHAR], VARCHAR)
+        conn.create_function("in_words", in_words, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True

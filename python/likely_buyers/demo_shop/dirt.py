@@ -6,7 +6,7 @@ event's session and second, so a pipeline that lets it through counts something 
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -123,4 +123,4 @@ def _damaged(rng: np.random.Generator, kind: str, lines: Lines) -> Lines:
             damaged["seconds"] = future + lines.seconds % SECONDS_A_DAY
         case _:
             raise AssertionError(f"no damage is defined for the kind of dirt {kind!r}")
-    return lines.with_columns(**damaged)
+    return replace(lines, **damaged)

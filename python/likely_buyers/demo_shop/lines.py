@@ -1,7 +1,7 @@
 """Event lines in compact columns, before they become text or Parquet."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -41,10 +41,6 @@ class Lines:
     def take(self, which: Selection | slice) -> "Lines":
         """The chosen lines, by mask, positions or slice."""
         return Lines(*(getattr(self, field.name)[which] for field in fields(self)))
-
-    def with_columns(self, **columns: np.ndarray) -> "Lines":
-        """A copy with some columns replaced."""
-        return replace(self, **columns)
 
 
 def concatenate(parts: Sequence[Lines]) -> Lines:

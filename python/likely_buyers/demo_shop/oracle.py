@@ -33,11 +33,11 @@ def purchase_probability(truth_dir: Path, as_of: dt.date, horizon_days: int) -> 
     Raises SimulationError for a folder without a finished truth, or a time outside it.
     """
     truth = Path(truth_dir)
-    recipe = read_recipe(truth)
-    first, last = recipe.start + dt.timedelta(days=1), recipe.end
-    if type(as_of) is not dt.date or not first <= as_of <= last:
+    begin, end, law = read_recipe(truth)
+    first = begin + dt.timedelta(days=1)
+    if type(as_of) is not dt.date or not first <= as_of <= end:
         raise SimulationError(
-            f"as_of: expected a date from {first} to {last}, found {as_of!r}. Users and their "
+            f"as_of: expected a date from {first} to {end}, found {as_of!r}. Users and their "
             f"states are known only within the simulated days of {truth}."
         )
     days = pq.read_table(truth / DAYS)
@@ -61,12 +61,10 @@ def purchase_probability(truth_dir: Path, as_of: dt.date, horizon_days: int) -> 
     interested = _are_in(users["user_id"], _interested_users(truth, as_of))
     for start in range(0, len(here), USERS_PER_STEP):
         some = here[start : start + USERS_PER_STEP]
-        probability[some] = _chance_to_buy(
-            recipe.law, users.take(pa.array(some)), interested[some], ahead
-        )
+        probability[some] = _chance_to_buy(law, users.take(pa.array(some)), interested[some], ahead)
 
     bought = pa.nulls(len(users), pa.bool_())
-    if horizon_end <= recipe.end:
+    if horizon_end <= end:
         bought = pa.array(_are_in(users["user_id"], _buyers(truth, as_of, horizon_end)))
     return pa.table({"user_id": users["user_id"], "probability": probability, "bought": bought})
 

@@ -158,17 +158,8 @@ def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """What settings.json says: enough to read the other files."""
-
-    start: dt.date
-    end: dt.date
-    law: Law
-
-
-def read_recipe(truth: Path) -> Recipe:
-    """The settings and the law of a finished simulation.
+def read_recipe(truth: Path) -> tuple[dt.date, dt.date, Law]:
+    """The first day of a finished simulation, the day after its last one, and its law.
 
     Raises SimulationError if the folder does not hold the truth of one.
     """
@@ -182,4 +173,4 @@ def read_recipe(truth: Path) -> Recipe:
     content = json.loads((truth / SETTINGS).read_text(encoding="utf-8"))
     start = dt.date.fromisoformat(content["settings"]["start"])
     end = start + dt.timedelta(days=content["settings"]["days"])
-    return Recipe(start, end, Law(**content["law"]))
+    return start, end, Law(**content["law"])

@@ -119,10 +119,10 @@ def average_precision(label: ArrayLike, score: ArrayLike) -> float:
     return average_precision_of_groups(ranked_groups(*_checked_both_classes(label, score)))
 
 
-def calibration_bins(probabilities: Floats, bins: int = CALIBRATION_BINS) -> list[Integers]:
+def calibration_bins(probabilities: Floats) -> list[Integers]:
     """Row numbers of equal-count bins, lowest probabilities first, sizes differing by one at most."""
     order = np.argsort(probabilities, kind="stable")
-    return [part for part in np.array_split(order, bins) if part.size]
+    return [part for part in np.array_split(order, CALIBRATION_BINS) if part.size]
 
 
 def _with_tied_labels_averaged(labels: Floats, probabilities: Floats) -> Floats:
@@ -131,15 +131,13 @@ def _with_tied_labels_averaged(labels: Floats, probabilities: Floats) -> Floats:
     return (np.bincount(inverse, weights=labels) / counts)[inverse]
 
 
-def expected_calibration_error(
-    label: ArrayLike, probability: ArrayLike, bins: int = CALIBRATION_BINS
-) -> float:
+def expected_calibration_error(label: ArrayLike, probability: ArrayLike) -> float:
     """Mean absolute gap of mean probability and purchase rate over equal-count bins, weighted by users."""
     labels, probabilities = checked(label, probability)
     shared = _with_tied_labels_averaged(labels, probabilities)
     gaps = [
         abs(float(probabilities[part].sum() - shared[part].sum()))
-        for part in calibration_bins(probabilities, bins)
+        for part in calibration_bins(probabilities)
     ]
     return float(sum(gaps) / labels.size)
 

@@ -25,11 +25,6 @@ LABELS_FILE = "seeds/feature_labels.csv"
 COMMAND = "make generate"
 
 _NOTICE = f"Written by `{COMMAND}` from {CATALOGUE}. Change that file, not this one."
-_TYPE_MACROS = {
-    "double": "type_double()",
-    "bigint": "dbt.type_bigint()",
-    "integer": "dbt.type_int()",
-}
 # `group` is a keyword of SQL
 _LABEL_COLUMNS = {
     "feature": "name",
@@ -127,8 +122,7 @@ def _first_difference(found: str | None, expected: str) -> str:
 
 def _columns(features: Sequence[Feature]) -> str:
     columns = ",\n".join(
-        f"    cast({feature.sql} as {{{{ {_TYPE_MACROS[feature.type]} }}}}) as {feature.name}"
-        for feature in features
+        f"    cast({feature.sql} as {feature.type}) as {feature.name}" for feature in features
     )
     windows: dict[str, set[int]] = {}
     for feature in features:
@@ -138,7 +132,7 @@ def _columns(features: Sequence[Feature]) -> str:
     return f"""\
 {{#- {_NOTICE} -#}}
 
-{{#- Select list of the features, over the CTEs of features_of_users. -#}}
+{{#- Select list of the features, over the CTEs of user_features. -#}}
 {{% macro feature_columns() %}}
 {columns}
 {{%- endmacro %}}

@@ -1,7 +1,7 @@
 """A mapping for a source that none of the project's fits: guesses by names and values, and what they leave open."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import duckdb
@@ -140,11 +140,8 @@ class _Drafting(Candidates):
             if row and row[1] and row[0] <= 0.1 * row[1]:
                 format_of_day = best.expression.partition(", '")[2].rstrip("')") or "%Y-%m-%d"
                 self._taken.add(clock.name)
-                return Times(
-                    best.column, f"as_utc({joined}, '{format_of_day} {form}')", best.share,
-                    None if best.other_expression is None else best.other_expression, best.example, best.zoned,
-                    is_day=False, first=best.first, last=best.last,
-                )  # fmt: skip
+                expression = f"as_utc({joined}, '{format_of_day} {form}')"
+                return replace(best, expression=expression, is_day=False)
         return best
 
     def _ask_about(self, times: Times, others: Sequence[str]) -> None:
@@ -251,10 +248,9 @@ class _Drafting(Candidates):
             if money.has_negatives:
                 mapping["price"] = absolute(self.reckoned(money))
             if amount and quantity:
-                mapping["price"] = (
-                    f"abs({self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0))"
-                    if signed else f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
-                )  # fmt: skip
+                mapping["price"] = absolute(
+                    f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
+                )
                 self._found.questions.append(
                     f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If it is of"
                     " one piece, leave the division out; if it is the whole order's, repeated on each line, find"

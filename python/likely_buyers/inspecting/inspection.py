@@ -199,10 +199,8 @@ def _drafted(
         )
         with lines_table(own) as connection:
             columns = profiled(connection)
-            nulls = _null_words(columns, connection)
+            nulls = _without_null_words(columns, connection)
             given = {**keys, **({"nulls": nulls} if nulls else {})}
-            for null in nulls:
-                _blank(columns, null, connection)
             draft = draft_of(profiled(connection) if nulls else columns, connection, reading=given)
         if best is None or (best[0].lacks and not draft.lacks):
             best = (draft, columns, own)
@@ -243,25 +241,18 @@ def _pattern(names: Sequence[str]) -> str:
     return f"{prefix}*{Path(names[0]).suffix}"
 
 
-def _null_words(columns: Sequence[Column], connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Texts that stand for nothing in this source."""
-    texts = [column for column in columns if column.type == "VARCHAR"]
-    if not texts:
-        return []
-    counted = ", ".join(
-        f"list(distinct {quoted(c.name)}) filter ({quoted(c.name)} in ('\\N', 'NULL', 'null', 'NA', 'N/A',"
-        " 'NaN', 'nan'))"
-        for c in texts
-    )
-    row = connection.execute(f"select {counted} from lines").fetchone() or ()
-    return sorted({str(one) for found in row for one in found or ()})
-
-
-def _blank(columns: Sequence[Column], null: str, connection: duckdb.DuckDBPyConnection) -> None:
-    for column in columns:
-        if column.type == "VARCHAR":
-            name = quoted(column.name)
-            connection.execute(f"update lines set {name} = null where {name} = ?", [null])
+def _without_null_words(
+    columns: Sequence[Column], connection: duckdb.DuckDBPyConnection
+) -> list[str]:
+    """Texts that stand for nothing in this source; `lines` has nulls for them from now on."""
+    found: set[str] = set()
+    for name in (quoted(column.name) for column in columns if column.type == "VARCHAR"):
+        null = f"{name} in ('\\N', 'NULL', 'null', 'NA', 'N/A', 'NaN', 'nan')"
+        words = connection.execute(f"select distinct {name} from lines where {null}").fetchall()
+        if words:
+            found |= {word for (word,) in words}
+            connection.execute(f"update lines set {name} = null where {null}")
+    return sorted(found)
 
 
 def _ask_about_trial(found: Inspection, trial: Trial) -> None:

@@ -95,12 +95,10 @@ def _of_statuses(column: Column, values: dict[str, int]) -> EventTypes:
     meanings = {value: meaning_of_status(value) for value in values}
     bought = [value for value, meaning in meanings.items() if meaning == "purchase"]
     found = EventTypes(_case(column, dict.fromkeys(bought, "purchase")))
-    for value, meaning in meanings.items():
+    for meaning in dict.fromkeys(meanings.values()):
         if meaning and meaning != "purchase":
-            found.left_out.setdefault(meaning, "")
-            same = [one for one, other in meanings.items() if other == meaning]
+            same = [value for value, other in meanings.items() if other == meaning]
             found.left_out[meaning] = _among(column, same)
-            del value
     if found.left_out:
         named = ", ".join(found.left_out)
         found.questions.append(

@@ -49,20 +49,16 @@ def fitting_mappings(
     fits = []
     planned: dict[str, Planned | None] = {}
     for name, mapping in mappings.items():
-        if not isinstance(mapping, dict):
-            continue
-        lineage = lineage_of(mapping)
+        lineage = lineage_of(mapping) if isinstance(mapping, dict) else None
         if lineage is None:
             continue
-        for without_files in (False, True):
-            if without_files and not mapping.get("files"):
-                continue
+        for without_files in (False, True) if mapping.get("files") else (False,):
             given = {key: value for key, value in mapping.items() if key in KEYS}
             if without_files:
                 given.pop("files")
             if encoding:
                 given["encoding"] = encoding
-            key = repr(sorted(given.items(), key=lambda item: item[0]))
+            key = repr(sorted(given.items()))
             if key not in planned:
                 planned[key] = _first_lines(events_path, given, folder / f"first_{len(planned)}")
             found = planned[key]

@@ -42,8 +42,8 @@ class Sample:
     folder: Path
     base: str
     """The folder of the source that `folder` stands for."""
-    names: tuple[str, ...]
-    """Of the files that were read, relative to it."""
+    read: int
+    """Files that were read, of so many."""
     file_count: int
     is_whole: bool
     """Whether all lines of all files were taken."""
@@ -62,12 +62,11 @@ def write_sample(
     Raises:
         SourceProblem: nothing is there to be read, or a file is damaged.
     """
+    base = base_folder(events_path)
+    below = f"{base}/" if base else ""
+    read, is_whole = 0, True
     with duckdb.connect() as connection:
         listed, left_alone = list_files(events_path, reading, connection)
-        base = base_folder(events_path)
-        names: list[str] = []
-        is_whole = True
-        archives: dict[str, list[tuple[str, Path]]] = {}
         for number, source in enumerate(dict.fromkeys(one.source for one in listed)):
             of_source = [one for one in listed if one.source == source]
             chosen = _spread(of_source, files)
@@ -75,31 +74,26 @@ def write_sample(
             budget = lines if number == 0 or lines < LINES else _LINES_OF_JOINED
             for at, one in enumerate(chosen):
                 share = max(budget // (len(chosen) - at), 1)
-                target = folder / one.path.removeprefix(f"{base}/" if base else "")
-                if one.member:
-                    target = folder / f".member_{len(names)}"
+                target = folder / (".member" if one.member else one.path.removeprefix(below))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                taken = _copy_head(one, share, target, reading, connection)
-                is_whole &= taken is None
-                budget -= share if taken is not None else _line_count(target, share)
-                names.append(one.path.removeprefix(f"{base}/" if base else ""))
+                is_all = _copy_head(one, share, target, reading, connection)
+                is_whole &= is_all
+                budget -= _line_count(target, share) if is_all else share
+                read += 1
                 if one.member:
-                    archives.setdefault(one.file, []).append((one.member, target))
-                else:
-                    _keep_time(one.file, target)
-        for archive, members in archives.items():
-            target = folder / archive.removeprefix(f"{base}/" if base else "")
-            with zipfile.ZipFile(target, "w") as written:
-                for member, content in members:
-                    written.write(content, member)
-                    content.unlink()
-            _keep_time(archive, target)
+                    archive = folder / one.file.removeprefix(below)
+                    archive.parent.mkdir(parents=True, exist_ok=True)
+                    with zipfile.ZipFile(archive, "a") as written:
+                        written.write(target, one.member)
+                    target.unlink()
+                    target = archive
+                # events are checked against the time at which their file was changed
+                found = Path(one.file).stat()
+                os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
     if isinstance(reading.columns, str):
         _copy_beside(base, reading.columns, folder)
     rest = events_path.removeprefix(base) if base else f"/{events_path}"
-    return Sample(
-        f"{folder}{rest}", folder, base, tuple(names), len(listed), is_whole, tuple(left_alone)
-    )
+    return Sample(f"{folder}{rest}", folder, base, read, len(listed), is_whole, tuple(left_alone))
 
 
 def _spread(files: list[Listed], count: int) -> list[Listed]:
@@ -111,18 +105,13 @@ def _spread(files: list[Listed], count: int) -> list[Listed]:
 
 def _copy_head(
     one: Listed, lines: int, target: Path, reading: Reading, connection: duckdb.DuckDBPyConnection
-) -> int | None:
-    """Write the first lines of a file; how many, or None where that is all of it."""
-    if one.format == "parquet" and not one.member:
-        return _copy_parquet(one.file, lines, target, connection)
+) -> bool:
+    """Write the first lines of a file; whether that is all of it."""
+    if one.format == "parquet":
+        return _copy_parquet(one, lines, target, connection)
     compression = compression_of(one.path)
     stream = chunks(Path(one.file), compression, one.member)
     first = next(stream, b"")
-    if one.format == "parquet":
-        # its end tells what is in it
-        with target.open("wb") as file:
-            file.writelines(chain([first], stream))
-        return None
     mark = marked_encoding(first)
     encoding, mark_length = mark or (reading.encoding or "utf-8", 0)
     whole = chain([first], stream)
@@ -143,32 +132,34 @@ def _copy_head(
     else:
         content = _head_of_lines(whole, lines, reading, has_quotes=kind == "csv")
     if content is None:
-        if one.member:
-            with target.open("wb") as file:
-                file.writelines(chunks(Path(one.file), "none", one.member))
-        else:
-            shutil.copyfile(one.file, target)
-        return None
+        return _copy_whole(one, target)
     _write(content, compression, target)
-    return lines
+    return False
+
+
+def _copy_whole(one: Listed, target: Path) -> bool:
+    with target.open("wb") as file:
+        file.writelines(chunks(Path(one.file), "none", one.member))
+    return True
 
 
 def _copy_parquet(
-    path: str, rows: int, target: Path, connection: duckdb.DuckDBPyConnection
-) -> int | None:
+    one: Listed, rows: int, target: Path, connection: duckdb.DuckDBPyConnection
+) -> bool:
+    # the end of a file tells what is in it, and a member is a stream
+    if one.member:
+        return _copy_whole(one, target)
     try:
         count = connection.execute(
-            "select sum(num_rows) from parquet_file_metadata(?)", [path]
+            "select sum(num_rows) from parquet_file_metadata(?)", [one.file]
         ).fetchone()
         if count and count[0] > rows:
-            connection.execute(
-                f"copy (select * from read_parquet({literal(path)}) limit {rows}) to {literal(target)} (format parquet)"
-            )
-            return rows
+            head = f"select * from read_parquet({literal(one.file)}) limit {rows}"
+            connection.execute(f"copy ({head}) to {literal(target)} (format parquet)")
+            return False
     except duckdb.Error:
         pass  # a damaged file is for the real reading to tell
-    shutil.copyfile(path, target)
-    return None
+    return _copy_whole(one, target)
 
 
 def _head_of_lines(
@@ -255,12 +246,6 @@ def _line_count(path: Path, most: int) -> int:
     for piece in chunks(path, compression_of(path.name)):
         count += piece.count(b"\n")
     return min(count, most)
-
-
-def _keep_time(source: str, target: Path) -> None:
-    """Events are checked against the time at which their file was changed."""
-    found = Path(source).stat()
-    os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def _copy_beside(base: str, name: str, folder: Path) -> None:

@@ -1,6 +1,8 @@
 """How a column's times are written: which expression reads them, and what their texts leave open."""
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import duckdb
@@ -39,8 +41,6 @@ class Times:
     column: str
     expression: str
     """Reads it, for a mapping."""
-    share: float
-    """Of its values that are read."""
     other_expression: str | None
     """Reads all of them, too, with day and month the other way round; where both are possible."""
     example: str
@@ -49,8 +49,6 @@ class Times:
     """Share of the values that say their offset; epochs do, and what a column of UTC's name holds."""
     is_day: bool
     """Whether they tell no time of day."""
-    first: str
-    last: str
 
     @property
     def silent(self) -> str:
@@ -70,7 +68,7 @@ def times_of(
     type_ = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
     kind = str(type_[0]) if type_ else "NULL"
     if kind.startswith(("TIMESTAMP", "DATE")):
-        return _described(name, plain(name), None, 1.0, connection)
+        return _described(name, plain(name), None, connection)
     connection.execute(
         f"create or replace temp table given as select cast({column} as varchar) as v, count(*) as n,"
         f" min(rowid) as first_row from lines where {column} is not null group by 1 order by 3"
@@ -83,22 +81,19 @@ def times_of(
     total, numbers, dates = (int(value or 0) for value in looks or (0, 0, 0))
     if not total or max(dates, numbers if is_named_so else 0) < _ENOUGH * total:
         return None
-    number = numbers > dates
+
+    def by_formats(*formats: str) -> list[str]:
+        return [f"as_utc({plain(name)}, {literal(form)})" for form in formats]
+
     expressions = [f"as_utc({plain(name)})"]
-    if number:
+    if numbers > dates:
         expressions += [
             form.format(plain(name))
             for form, low, high in _EPOCHS
             if _between(low, high, connection)
-        ]
+        ] or by_formats("%Y%m%d", "%Y%m%d%H%M%S")
     else:
-        expressions += [
-            f"as_utc({plain(name)}, {literal(form)})" for form in _likely_formats(connection)
-        ]
-    if number and len(expressions) == 1:
-        expressions += [
-            f"as_utc({plain(name)}, {literal(form)})" for form in ("%Y%m%d", "%Y%m%d%H%M%S")
-        ]
+        expressions += by_formats(*_likely_formats(connection))
     best, share = None, 0.0
     for expression in expressions:
         read = _share(name, expression, total, connection)
@@ -107,28 +102,25 @@ def times_of(
     if best is None or share < _ENOUGH:
         return _of_two_formats(name, expressions, total, connection)
     other = _other_way_round(best)
-    if other and _share(name, other, total, connection) >= share - 0.001:
-        if _disorder(name, other, connection) < _disorder(name, best, connection) or (
-            _disorder(name, other, connection) == _disorder(name, best, connection)
-            and _is_day_first(other) == day_first
-        ):
-            best, other = other, best
-    else:
+    if other and _share(name, other, total, connection) < share - 0.001:
         other = None
-    return _described(name, best, other, share, connection)
+    if other:
+        here, there = (_disorder(name, one, connection) for one in (best, other))
+        if there < here or (there == here and _is_day_first(other) == day_first):
+            best, other = other, best
+    return _described(name, best, other, connection)
+
+
+@cache
+def _keywords() -> frozenset[str]:
+    rows = duckdb.sql("select keyword_name from duckdb_keywords()").fetchall()
+    return frozenset(row[0] for row in rows)
 
 
 def plain(name: str) -> str:
     """A column's name for an expression, quoted where SQL asks for it."""
-    import re
-
-    with duckdb.connect() as connection:
-        is_word = connection.execute(
-            "select count(*) from duckdb_keywords() where keyword_name = ?", [name]
-        ).fetchone()
-    if re.fullmatch("[a-z_][a-z0-9_]*", name) and not (is_word and is_word[0]):
-        return name
-    return quoted(name)
+    is_plain = re.fullmatch("[a-z_][a-z0-9_]*", name) and name not in _keywords()
+    return name if is_plain else quoted(name)
 
 
 def _between(low: float, high: float, connection: duckdb.DuckDBPyConnection) -> bool:
@@ -173,9 +165,8 @@ def _of_two_formats(
     forms = [one.rpartition(", ")[2].rstrip(")") for one in expressions if ", '" in one]
     for second in forms[1:]:
         both = f"as_utc({plain(name)}, [{forms[0]}, {second}])"
-        share = _share(name, both, total, connection)
-        if share >= _ENOUGH:
-            return _described(name, both, None, share, connection)
+        if _share(name, both, total, connection) >= _ENOUGH:
+            return _described(name, both, None, connection)
     return None
 
 
@@ -200,27 +191,22 @@ def _disorder(name: str, expression: str, connection: duckdb.DuckDBPyConnection)
 
 
 def _described(
-    name: str,
-    expression: str,
-    other: str | None,
-    share: float,
-    connection: duckdb.DuckDBPyConnection,
+    name: str, expression: str, other: str | None, connection: duckdb.DuckDBPyConnection
 ) -> Times:
     column = quoted(name)
     row = connection.execute(
-        f"select cast(min(t) as varchar), cast(max(t) as varchar), bool_and(t = date_trunc('day', t)), min(v),"
+        "select bool_and(t = date_trunc('day', t)), min(v),"
         " avg(case when regexp_matches(v, '[0-9] ?([AP]M )?(Z|UTC|GMT|[+-][0-9]{2}:?[0-9]{0,2})$') and"
         " length(v) > 12 then 1"
         " else 0 end) filter (v is not null), bool_and(regexp_full_match(trim(v), '[0-9]+([.][0-9]+)?') and"
         " length(trim(v)) >= 9)"
         f" from (select cast(try({_sql(expression)}) as timestamp) as t, cast({column} as varchar) as v from lines)"
     ).fetchone()
-    first, last, is_day, example, offsets, is_epoch = row or ("", "", False, "", 0, False)
+    is_day, example, offsets, is_epoch = row or (False, "", 0, False)
     kind = connection.execute(f"select typeof(any_value({column})) from lines").fetchone()
     is_zoned = bool(kind and "TIME ZONE" in str(kind[0]))
     is_epoch = bool(is_epoch) and "%Y" not in expression
     is_zoned |= is_epoch or {"utc", "gmt"} & set(words(name).split()) != set()
     return Times(
-        name, expression, share, other, str(example), 1.0 if is_zoned else float(offsets or 0),
-        bool(is_day) and not is_epoch, str(first), str(last),
+        name, expression, other, str(example), 1.0 if is_zoned else float(offsets or 0), bool(is_day) and not is_epoch
     )  # fmt: skip

@@ -3,9 +3,9 @@
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,10 @@ from likely_buyers.lake import LAKE, connect
 from likely_buyers.settings import STATE, Lake
 
 _SAMPLED = 3
+_LOADS = (
+    "select * replace (first_event_time::varchar as first_event_time, last_event_time::varchar as last_event_time)"
+    " from bronze.loads"
+)
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,16 @@ class Trial:
     buyers_of_two_days: int
     first_event_time: str
     last_event_time: str
-    event_types: tuple[tuple[str, int, int], ...]
+    event_types: Sequence[tuple[str, int, int]]
     """(type, events, users), the most first."""
     revenue: Mapping[str, float]
     """By currency; '' where none was given."""
     left_out: Mapping[str, int]
-    faults: tuple[Fault, ...]
-    unknown_types: tuple[str, ...]
-    lost: int = 0
+    faults: Sequence[Fault]
+    unknown_types: Sequence[str]
+    lost: int
     """Lines that are no events, and nothing says why."""
-    warnings: tuple[str, ...] = field(default=())
+    warnings: Sequence[str]
 
 
 def run_trial(
@@ -166,55 +170,52 @@ def _result(lake: Lake, warnings: list[str]) -> Trial:
         def rows(sql: str) -> list[tuple[Any, ...]]:
             return connection.execute(sql).fetchall()
 
-        loads = rows(
-            "select coalesce(sum(lines), 0), coalesce(sum(events), 0), coalesce(sum(duplicates), 0),"
-            " any_value(revenue_by_currency), coalesce(sum(quarantined + rejected), 0),"
-            " cast(min(first_event_time) as varchar), cast(max(last_event_time) as varchar)"
-            " from bronze.loads"
-        )[0]
-        users = rows(
-            "select count(*), count(*) filter (days > 0), count(*) filter (days > 1) from (select user_id,"
-            " count(distinct event_date) filter (event_type = 'purchase') as days from silver.events group by"
-            " user_id)"
-        )[0]
+        (load,) = connection.sql(_LOADS).to_arrow_table().to_pylist()
+        ((buyers, of_two_days),) = rows(
+            "select count(*), count(*) filter (days > 1) from (select count(distinct event_date) as days"
+            " from silver.events where event_type = 'purchase' group by user_id)"
+        )
         quarantined = rows(
-            "select reason, count(*), list(shown order by shown)[1:100] from (select"
-            " unnest(string_split(reasons, ' ')) as reason,"
-            " event_time, event_type, user_id, price, quantity, line from silver.quarantined_events) as q,"
-            " lateral (select case"
-            "   when reason like '%event_time' then coalesce(event_time, '') when reason ="
-            " 'unknown_event_type' then coalesce(event_type, '')"
-            "   when reason = 'placeholder_user_id' then coalesce(user_id, '') when reason like '%price' then"
-            " coalesce(price, '')"
-            "   when reason like '%quantity' then coalesce(quantity, '') else '' end as value) as v,"
-            " lateral (select case when value = '' then line else value end as shown) as s"
-            " group by reason order by 2 desc, 1"
+            """
+            select reason, count(*), list(shown order by shown)[1:100]
+            from (
+                select unnest(string_split(reasons, ' ')) as reason,
+                    event_time, event_type, user_id, price, quantity, line
+                from silver.quarantined_events
+            ) as faults,
+            lateral (
+                select case
+                    when reason like '%event_time' then event_time
+                    when reason = 'unknown_event_type' then event_type
+                    when reason = 'placeholder_user_id' then user_id
+                    when reason like '%price' then price
+                    when reason like '%quantity' then quantity
+                end as value
+            ) as values_at_fault,
+            lateral (select coalesce(nullif(value, ''), line) as shown) as samples
+            group by reason order by 2 desc, 1
+            """
         )
         rejected = rows(
             "select reason, count(*), list(line order by line)[1:3] from bronze.rejected_lines group by reason"
             " order by 2 desc, 1"
         )
         unknown = rows(
-            "select event_type from silver.quarantined_events where reasons like '%unknown_event_type%' and"
-            " event_type is not null"
-            " group by 1 order by count(*) desc, 1 limit 20"
-        )
-        left_out = rows(
-            "select left_out_as, count(*) from silver.left_out_lines where left_out_as is not null"
-            " group by 1 order by 2 desc, 1"
+            "select event_type from silver.quarantined_events where reasons like '%unknown_event_type%'"
+            " and event_type is not null group by 1 order by count(*) desc, 1 limit 20"
         )
         types = rows(
             "select event_type, count(*), count(distinct user_id) from silver.events group by 1 order by 2 desc, 1"
         )
     faults = [
-        Fault(str(name), int(count), tuple(dict.fromkeys(str(one) for one in shown))[:_SAMPLED])
+        Fault(name, count, tuple(dict.fromkeys(map(str, shown)))[:_SAMPLED])
         for name, count, shown in [*quarantined, *rejected]
     ]
     return Trial(
-        lines=int(loads[0]), events=int(loads[1]), duplicates=int(loads[2]), users=int(users[0]), buyers=int(users[1]),
-        buyers_of_two_days=int(users[2]), lost=int(loads[4]),
-        first_event_time=str(loads[5] or ""), last_event_time=str(loads[6] or ""),
-        event_types=tuple((str(kind), int(count), int(people)) for kind, count, people in types),
-        revenue=json.loads(loads[3] or "{}"), left_out={str(name): int(count) for name, count in left_out},
-        faults=tuple(faults), unknown_types=tuple(str(row[0]) for row in unknown), warnings=tuple(warnings),
+        lines=load["lines"], events=load["events"], duplicates=load["duplicates"], users=load["users"], buyers=buyers,
+        buyers_of_two_days=of_two_days, lost=load["quarantined"] + load["rejected"],
+        first_event_time=load["first_event_time"] or "", last_event_time=load["last_event_time"] or "",
+        event_types=types, revenue=json.loads(load["revenue_by_currency"]),
+        left_out=json.loads(load["left_out_by_name"]), faults=faults, unknown_types=[row[0] for row in unknown],
+        warnings=warnings,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Words that shops use: for events, for what became of an order, and for columns."""
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 # kind of event -> words for it, as `words` makes them
@@ -146,8 +147,6 @@ SIGNS = {
 
 def words(text: str) -> str:
     """A name or a value in words: 'customerID' and 'Customer_Id' are 'customer id'."""
-    import unicodedata
-
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", text)
     bare = unicodedata.normalize("NFKD", apart.lower()).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", " ", bare).strip()

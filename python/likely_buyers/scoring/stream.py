@@ -71,9 +71,19 @@ def score_batches(
             f" --vars '{{horizon_days: {scoring.horizon_days}}}'."
         )
     check_signature(features.schema, model)
-    return pa.RecordBatchReader.from_batches(
-        PREDICTIONS_SCHEMA, _predictions(features, scoring, progress)
-    )
+
+    def predictions() -> Iterator[pa.RecordBatch]:
+        done = 0
+        batches = (batch for batch in features if batch.num_rows)
+        for scored in in_order(
+            lambda batch: _scored(batch, scoring), batches, ahead=_BATCHES_AHEAD
+        ):
+            yield scored
+            done += scored.num_rows
+            if progress:
+                progress(done)
+
+    return pa.RecordBatchReader.from_batches(PREDICTIONS_SCHEMA, predictions())
 
 
 def probabilities(batch: pa.RecordBatch, model: LoadedModel) -> NDArray[np.float64]:
@@ -130,20 +140,6 @@ def _listed(what: str, names: Sequence[str], most: int = 10) -> list[str]:
         return []
     rest = f" and {len(names) - most} more" if len(names) > most else ""
     return [f"{what}: {', '.join(names[:most])}{rest}"]
-
-
-def _predictions(
-    features: pa.RecordBatchReader,
-    scoring: Scoring,
-    progress: Callable[[int], None] | None,
-) -> Iterator[pa.RecordBatch]:
-    done = 0
-    batches = (batch for batch in features if batch.num_rows)
-    for scored in in_order(lambda batch: _scored(batch, scoring), batches, ahead=_BATCHES_AHEAD):
-        yield scored
-        done += scored.num_rows
-        if progress:
-            progress(done)
 
 
 def _scored(batch: pa.RecordBatch, scoring: Scoring) -> pa.RecordBatch:

@@ -195,8 +195,8 @@ def _members(
     if len(kinds) > 1:
         raise SourceProblem(
             f"the archive '{path}' holds files of {len(kinds)} kinds ({', '.join(kinds)}):"
-            f" {_named(members)}. Nothing was loaded. Unpack it and name what is to be read with `files` in the event"
-            " mapping, or deliver an archive of one kind."
+            f" {', '.join(str(member.member) for member in members[:10])}. Nothing was loaded. Unpack it and name what"
+            " is to be read with `files` in the event mapping, or deliver an archive of one kind."
         )
     if not members:
         raise SourceProblem(
@@ -204,7 +204,3 @@ def _members(
             f" Expected files that end in {ENDINGS}."
         )
     return members, others
-
-
-def _named(members: Sequence[Listed]) -> str:
-    return ", ".join(str(member.member) for member in members[:10])

@@ -223,7 +223,7 @@ class Load:
             return counts
         for file in mended:
             if file["format"] == "csv":
-                mend_file(file, self._plain_text(file), self.staging)
+                mend_file(file, self.staging)
         for table in (RAW_EVENTS, UNREADABLE):
             cursor.execute(
                 f"delete from {table} {of_load} and source_file in (select unnest(?))",
@@ -258,18 +258,8 @@ class Load:
         if file["format"] != "csv":
             pieces = chunks(Path(file["read_path"]), file["compression"])
             return count_lines(pieces) if file["json_kind"] == "lines" else file["lines"], 0
-        counted = mend(
-            self._plain_text(file),
-            start=file["first_byte"],
-            delimiter=file["delimiter"] or ",",
-            quote=file["quote"],
-            escape=file["escape"],
-            columns=len(file["columns"]),
-        )
+        counted = mend(plain_text(file, self.staging), file)
         return counted.records, counted.bad_lines
-
-    def _plain_text(self, file: File) -> Path:
-        return plain_text(file, Path(file["read_path"]), self.staging, file["path"])
 
     def _check_unchanged(self, cursor: DuckDBPyConnection) -> None:
         # a relation's copy is our own

@@ -7,7 +7,7 @@ matched thousands at a time; only what is odd about a file is looked at one by o
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,6 @@ class Mended:
     records: int = 0
     """Records, with the ones of a wrong number of fields that hold no quote: the engine rejects those."""
     bad_lines: int = 0
-    blank_lines: int = 0
     footer_from: int | None = None
     """Where in the copy the footer begins."""
 
@@ -89,7 +88,6 @@ class _Copy:
         if self._columns > 1 and (lines.startswith(b"\n") or b"\n\n" in lines):
             blank = len(_BLANK_LINES.findall(lines))
         self.counts.records += lines.count(b"\n") - blank
-        self.counts.blank_lines += blank
         if self._good:
             self._good.write(lines)
 
@@ -168,29 +166,21 @@ class _Shape:
 
 
 def mend(
-    source: Path,
-    *,
-    start: int,
-    delimiter: str,
-    quote: str,
-    escape: str,
-    columns: int,
-    copy: Path | None = None,
-    bad: Path | None = None,
-    footer_from: int | None = None,
+    source: Path, file: Mapping[str, Any], *, copy: Path | None = None, bad: Path | None = None
 ) -> Mended:
-    """Walk over the records of a UTF-8 file of CSV from byte `start` on, behind the header.
+    """Walk over the records of a UTF-8 file of CSV, behind the header.
 
+    file: as `plan_delivery` gives it; its bytes are those of `source`.
     copy: file to write the good records to, each ended by a line feed; without a header.
     bad: file to write the bad ones to, JSON lines of position (byte in `source`), line and reason.
-    footer_from: byte of `source` from which on lines are a footer.
     """
-    shape = _Shape(delimiter, quote, escape, columns)
-    with source.open("rb") as file, _opened(copy, "wb") as good, _opened(bad, "w") as rejected:
-        window = _Window(file, start)
+    columns = len(file["columns"])
+    shape = _Shape(file["delimiter"] or ",", file["quote"], file["escape"], columns)
+    with source.open("rb") as text, _opened(copy, "wb") as good, _opened(bad, "w") as rejected:
+        window = _Window(text, file["first_byte"])
         kept = _Copy(good, rejected, columns)
         while window.fill():
-            _step(window, kept, shape, footer_from)
+            _step(window, kept, shape, file["footer_from"])
     return kept.counts
 
 

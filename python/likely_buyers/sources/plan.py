@@ -16,10 +16,10 @@ from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.reading_sql import JSON_PROBLEM, json_lines
 from likely_buyers.sources.rejects import forget_lines
 from likely_buyers.sources.staging import (
     decoded_text,
-    from_byte,
     local_copy,
     mend_file,
     name_of,
@@ -74,13 +74,9 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
         for one in listed
         if known.get(one.path) != (one.size, one.modified_at) or same_as.get(one.path) in changed
     ]
-    columns = _given_columns(reading, request.events_path, cursor)
-
-    def looked_at(file: Listed) -> dict[str, Any]:
-        return _look_at(file, reading, columns, request.staging, cursor.cursor())
-
+    look = _Look(reading, _given_columns(reading, request.events_path, cursor), request.staging)
     with ThreadPoolExecutor(_THREADS) as threads:
-        files = list(threads.map(looked_at, fresh))
+        files = list(threads.map(lambda file: look.at(file, cursor.cursor()), fresh))
     # files that are replaced stand for their new content only
     by_digest = {
         row[3]: row[0] for row in request.known if row[3] and not row[4] and row[0] not in changed
@@ -125,118 +121,127 @@ def _given_columns(
     return tuple(name.strip() for name in names)
 
 
-def _look_at(
-    file: Listed,
-    reading: Reading,
-    columns: Sequence[str] | None,
-    staging: Path,
-    cursor: duckdb.DuckDBPyConnection,
-) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "path": file.path, "read_path": file.file, "format": file.format, "columns": [], "types": None,
-        "size": file.size, "modified_at": file.modified_at, "digest": "", "source": file.source,
-        "delimiter": "", "quote": "", "escape": "", "nulls": list(reading.nulls), "skip": 0,
-        "compression": compression_of(file.path), "json_kind": "", "lines": 0, "first_byte": 0,
-        "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
-        "file_size": file.file_size, "new_line": "", "json_keys": {}, "registrable": False,
-    }  # fmt: skip
-    local = local_copy(file, staging, cursor)
-    if file.size == 0:
-        found["format"] = file.format or "csv"
+@dataclass(frozen=True)
+class _Look:
+    """What the files of a delivery are looked at with."""
+
+    reading: Reading
+    columns: Sequence[str] | None
+    """Of CSV, as the mapping has them."""
+    staging: Path
+
+    def at(self, file: Listed, cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        """The file as `plan_delivery` gives it, its place among others apart."""
+        compression = compression_of(file.path)
+        found: dict[str, Any] = {
+            "path": file.path, "read_path": file.file, "format": file.format, "columns": [], "types": None,
+            "size": file.size, "modified_at": file.modified_at, "digest": "", "source": file.source,
+            "delimiter": "", "quote": "", "escape": "", "nulls": list(self.reading.nulls), "skip": 0,
+            "compression": compression, "json_kind": "", "lines": 0, "first_byte": 0, "footer_from": None,
+            "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
+            "file_size": file.file_size, "new_line": "", "json_keys": {}, "registrable": False,
+        }  # fmt: skip
+        local = local_copy(file, self.staging, cursor)
+        if file.size == 0:
+            found["format"] = file.format or "csv"
+            return found
+        if file.format == "parquet":
+            self._parquet(found, file, local, cursor)
+            return found
+        reading = self.reading
+        seen = survey(local, compression, file.member, reading.encoding, reading.quote.encode())
+        found["digest"] = seen.digest
+        text_head = seen.head.removeprefix(b"\xef\xbb\xbf")
+        if file.format is None:
+            found["format"] = "json" if text_head.lstrip()[:1] in (b"{", b"[") else "csv"
+        if seen.encoding != "utf-8" or file.member:
+            text = staged(file, self.staging)
+            write_pieces(decoded_text(local, compression, file.member, seen, file.path), text)
+            found |= {"read_path": str(text), "compression": "none"}
+        else:
+            found["read_path"] = str(local)
+        if found["format"] == "json":
+            self._json(found, seen, cursor)
+        else:
+            self._csv(found, seen)
         return found
-    if file.format == "parquet":
-        _look_at_parquet(found, file, local, staging, cursor)
-        return found
-    compression = compression_of(file.path)
-    seen = survey(local, compression, file.member, reading.encoding, reading.quote.encode())
-    found["digest"] = seen.digest
-    text_head = seen.head.removeprefix(b"\xef\xbb\xbf")
-    if file.format is None:
-        found["format"] = "json" if text_head.lstrip()[:1] in (b"{", b"[") else "csv"
-    text = Path(local)
-    if seen.encoding != "utf-8" or file.member:
-        text = staged(file, staging)
-        write_pieces(decoded_text(local, compression, file.member, seen, file.path), text)
-        found |= {"read_path": str(text), "compression": "none"}
-    elif str(local) != file.file:
-        found["read_path"] = str(local)
-    if found["format"] == "json":
-        _look_at_json(found, file, text, seen, staging, cursor)
-    else:
-        _look_at_csv(found, file, text, seen, reading, columns, staging)
-    return found
 
+    def _parquet(
+        self, found: dict[str, Any], file: Listed, local: Path, cursor: duckdb.DuckDBPyConnection
+    ) -> None:
+        digest = xxhash.xxh3_128()
+        pieces: Iterator[bytes] = chunks(local, "none", file.member, on_raw=digest.update)
+        if file.member:
+            local = staged(file, self.staging)
+            write_pieces(pieces, local)
+        else:
+            for _ in pieces:
+                pass
+        found |= {"read_path": str(local), "digest": digest.hexdigest(), "compression": "none"}
+        try:
+            rows = cursor.execute("describe select * from read_parquet(?)", [str(local)]).fetchall()
+            count = cursor.execute(
+                "select num_rows from parquet_file_metadata(?)", [str(local)]
+            ).fetchone()
+        except duckdb.Error as error:
+            raise not_whole(file.path, "Parquet", str(error).split("\n", maxsplit=1)[0]) from error
+        found |= {
+            "columns": [row[0] for row in rows],
+            "types": [row[1] for row in rows],
+            "lines": int(count[0]) if count else 0,
+        }
+        # names that come twice, if in other letters, are told apart by the engine's reading alone
+        found["registrable"] = pq.read_schema(local).names == found["columns"]
 
-def _look_at_parquet(
-    found: dict[str, Any],
-    file: Listed,
-    local: Path,
-    staging: Path,
-    cursor: duckdb.DuckDBPyConnection,
-) -> None:
-    digest = xxhash.xxh3_128()
-    pieces: Iterator[bytes] = chunks(local, "none", file.member, on_raw=digest.update)
-    if file.member:
-        local = staged(file, staging)
-        write_pieces(pieces, local)
-    else:
-        for _ in pieces:
-            pass
-    found |= {"read_path": str(local), "digest": digest.hexdigest(), "compression": "none"}
-    try:
-        rows = cursor.execute("describe select * from read_parquet(?)", [str(local)]).fetchall()
-        count = cursor.execute(
-            "select num_rows from parquet_file_metadata(?)", [str(local)]
-        ).fetchone()
-    except duckdb.Error as error:
-        raise not_whole(file.path, "Parquet", str(error).split("\n", maxsplit=1)[0]) from error
-    found |= {
-        "columns": [row[0] for row in rows],
-        "types": [row[1] for row in rows],
-        "lines": int(count[0]) if count else 0,
-    }
-    # names that come twice, if in other letters, are told apart by the engine's reading alone
-    found["registrable"] = pq.read_schema(local).names == found["columns"]
-
-
-def _look_at_json(
-    found: dict[str, Any],
-    file: Listed,
-    text: Path,
-    seen: Survey,
-    staging: Path,
-    cursor: duckdb.DuckDBPyConnection,
-) -> None:
-    found["json_kind"] = kind = json_kind(seen.head.removeprefix(b"\xef\xbb\xbf"))
-    if kind == "lines":
-        if seen.has_mixed_ends:
-            # DuckDB 1.5 loses the character behind a lone carriage return; to JSON one is a blank
-            copy = staging / f"{name_of(file.path)}.lines"
-            write_pieces(
-                (piece.replace(b"\r", b" ") for piece in chunks(text, found["compression"])), copy
-            )
-            found |= {"read_path": str(copy), "compression": "none"}
-            text = copy
-        found["lines"] = seen.lines
-        found |= _named_keys(
-            row[0]
-            for row in cursor.execute(
-                "select distinct unnest(json_keys(line)) as key from read_csv(?, columns = {'line': 'VARCHAR'},"
-                " auto_detect = false, header = false, delim = '\x01', quote = '', escape = '', strict_mode = false,"
-                " max_line_size = 33554432, ignore_errors = true, compression = ?)"
-                " where json_valid(line) and json_type(line) = 'OBJECT' order by key",
-                [str(text), found["compression"]],
+    def _json(self, found: dict[str, Any], seen: Survey, cursor: duckdb.DuckDBPyConnection) -> None:
+        pieces = chunks(Path(found["read_path"]), found["compression"])
+        found["json_kind"] = kind = json_kind(seen.head.removeprefix(b"\xef\xbb\xbf"))
+        if kind == "lines":
+            if seen.has_mixed_ends:
+                # DuckDB 1.5 loses the character behind a lone carriage return; to JSON one is a blank
+                copy = self.staging / f"{name_of(found['path'])}.lines"
+                write_pieces((piece.replace(b"\r", b" ") for piece in pieces), copy)
+                found |= {"read_path": str(copy), "compression": "none"}
+            found["lines"] = seen.lines
+            keys_of = "select distinct unnest(json_keys(line)) as key from"
+            rows = cursor.execute(
+                f"{keys_of} {json_lines([found])} where {JSON_PROBLEM} = '' order by key"
             ).fetchall()
-        )
-        return
-    stream = chunks(text, found["compression"])
-    keys: dict[str, None] = {}
-    mark = seen.mark if seen.encoding == "utf-8" else 0
-    for element in array_elements(decoded(stream, "utf-8", mark, file.path), kind, file.path):
-        found["lines"] += 1
-        if isinstance(element, dict) and not element.keys() <= keys.keys():
-            keys.update(dict.fromkeys(element))
-    found |= _named_keys(sorted(keys))
+            found |= _named_keys(row[0] for row in rows)
+            return
+        keys: dict[str, None] = {}
+        mark = seen.mark if seen.encoding == "utf-8" else 0
+        texts = decoded(pieces, "utf-8", mark, found["path"])
+        for element in array_elements(texts, kind, found["path"]):
+            found["lines"] += 1
+            if isinstance(element, dict) and not element.keys() <= keys.keys():
+                keys.update(dict.fromkeys(element))
+        found |= _named_keys(sorted(keys))
+
+    def _csv(self, found: dict[str, Any], seen: Survey) -> None:
+        reading = self.reading
+        header = read_header(seen.head, found["path"], reading, self.columns)
+        if header is None:
+            return
+        escape = reading.escape if reading.escape is not None else reading.quote
+        found |= {
+            "delimiter": header.delimiter, "quote": reading.quote, "escape": escape, "columns": list(header.columns),
+            "renamed": list(header.renamed), "skip": header.skip, "first_byte": header.first_byte,
+            "lines": seen.lines - header.skip,
+        }  # fmt: skip
+        footer = footer_bytes(seen.tail, header.delimiter, len(header.columns))
+        found["footer_from"] = seen.size - footer if footer else None
+        if not header.is_plain:
+            body = self.staging / f"{name_of(found['path'])}.body"
+            body.parent.mkdir(parents=True, exist_ok=True)
+            with plain_text(found, self.staging).open("rb") as whole, body.open("wb") as rest:
+                whole.seek(header.first_byte)
+                shutil.copyfileobj(whole, rest)
+            found |= {"read_path": str(body), "compression": "none", "skip": 0, "first_byte": 0}
+            if found["footer_from"] is not None:
+                found["footer_from"] -= header.first_byte
+        if seen.has_mixed_ends:
+            mend_file(found, self.staging)
 
 
 def _named_keys(keys: Iterable[str]) -> dict[str, Any]:
@@ -250,39 +255,6 @@ def _named_keys(keys: Iterable[str]) -> dict[str, Any]:
         "columns": list(columns),
         "json_keys": {name: found for name, found in columns.items() if found != [name]},
     }
-
-
-def _look_at_csv(
-    found: dict[str, Any],
-    file: Listed,
-    text: Path,
-    seen: Survey,
-    reading: Reading,
-    columns: Sequence[str] | None,
-    staging: Path,
-) -> None:
-    header = read_header(seen.head, file.path, reading, columns)
-    if header is None:
-        return
-    escape = reading.escape if reading.escape is not None else reading.quote
-    found |= {
-        "delimiter": header.delimiter, "quote": reading.quote, "escape": escape, "columns": list(header.columns),
-        "renamed": list(header.renamed), "skip": header.skip, "first_byte": header.first_byte,
-        "lines": seen.lines - header.skip,
-    }  # fmt: skip
-    footer = footer_bytes(seen.tail, header.delimiter, len(header.columns))
-    found["footer_from"] = seen.size - footer if footer else None
-    if not header.is_plain:
-        text = plain_text(found, text, staging, file.path)
-        body = staging / f"{name_of(file.path)}.body"
-        write_pieces(from_byte(text, header.first_byte), body)
-        found |= {"read_path": str(body), "compression": "none", "skip": 0, "first_byte": 0}
-        if found["footer_from"] is not None:
-            found["footer_from"] -= header.first_byte
-        text = body
-    if seen.has_mixed_ends:
-        text = plain_text(found, text, staging, file.path)
-        mend_file(found, text, staging)
 
 
 def changed_file(

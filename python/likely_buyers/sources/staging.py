@@ -14,43 +14,23 @@ from likely_buyers.sources.survey import Survey, decoded
 from likely_buyers.sql_text import literal
 
 
-def from_byte(text: Path, start: int) -> Iterator[bytes]:
-    """A file's bytes from a position on."""
-    with text.open("rb") as file:
-        file.seek(start)
-        while piece := file.read(1 << 22):
-            yield piece
-
-
-def plain_text(found: Mapping[str, Any], text: Path, staging: Path, path: str) -> Path:
-    """The file decompressed, in a copy if it is compressed."""
+def plain_text(found: Mapping[str, Any], staging: Path) -> Path:
+    """What the engine reads of the file, decompressed in a copy if it is compressed."""
+    text = Path(found["read_path"])
     if found["compression"] == "none":
         return text
-    copy = staging / f"{name_of(path)}.plain"
+    copy = staging / f"{name_of(found['path'])}.plain"
     write_pieces(chunks(text, found["compression"]), copy)
     return copy
 
 
-def mend_file(found: dict[str, Any], text: Path, staging: Path) -> None:
+def mend_file(found: dict[str, Any], staging: Path) -> None:
     """Have the engine read a copy of the file's good records; its bad lines are told."""
     if found["new_line"]:
         return  # that copy is what it reads already
-    copy, bad = (
-        staging / f"{name_of(found['path'])}.good",
-        staging / f"{name_of(found['path'])}.bad",
-    )
+    copy, bad = (staging / f"{name_of(found['path'])}.{what}" for what in ("good", "bad"))
     staging.mkdir(parents=True, exist_ok=True)
-    mended = mend(
-        text,
-        start=found["first_byte"],
-        delimiter=found["delimiter"],
-        quote=found["quote"],
-        escape=found["escape"],
-        columns=len(found["columns"]),
-        copy=copy,
-        bad=bad,
-        footer_from=found["footer_from"],
-    )
+    mended = mend(plain_text(found, staging), found, copy=copy, bad=bad)
     found |= {
         "read_path": str(copy), "compression": "none", "skip": 0, "lines": mended.records, "first_byte": 0,
         "bad_lines": str(bad) if mended.bad_lines else "", "bad_count": mended.bad_lines,

@@ -1,5 +1,6 @@
 """A file's lines, counted without a parser, and what its bytes tell: encoding, line ends, content."""
 
+import codecs
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -135,8 +136,6 @@ def decoded(stream: Iterator[bytes], encoding: str, mark: int, name: str) -> Ite
     Raises:
         SourceProblem: bytes that the encoding has not.
     """
-    import codecs
-
     decoder = codecs.getincrementaldecoder(encoding)(errors="strict")
     line, rest = 1, mark
     for raw in stream:
@@ -197,8 +196,6 @@ def _transcoded(stream: Iterator[bytes], found: Survey, name: str) -> Iterator[b
 
     def watched() -> Iterator[bytes]:
         nonlocal looks_like_utf8, beyond_ascii
-        import codecs
-
         utf8 = codecs.getincrementaldecoder("utf-8")()
         for raw in stream:
             if looks_like_utf8:

@@ -107,14 +107,13 @@ class CalibrationChoice:
     Attributes:
         method: key of METHODS.
         line: the line that the method gives for the newest cutoffs.
-        log_loss: mean log loss by method over the cutoffs on which the methods were compared.
-        cutoffs_compared: how many those were; with fewer than four nothing replaces "none".
+        log_loss: mean log loss by method over the cutoffs on which the methods were compared; with fewer than four of
+            them nothing replaces "none".
     """
 
     method: str
     line: Line
     log_loss: dict[str, float]
-    cutoffs_compared: int
 
 
 def choose_calibration(scored: Sequence[ScoredCutoff], horizon_days: int) -> CalibrationChoice:
@@ -133,14 +132,11 @@ def choose_calibration(scored: Sequence[ScoredCutoff], horizon_days: int) -> Cal
         for name, method in METHODS.items():
             line = method(known)
             losses[name].append(mean_log_loss(line.offset + line.slope * target.raw, target.labels))
-    compared = len(losses["none"])
     means = {name: float(np.mean(values)) for name, values in losses.items() if values}
     chosen = "none"
-    if compared >= _FEWEST_TESTS:
+    if len(losses["none"]) >= _FEWEST_TESTS:
         best = min(means, key=lambda name: means[name])
         wins = np.mean(np.array(losses[best]) < np.array(losses["none"]))
         if means["none"] - means[best] >= SMALLEST_GAIN and wins >= SMALLEST_SHARE_OF_WINS:
             chosen = best
-    return CalibrationChoice(
-        method=chosen, line=METHODS[chosen](scored), log_loss=means, cutoffs_compared=compared
-    )
+    return CalibrationChoice(method=chosen, line=METHODS[chosen](scored), log_loss=means)

@@ -123,7 +123,7 @@ def _signed_log(X: Floats) -> Floats:
 
 
 class BgNbdComponent(BaseEstimator):
-    """BG/NBD (see `evaluation.baselines`) as log-odds, on a line fitted to the outcomes.
+    """BG/NBD (see `bgnbd`) as log-odds, on a line fitted to the outcomes.
 
     Where people buy by a steady habit and then stop, these four parameters know more than trees can learn from a
     small shop. Users who never bought share the log-odds of their kind.

@@ -42,7 +42,7 @@ class Examples:
         return int(self.labels.size)
 
     def table(self, rows: NDArray[np.int64]) -> pa.Table:
-        """The features of some rows by name, for the rules of `evaluation`."""
+        """The features of some rows by name, for the rules of `baselines`."""
         columns = self.features[rows].T
         return pa.table(dict(zip(self.feature_names, columns, strict=True)))
 

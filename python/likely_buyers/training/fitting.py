@@ -112,7 +112,7 @@ class TrainedModel:
         windows: cutoffs used.
         metrics: mean over the evaluation cutoffs of each metric of `evaluation.evaluate`.
         metrics_by_cutoff: the same at each evaluation cutoff.
-        rules: the same mean for each rule of `evaluation.simple_rules`, on the same users; those of a ranking only.
+        rules: the same mean for each rule of `baselines.simple_rules`, on the same users; those of a ranking only.
         comparison: how it does against the champion; None where there is none or its features are others.
         candidates: evidence for the choice, one row per candidate, best first.
         recipes: members by kind: the best logistic regression, the best gradient boosting, and the chosen ones if they

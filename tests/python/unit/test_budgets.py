@@ -10,7 +10,7 @@ PACKAGE = PROJECT / "python" / "likely_buyers"
 MODULE = 350
 # lines of all files of a kind below a folder; a budget falls when something is deleted, and is never raised
 FOLDERS = {
-    "macros": ("*.sql", 1_900),
+    "macros": ("*.sql", 1_240),
     "python/likely_buyers/registry": ("*.py", 1_000),
     "python/likely_buyers/publishing": ("*.py", 1_000),
 }

@@ -61,41 +61,29 @@ def explain_batches(
             f" {', '.join(without)}. Add each to python/likely_buyers/features/catalogue.yml, and run"
             " `make generate` and `dbt build`."
         )
-    return pa.RecordBatchReader.from_batches(
-        CONTRIBUTIONS_SCHEMA, _explained_batches(features, model, groups, users, sample, progress)
-    )
 
+    def explained() -> Iterator[pa.RecordBatch]:
+        explainer = Explainer(model.estimator)
+        means = _mean_contributions(sample, explainer, model)
+        own = [groups[name] for name in model.feature_names]
+        batches = (batch for batch in features if batch.num_rows)
+        done = 0
+        for rows, found in in_order(
+            lambda batch: (batch.num_rows, _explained(batch, explainer, model, own, means)),
+            batches,
+            ahead=_BATCHES_AHEAD,
+        ):
+            yield found
+            done += rows
+            if progress:
+                progress(done)
+        if done != users:
+            raise UsersWithoutFeatures(
+                f"{users} users are to be explained, and silver.user_features gave {done} of them for the day they were"
+                " scored as of. Score and explain on the same features: dbt build."
+            )
 
-def _explained_batches(
-    features: pa.RecordBatchReader,
-    model: LoadedModel,
-    groups: Mapping[str, FeatureGroup],
-    users: int,
-    sample: pa.Table,
-    progress: Callable[[int], None] | None,
-) -> Iterator[pa.RecordBatch]:
-    explainer = Explainer(model.estimator)
-    means = _mean_contributions(sample, explainer, model)
-    batches = (batch for batch in features if batch.num_rows)
-    in_order_of_features = [groups[name] for name in model.feature_names]
-    done = 0
-    for rows, explained in in_order(
-        lambda batch: (
-            batch.num_rows,
-            _explained(batch, explainer, model, in_order_of_features, means),
-        ),
-        batches,
-        ahead=_BATCHES_AHEAD,
-    ):
-        yield explained
-        done += rows
-        if progress:
-            progress(done)
-    if done != users:
-        raise UsersWithoutFeatures(
-            f"{users} users are to be explained, and silver.user_features gave {done} of them for the day they were"
-            " scored as of. Score and explain on the same features: dbt build."
-        )
+    return pa.RecordBatchReader.from_batches(CONTRIBUTIONS_SCHEMA, explained())
 
 
 def _mean_contributions(sample: pa.Table, explainer: Explainer, model: LoadedModel) -> Floats:

@@ -155,7 +155,7 @@ def test_a_new_entry_is_a_column_with_its_contract_and_its_label(
         word for path in GENERATED for word in ("wrote", path)
     ]
     assert (
-        "    cast({{ ratio('activity.views', 'activity.sessions') }} as {{ type_double() }})"
+        "    cast({{ ratio('activity.views', 'activity.sessions') }} as double)"
         " as views_per_session\n{%- endmacro %}" in (project / COLUMNS_FILE).read_text()
     )
     [model] = yaml.safe_load((project / CONTRACT_FILE).read_text())["models"]
