@@ -33,7 +33,6 @@
                     {{ dbt.datediff('max(event_date)', as_of, 'day') }} as days_after,
                     {{ needed_days }} as needed_days,
                     {{ var('horizon_days') }} as horizon_days,
-                    {{ var('training_history_days') }} as training_history_days,
                     {{ sql_text(events_path()) }} as events_path,
                     {{ sql_text(var('event_mapping')) }} as event_mapping
                 from {{ user_days }}

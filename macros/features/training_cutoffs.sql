@@ -10,7 +10,12 @@
     cross join (values {% for number in range(how_many) %}({{ number }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (number)
 {% endmacro %}
 
-{#- The earliest cutoff that has enough history before it, as a SQL expression. -#}
+{#-
+    The earliest cutoff that has enough history before it, as a SQL expression: vars.training_history_days, or in a log that
+    is shorter half of what it has beside the horizon.
+-#}
 {% macro first_cutoff(user_days) -%}
-    (select cast({{ dbt.dateadd('day', var('training_history_days'), 'min(event_date)') }} as date) from {{ user_days }})
+    {%- set days = dbt.datediff('min(event_date)', as_of_date(user_days), 'day') | trim %}
+    {%- set history = "least(" ~ var('training_history_days') ~ ", greatest(1, floor((" ~ days ~ " - " ~ var('horizon_days') ~ ") / 2)))" %}
+    (select cast({{ dbt.dateadd('day', history, 'min(event_date)') }} as date) from {{ user_days }})
 {%- endmacro %}

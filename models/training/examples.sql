@@ -1,6 +1,6 @@
 {%- set user_days = ref('user_days') %}
 {%- set as_of = as_of_date(user_days) %}
-{%- do check_as_of(user_days, needed_days=var('horizon_days') + var('training_history_days')) %}
+{%- do check_as_of(user_days, needed_days=var('horizon_days') + 1) %}
 
 -- newest first: the horizon is over by as_of, and enough history lies before
 with cutoffs as (

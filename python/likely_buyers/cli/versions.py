@@ -52,8 +52,14 @@ def _cells(version: ModelVersion) -> list[str]:
         _number(version.metrics.get("average_precision")),
         version.model_digest[:12],
         "champion" if version.is_champion else "",
-        str(version.parameters.get("chosen", "")),
+        ": ".join(_words(version)),
     ]
+
+
+def _words(version: ModelVersion) -> list[str]:
+    """What scores, and why."""
+    told = (version.parameters.get(name) for name in ("chosen", "why"))
+    return [str(words) for words in told if words]
 
 
 def _number(value: float | None) -> str:
@@ -70,4 +76,6 @@ def _as_dict(version: ModelVersion) -> dict[str, object]:
         "windows": dict(version.windows),
         "model_digest": version.model_digest,
         "is_champion": version.is_champion,
+        "chosen": version.parameters.get("chosen"),
+        "why": version.parameters.get("why"),
     }

@@ -220,7 +220,7 @@ def test_neither_batches_nor_the_order_of_users_matter() -> None:
 
 
 def test_what_cannot_be_explained_says_why() -> None:
-    model, table = loaded(fitted()), feature_table(shop(5)[0])
+    model, table = loaded(fitted(ALL_KINDS)), feature_table(shop(5)[0])
     few = {name: GROUPS[name] for name in NAMES[1:]}
     with pytest.raises(FeaturesWithoutLabels, match=r"purchase_days\. Add each to .*catalogue"):
         explain_batches(table.to_reader(), model, few, users=5, sample=table)

@@ -319,19 +319,6 @@ def test_too_short_a_history_cannot_train(shop: Path, tmp_path: Path) -> None:
     assert "horizon_days" in finished.output
 
 
-def test_too_few_buyers_cannot_train(installation: Installation, tmp_path: Path) -> None:
-    simulate_shop(
-        SimulationSettings(users=60, days=90, seed=1, dirt=False), tmp_path / "shop", "csv"
-    )
-    finished = installation.run(
-        "likely-buyers", "train", variables={"events_path": str(tmp_path / "shop")}
-    )
-    assert not finished.succeeded
-    assert "at least 100 buyers" in finished.output
-    models = installation.run("likely-buyers", "models")
-    assert "No version yet" in models.output
-
-
 def test_a_rollback_restores_the_earlier_scores_to_the_bit(job: Installation, shop: Path) -> None:
     variables = {"events_path": str(shop), "as_of": str(AS_OF)}
     scores = f"select {SCORES} from gold.predictions order by all"
