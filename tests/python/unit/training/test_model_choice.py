@@ -27,7 +27,7 @@ from likely_buyers.training import (
     fit,
 )
 from likely_buyers.training.boosted_scores import boosted_log_odds
-from likely_buyers.training.calibration import ScoredCutoff, choose_calibration
+from likely_buyers.training.calibration import METHODS, ScoredCutoff, choose_calibration
 from likely_buyers.training.components import BgNbdComponent, BoostingComponent
 from likely_buyers.training.library import BGNBD, PLAIN_RATE, RECENCY_AND_FREQUENCY, RULES, fits
 from likely_buyers.training.selection import LATER_CUTOFFS, OTHER_USERS
@@ -242,6 +242,14 @@ def test_a_level_that_swings_is_left_alone_because_its_last_window_points_the_wr
 def test_honest_scores_are_left_alone():
     choice = choose_calibration(scored_cutoffs([0.0] * 8), 30)
     assert (choice.method, choice.line.slope, choice.line.offset) == ("none", 1.0, 0.0)
+
+
+def test_a_line_far_from_the_scores_is_found():
+    rng = np.random.default_rng(1)
+    raw = rng.normal(-2.0, 2.8, 9_000)
+    labels = (rng.random(raw.size) < 1 / (1 + np.exp(-(0.4 * raw + 2.0)))).astype(np.int8)
+    line = METHODS["line"]([ScoredCutoff(np.datetime64("2024-01-01"), raw, labels)])
+    assert (line.slope, line.offset) == pytest.approx((0.4, 2.0), abs=0.1)
 
 
 def constant(table: pa.Table) -> pa.Table:
