@@ -1,0 +1,38 @@
+"""The words of what a build finds: SQL asks for all of them, and gives what they are filled with."""
+
+import json
+from string import Formatter
+
+import pytest
+
+from likely_buyers.dbt.words import _WORDS, in_words
+from support.installation import PROJECT
+
+ASKING = "\n".join(
+    path.read_text("utf-8")
+    for room in ("macros", "models")
+    for path in (PROJECT / room).rglob("*.sql")
+)
+NAMES = [(what, words) for known in _WORDS.values() for what, words in known.items()]
+
+
+@pytest.mark.parametrize(("what", "words"), NAMES)
+def test_some_query_asks_for_the_words_and_names_their_columns(what: str, words: str) -> None:
+    assert f"'{what}'" in ASKING
+    columns = {name for _, name, _, _ in Formatter().parse(words) if name} - {"at_least"}
+    assert {name for name in columns if name not in ASKING} == set()
+
+
+def test_a_row_says_how_and_with_which_words() -> None:
+    selected = {"what": "top_buyers", "selected": 7, "percent": 10.0, "places": 9, "users": 90}
+    words = "7 users in gold.top_buyers: the top 10 % (9 of 90 users)"
+    assert json.loads(in_words(json.dumps(selected | {"low": 0}))) == {"told": [f"{words}."]}
+    bounded = json.loads(in_words(json.dumps(selected | {"low": 0.25})))
+    assert bounded == {"told": [f"{words} with a probability of at least 0.25."]}
+
+
+def test_braces_of_what_was_found_stay() -> None:
+    found = {"what": "campaigns", "problems": "campaign '{x}' has no start_date"}
+    assert (
+        "campaign '{x}' has no start_date." in json.loads(in_words(json.dumps(found)))["problem"][0]
+    )
