@@ -5,6 +5,7 @@ calibrated and evaluated only at cutoffs later than the examples it was fitted o
 """
 
 from likely_buyers.training.backtesting import BacktestRow, backtest_cutoff
+from likely_buyers.training.comparing import Champion
 from likely_buyers.training.components import BoostingComponent
 from likely_buyers.training.errors import (
     ConstantFeaturesError,
@@ -15,7 +16,7 @@ from likely_buyers.training.errors import (
     TrainingError,
 )
 from likely_buyers.training.estimator import PurchaseModel
-from likely_buyers.training.fitting import Champion, TrainedModel, fit
+from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [

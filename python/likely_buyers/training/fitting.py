@@ -16,16 +16,19 @@ from likely_buyers.training.calibration import (
     ScoredCutoff,
     choose_calibration,
 )
+from likely_buyers.training.comparing import (
+    Champion,
+    Comparison,
+    as_date,
+    compared_with_champion,
+    means,
+)
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples, read_examples
-from likely_buyers.training.library import RULES, Member, fits, rules
-from likely_buyers.training.noise import Difference, paired_difference
+from likely_buyers.training.library import FITS, RULES, Member, rules
 from likely_buyers.training.selection import (
-    LATER_CUTOFFS,
     Advance,
     Candidate,
-    Compared,
-    HeldOut,
     Progress,
     Rows,
     choose,
@@ -63,42 +66,6 @@ class Windows:
     fit: tuple[date, ...]
     calibrate: tuple[date, ...]
     evaluate: tuple[date, ...]
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The model that scores now, to be compared with.
-
-    Attributes:
-        estimator: the model.
-        feature_names: names of its features, in order.
-        as_of: it knew nothing from this day on.
-    """
-
-    estimator: PurchaseModel
-    feature_names: tuple[str, ...]
-    as_of: date
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A new model and the champion at the same held-out cutoffs.
-
-    Attributes:
-        kind: "scored" at cutoffs after the champion's training; where there is none, "refitted": the champion's
-            family and settings, fitted at each cutoff on what was known by then, as the new model is.
-        cutoffs: the cutoffs.
-        champion: mean metrics of the champion.
-        challenger: mean metrics of the new model.
-        difference: of log loss, the new model's less the champion's, in nats a user, each cutoff's level moved to the
-            actual one: below zero where the new one is better.
-    """
-
-    kind: str
-    cutoffs: tuple[date, ...]
-    champion: dict[str, float]
-    challenger: dict[str, float]
-    difference: Difference
 
 
 @dataclass(frozen=True)
@@ -189,11 +156,10 @@ def _fitted_model(
     compared_at, fitted_at = _SHARES_OF_TIME[champion is not None]
     rows_per_fit = int(_COMPARED_ROWS_PER_SECOND * settings.time_budget_seconds)
     held = held_out(read, settings.horizon_days, settings.evaluation_cutoffs)
-    names = read.feature_names
     compared, alone = compare(
         read,
         held,
-        rules(names, settings.horizon_days) | fits(names),
+        rules(read.feature_names, settings.horizon_days) | FITS,
         rows_per_fit=rows_per_fit,
         seed=settings.seed,
         progress=say,
@@ -219,7 +185,7 @@ def _fitted_model(
     comparison = None
     if champion is not None:
         say("comparing with the champion")
-        comparison = _compared(
+        comparison = compared_with_champion(
             champion,
             read,
             held,
@@ -237,7 +203,7 @@ def _fitted_model(
         feature_names=read.feature_names,
         settings=settings,
         windows=_windows(read, scored, calibration),
-        metrics=_means(list(by_cutoff.values())),
+        metrics=means(list(by_cutoff.values())),
         metrics_by_cutoff=by_cutoff,
         rules=_rules(read, held.rows, settings.horizon_days),
         comparison=comparison,
@@ -264,7 +230,7 @@ def _evaluated(scored: list[ScoredCutoff], horizon_days: int) -> dict[date, dict
     for cutoff in scored:
         over = [past for past in scored if past.cutoff + horizon <= cutoff.cutoff]
         line = choose_calibration(over, horizon_days).line if over else Line()
-        by_cutoff[_as_date(cutoff.cutoff)] = evaluate(cutoff.labels, line.probabilities(cutoff.raw))
+        by_cutoff[as_date(cutoff.cutoff)] = evaluate(cutoff.labels, line.probabilities(cutoff.raw))
     return by_cutoff
 
 
@@ -276,46 +242,7 @@ def _rules(read: Examples, held_out: Rows, horizon_days: int) -> dict[str, dict[
         for name, scores in simple_rules(read.table(rows), horizon_days).items():
             metrics = evaluate(read.labels[rows], scores, are_probabilities=False)
             by_rule.setdefault(name, []).append(metrics)
-    return {name: _means(found) for name, found in by_rule.items() if len(found) == cutoffs.size}
-
-
-def _compared(
-    champion: Champion,
-    read: Examples,
-    held: HeldOut,
-    challenger: Candidate,
-    by_cutoff: dict[date, dict[str, float]],
-    rows_per_fit: int,
-    advance: Advance,
-) -> Comparison:
-    unseen = held.kind == LATER_CUTOFFS and [
-        fold for fold in held.folds if _as_date(fold.cutoff) >= champion.as_of
-    ]
-    folds = unseen or held.folds
-    rows = np.concatenate([fold.evaluation_rows for fold in folds])
-    raw = []
-    for number, fold in enumerate(folds, start=1):
-        model = champion.estimator
-        if not unseen:
-            known = sampled(fold.fit_rows, rows_per_fit, model.seed)
-            model = fitted(read, known, model.members, model.seed)
-        own = model.decision_function(read.features[fold.evaluation_rows])
-        raw.append(model.offset_ + model.slope_ * own)
-        advance(number / len(folds))
-    both = Compared(read, rows)
-    before = np.concatenate(raw)
-    after = challenger.raw[np.isin(held.rows, rows)]
-    scored = both.scored_cutoffs(before)
-    cutoffs = tuple(_as_date(cutoff.cutoff) for cutoff in scored)
-    return Comparison(
-        kind="scored" if unseen else "refitted",
-        cutoffs=cutoffs,
-        champion=_means([evaluate(one.labels, Line().probabilities(one.raw)) for one in scored]),
-        challenger=_means([by_cutoff[cutoff] for cutoff in cutoffs]),
-        difference=paired_difference(
-            both.losses(after), both.losses(before), both.users, both.cutoffs
-        ),
-    )
+    return {name: means(found) for name, found in by_rule.items() if len(found) == cutoffs.size}
 
 
 def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, tuple[Member, ...]]:
@@ -331,14 +258,10 @@ def _recipes(candidates: list[Candidate], chosen: Candidate) -> dict[str, tuple[
     return recipes
 
 
-def _means(metrics: list[dict[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([one[name] for one in metrics])) for name in metrics[0]}
-
-
 def _windows(read: Examples, scored: list[ScoredCutoff], calibration: CalibrationChoice) -> Windows:
-    held_out = tuple(_as_date(cutoff.cutoff) for cutoff in scored)
+    held_out = tuple(as_date(cutoff.cutoff) for cutoff in scored)
     return Windows(
-        fit=tuple(_as_date(cutoff) for cutoff in read.distinct_cutoffs()),
+        fit=tuple(as_date(cutoff) for cutoff in read.distinct_cutoffs()),
         calibrate=() if calibration.method == "none" else held_out,
         evaluate=held_out,
     )
@@ -352,8 +275,3 @@ def _evidence(candidate: Candidate) -> dict[str, Any]:
         "average_precision": candidate.average_precision,
         "members": [dict(member) for member in candidate.members],
     }
-
-
-def _as_date(day: np.datetime64) -> date:
-    converted: date = day.astype("datetime64[D]").item()
-    return converted

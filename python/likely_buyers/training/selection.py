@@ -224,10 +224,33 @@ def compare(
                     del raw[name]
                 done += rows.size / len(fits)
                 advance(done / total)
+            if 2 <= number < len(held.folds):
+                so_far = Compared(
+                    examples, np.concatenate([fold.evaluation_rows for fold in held.folds[:number]])
+                )
+                for name in _hopeless(so_far, raw, members):
+                    progress(f"leaving out {name}: behind its kind at {number} cutoffs")
+                    del raw[name]
     return compared, {
         name: compared.candidate(name, [members[name]], np.concatenate(own))
         for name, own in raw.items()
     }
+
+
+def _hopeless(
+    so_far: Compared, raw: Mapping[str, list[Floats]], members: Mapping[str, Member]
+) -> list[str]:
+    """Fits so far behind the best of their kind that no more time goes to them."""
+    losses = {
+        name: so_far.mean(so_far.losses(np.concatenate(own)))
+        for name, own in raw.items()
+        if name not in RULES
+    }
+    best = {
+        kind: min(loss for name, loss in losses.items() if members[name]["kind"] == kind)
+        for kind in {members[name]["kind"] for name in losses}
+    }
+    return [name for name, loss in losses.items() if loss > best[members[name]["kind"]] + _HOPELESS]
 
 
 def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from likely_buyers.demo_shop import SimulationSettings, purchase_probability, simulate_shop
+from likely_buyers.demo_shop import purchase_probability
 from likely_buyers.evaluation import roc_auc
 from support.installation import Installation
 from support.lakes import open_lake

@@ -1,4 +1,4 @@
-"""Shops that are small, young, silent or without a pattern each get a list, and the sentence that says what it is worth."""
+"""Small, young, silent shops and ones without a pattern get a list, and a sentence that says what it is worth."""
 
 from collections.abc import Iterable
 from datetime import date, timedelta
@@ -20,12 +20,10 @@ def delivered(folder: Path, lines: Iterable[Line]) -> Path:
     folder.mkdir()
     file = folder / "events.csv"
     rows = [
-        f"{FIRST + timedelta(days=int(day))} 12:{user % 60:02d}:00 UTC,{kind},{1 + user % 7},1,,,10.00,{user},s{day}-{user}"
+        f"{FIRST + timedelta(days=int(day))} 12:{user % 60:02d}:00 UTC,{kind},{1 + user % 7},1,,,10.00,{user},s{day}"
         for day, kind, user in lines
     ]
-    header = (
-        "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
-    )
+    header = "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
     file.write_text("\n".join([header, *rows]) + "\n")
     return folder
 
