@@ -24,7 +24,8 @@ Rows = NDArray[np.int64]
 _SMALLEST_GAIN = 0.00002
 _MOST_MEMBERS = 12
 
-# Further behind the best of its family than this, in nats per user, a fit is not tried at further cutoffs.
+# After two cutoffs so many fits of a kind go on, and none that is further behind the best than this, in nats per user.
+_MOST_OF_KIND = 3
 _HOPELESS = 0.002
 
 _GROUPS_OF_USERS = 5
@@ -240,17 +241,24 @@ def compare(
 def _hopeless(
     so_far: Compared, raw: Mapping[str, list[Floats]], members: Mapping[str, Member]
 ) -> list[str]:
-    """Fits so far behind the best of their kind that no more time goes to them."""
+    """Fits that are not among the best of their kind, to which no more time goes."""
     losses = {
         name: so_far.mean(so_far.losses(np.concatenate(own)))
         for name, own in raw.items()
         if name not in RULES
     }
-    best = {
-        kind: min(loss for name, loss in losses.items() if members[name]["kind"] == kind)
-        for kind in {members[name]["kind"] for name in losses}
-    }
-    return [name for name, loss in losses.items() if loss > best[members[name]["kind"]] + _HOPELESS]
+    hopeless = []
+    for kind in {members[name]["kind"] for name in losses}:
+        of_kind = sorted(
+            (name for name in losses if members[name]["kind"] == kind), key=losses.__getitem__
+        )
+        farthest = losses[of_kind[0]] + _HOPELESS
+        hopeless += [
+            name
+            for place, name in enumerate(of_kind)
+            if place >= _MOST_OF_KIND or losses[name] > farthest
+        ]
+    return sorted(hopeless)
 
 
 def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
