@@ -66,7 +66,11 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
             f"when it was trained it was compared with {compared}, NOT with the present champion,"
             f" version {champion.version}: train again"
         )
-    difference = against["difference"]
+    difference = against.get("difference")
+    if difference is None:
+        return False, (
+            f"it was trained before differences to the champion, version {champion.version}, were measured: train again"
+        )
     how = (
         "both scoring the same unseen cutoffs"
         if against["kind"] == "scored"
@@ -76,8 +80,8 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
         f"{_WORDS[metric]} {against['challenger'][metric]:.4f} for {against['champion'][metric]:.4f}"
         for metric in RANKING_METRICS
     )
-    parameters = version.parameters
-    if champion.parameters.get("tells_buyers_apart", True) > parameters["tells_buyers_apart"]:
+    told = [one.parameters.get("tells_buyers_apart", True) for one in (champion, version)]
+    if told == [True, False]:
         return False, (
             f"it does not tell buyers from others, and the champion, version {champion.version}, does: look at what was"
             " loaded last, and train again"

@@ -103,6 +103,16 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.offset_ = 0.0
         return self
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what a file holds.
+
+        Raises:
+            ValueError: the file is of an earlier release, whose models had no members.
+        """
+        if "members" not in state:
+            raise ValueError("a model of an earlier release")
+        super().__setstate__(state)
+
     def calibrate(self, slope: float, offset: float) -> "PurchaseModel":
         """Set the calibration line; `slope` must be above 0 so that the ranking stays."""
         if not slope > 0 or not np.isfinite(offset):

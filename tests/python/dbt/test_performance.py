@@ -127,7 +127,7 @@ def test_sql_and_python_give_the_same_figures(scored: Installation, key: tuple[d
 
 @pytest.mark.parametrize("key", SETS)
 def test_sql_and_python_give_the_same_deciles(scored: Installation, key: tuple[date, int]) -> None:
-    names = "decile, users, mean_probability, actual_rate, predicted_buyers, actual_buyers"
+    names = "decile, users, mean_probability, predicted_buyers, actual_buyers"
     found = scored.query(
         f"select {names} from gold.model_performance_deciles"
         f" where as_of_date = '{key[0]}' and model_version = {key[1]} order by decile"
@@ -138,6 +138,9 @@ def test_sql_and_python_give_the_same_deciles(scored: Installation, key: tuple[d
     ]
     assert len(found) == len(expected) == min(10, SETS[key][0])
     assert np.array(found) == pytest.approx(np.array(expected), rel=1e-9, abs=1e-9)
+    assert not scored.query(
+        "select * from gold.model_performance_deciles where abs(actual_rate - actual_buyers / users) > 1e-9"
+    )
 
 
 def test_what_is_not_defined_is_null(scored: Installation) -> None:

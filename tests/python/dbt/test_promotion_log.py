@@ -34,6 +34,7 @@ def two_versions(tmp_path: Path) -> Installation:
                     "kind": "scored",
                     "champion": {"roc_auc": 0.8, "average_precision": 0.5},
                     "challenger": {"roc_auc": 0.8, "average_precision": 0.5},
+                    "difference": {"mean": 0.0, "low": -0.001, "high": 0.001},
                 },
             },
         )

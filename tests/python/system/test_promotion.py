@@ -79,6 +79,7 @@ def test_the_first_version_is_the_best_of_what_was_compared_and_passes() -> None
         (compared_with(1, -0.001, 0.002, False), False, "does not tell buyers from others"),
         (compared_with(7, -0.1, -0.1), False, "compared with version 7, NOT with the present"),
         (a_version().parameters, False, "compared with no champion, NOT with the present"),
+        ({"against_champion": {"version": 1}}, False, "before differences to the champion"),
     ],
 )
 def test_a_version_must_not_be_worse_than_the_champion_beyond_noise(

@@ -13,7 +13,8 @@ import skops.io
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from likely_buyers.evaluation import roc_auc
-from likely_buyers.registry.skops_bytes import TRUSTED_TYPES
+from likely_buyers.registry import RegistryError
+from likely_buyers.registry.skops_bytes import TRUSTED_TYPES, estimator_from_bytes
 from likely_buyers.training import (
     ConstantFeaturesError,
     ExamplesSchemaError,
@@ -172,6 +173,13 @@ def test_a_stored_model_loads_with_the_trusted_types_and_scores_the_same():
     assert set(skops.io.get_untrusted_types(data=stored)) <= set(TRUSTED_TYPES)
     loaded = skops.io.loads(stored, trusted=list(TRUSTED_TYPES))
     assert np.array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+def test_a_model_of_an_earlier_release_is_refused_with_the_remedy():
+    model = a_model_of_all_kinds()
+    del model.members
+    with pytest.raises(RegistryError, match=r"of an earlier release.*Train a new version"):
+        estimator_from_bytes(skops.io.dumps(model), "version 1")
 
 
 def test_the_score_of_a_user_does_not_depend_on_who_else_is_scored():
