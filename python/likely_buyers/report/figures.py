@@ -47,7 +47,7 @@ class TrainedVersion:
     chosen: str | None
     why: str | None
     tells_buyers_apart: bool
-    """False where nothing beat the plain rate: the list is then no better than chance, as far as is known."""
+    """False where nothing beat the plain rate, or hardly: the list is then hardly better than chance."""
     is_out_of_time: bool
     """False where the metrics are of other users at the only cutoff."""
 

@@ -86,7 +86,7 @@ class TrainedModel:
             are several.
         chosen: name of the chosen candidate.
         why: in words, why it and nothing stronger or simpler.
-        tells_buyers_apart: whether it beats the plain rate beyond noise.
+        tells_buyers_apart: whether it beats the plain rate beyond noise, and a draw by more than a little.
         held_out: on whom candidates were compared: `selection.LATER_CUTOFFS` or `selection.OTHER_USERS`.
         calibration: method, line and log loss by method.
         notes: facts about the run for its record, such as the number of examples and that the final model was

@@ -30,6 +30,9 @@ _HOPELESS = 0.002
 
 _GROUPS_OF_USERS = 5
 
+# With many users the least difference is beyond noise. Below this AUC a list is hardly better than a draw all the same.
+_LEAST_AUC = 0.55
+
 LATER_CUTOFFS = "later cutoffs"
 OTHER_USERS = "other users"
 
@@ -296,7 +299,7 @@ def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
 class Choice:
     """The chosen candidate, and in words why nothing stronger or simpler.
 
-    `tells_buyers_apart`: whether it beats the plain rate beyond noise.
+    `tells_buyers_apart`: whether it beats the plain rate beyond noise, and a draw by more than a little.
     """
 
     candidate: Candidate
@@ -326,6 +329,11 @@ def choose(
     gain = compared.difference(mean, rule)
     if apart.high >= 0:
         why = f"on {on} nothing beats the plain rate beyond noise"
+    elif chosen.roc_auc < _LEAST_AUC:
+        why = (
+            f"of a buyer and another user it ranks the buyer higher in {chosen.roc_auc:.0%} of all cases, hardly more"
+            f" than by chance, on {on}"
+        )
     elif chosen is rule:
         why = f"on {on} the rule has the lowest log loss: they are too few, or too plain, for anything stronger"
     else:
@@ -333,4 +341,4 @@ def choose(
             f"its log loss is {-gain.mean:.4f} lower than that of the best rule, {rule.name}"
             f" ({-gain.high:.4f} to {-gain.low:.4f}{', which may be noise' if gain.is_noise else ''}), on {on}"
         )
-    return Choice(chosen, why, apart.high < 0)
+    return Choice(chosen, why, apart.high < 0 and chosen.roc_auc >= _LEAST_AUC)

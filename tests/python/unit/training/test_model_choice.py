@@ -146,6 +146,16 @@ def test_labels_without_meaning_give_no_ranking():
     assert p.std() < 0.1 * p.mean(), "no signal, so nobody is far from the rate"
 
 
+def test_a_signal_that_is_beyond_noise_and_hardly_there_is_called_so():
+    examples = a_shop(users=6000)
+    rng = np.random.default_rng(3)
+    chance = 0.3 + 0.033 * np.clip(examples["noise"].to_numpy(), -3, 3)
+    model = fit(with_column(examples, "label", rng.random(examples.num_rows) < chance), SETTINGS)
+    assert model.metrics["roc_auc"] < 0.55
+    assert not model.tells_buyers_apart
+    assert "hardly more than by chance" in model.why
+
+
 @pytest.mark.slow
 def test_without_the_features_of_a_habit_the_other_models_are_compared():
     model = fit(a_shop().drop_columns(["days_since_first_purchase"]), SETTINGS)
