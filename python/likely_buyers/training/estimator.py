@@ -138,11 +138,14 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
                 f"the model was trained on {self.n_features_in_} features: "
                 f"found an array of shape {features.shape}"
             )
-        # column by column in memory, as the components read it
-        by_column = np.ascontiguousarray(features.T)
         raw = np.zeros(len(features))
+        seen: dict[bytes, Floats] = {}
         for share, columns, component in self.parts():
-            raw += share * component.decision_function(by_column[columns].T)
+            # column by column in memory, as the components read it; most members see the same ones
+            own = columns.tobytes()
+            if own not in seen:
+                seen[own] = np.ascontiguousarray(features.T[columns]).T
+            raw += share * component.decision_function(seen[own])
         return raw
 
     def predict_proba(self, X: ArrayLike) -> Floats:

@@ -207,6 +207,7 @@ def compare(
     """
     compared = Compared(examples, held.rows)
     raw: dict[str, list[Floats]] = {name: [] for name in members}
+    losses: dict[str, dict[np.datetime64, float]] = {name: {} for name in members}
     done, total = 0.0, float(sum(min(fold.fit_rows.size, rows_per_fit) for fold in held.folds))
     with a_thread_a_core() as pool:
         for number, fold in enumerate(held.folds, start=1):
@@ -228,11 +229,14 @@ def compare(
                     del raw[name]
                 done += rows.size / len(fits)
                 advance(done / total)
+            of_cutoff = [one for one in held.folds[:number] if one.cutoff == fold.cutoff]
+            so_far = Compared(examples, np.concatenate([one.evaluation_rows for one in of_cutoff]))
+            for name, own in raw.items():
+                found = so_far.losses(np.concatenate(own[-len(of_cutoff) :]))
+                losses[name][fold.cutoff] = so_far.mean(found)
             if 2 <= number < len(held.folds):
-                so_far = Compared(
-                    examples, np.concatenate([fold.evaluation_rows for fold in held.folds[:number]])
-                )
-                for name in _hopeless(so_far, raw, members):
+                means = {name: float(np.mean(list(losses[name].values()))) for name in raw}
+                for name in _hopeless(means, members):
                     progress(f"leaving out {name}: behind its kind at {number} cutoffs")
                     del raw[name]
     return compared, {
@@ -241,27 +245,18 @@ def compare(
     }
 
 
-def _hopeless(
-    so_far: Compared, raw: Mapping[str, list[Floats]], members: Mapping[str, Member]
-) -> list[str]:
-    """Fits that are not among the best of their kind, to which no more time goes."""
-    losses = {
-        name: so_far.mean(so_far.losses(np.concatenate(own)))
-        for name, own in raw.items()
-        if name not in RULES
-    }
-    hopeless = []
-    for kind in {members[name]["kind"] for name in losses}:
-        of_kind = sorted(
-            (name for name in losses if members[name]["kind"] == kind), key=losses.__getitem__
-        )
-        farthest = losses[of_kind[0]] + _HOPELESS
-        hopeless += [
-            name
-            for place, name in enumerate(of_kind)
-            if place >= _MOST_OF_KIND or losses[name] > farthest
-        ]
-    return sorted(hopeless)
+def _hopeless(losses: Mapping[str, float], members: Mapping[str, Member]) -> list[str]:
+    """Fits that are not among the best of their kind by their log losses, to which no more time goes."""
+    of_kind: dict[str, list[str]] = {}
+    for name in sorted(losses, key=losses.__getitem__):
+        if name not in RULES:
+            of_kind.setdefault(members[name]["kind"], []).append(name)
+    return sorted(
+        name
+        for names in of_kind.values()
+        for place, name in enumerate(names)
+        if place >= _MOST_OF_KIND or losses[name] > losses[names[0]] + _HOPELESS
+    )
 
 
 def combined(compared: Compared, alone: Mapping[str, Candidate]) -> Candidate:
@@ -318,7 +313,7 @@ def choose(
         default=rate,
     )
     buyers, examples = int(compared.labels.sum()), compared.labels.size
-    cutoffs = len(compared.scored_cutoffs(rule.raw))
+    cutoffs = np.unique(compared.cutoffs).size
     on = (
         f"{buyers:,} buyers among {examples:,} examples at {cutoffs} later cutoff{'s' if cutoffs > 1 else ''}"
         if kind == LATER_CUTOFFS
