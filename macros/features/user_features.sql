@@ -13,7 +13,7 @@
     counted back from the cutoff: the day before it is 1 day ago.
 #}
 {% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
-{%- for chunk in (chunks_of_users(user_days) if users is none else [none]) %}
+{%- for chunk in (chunks(user_days, 'user_id') if users is none else [none]) %}
 {#- a CTE that only renames would be kept in memory whole -#}
 {%- set days = 'days' if users is not none else '(select * from ' ~ user_days ~ ' where ' ~ chunk ~ ')' if chunk else user_days %}
 select * from (

@@ -13,8 +13,9 @@
 -- depends_on: {{ ref('currency_rates') }}
 
 {%- set seen = seen_load() %}
+{%- set new_events = "(" ~ events(only="load_id > " ~ seen) ~ ")" if seen %}
 {%- set is_large = seen and looked_up("select count(*) > " ~ var('events_per_chunk') ~ " from " ~ source_rows() ~ " where load_id > " ~ seen) %}
-{%- set events_of, parts = ('touched_events', [none]) if seen else (ref('events'), chunks_of_days(ref('events'))) %}
+{%- set events_of, parts = ('touched_events', [none]) if seen else (ref('events'), chunks(ref('events'), 'event_date')) %}
 
 {#-
     Amounts of several currencies are never one sum: the seed currency_rates converts them to vars.currency, and where it
@@ -66,7 +67,7 @@ touched_user_days as (
     select distinct
         user_id,
         event_date
-    from ({{ events(only="load_id > " ~ seen) }}) as new_events
+    from {{ new_events }} as new_events
 ),
 
 touched_events as (
@@ -76,7 +77,7 @@ touched_events as (
         on
             events.event_date = touched_user_days.event_date
             and events.user_id = touched_user_days.user_id
-    where {{ days_of("(" ~ events(only="load_id > " ~ seen) ~ ")") }}
+    where {{ days_of(new_events) }}
 ),
 {%- endif %}
 
