@@ -13,6 +13,9 @@
             where {{ condition }}
             union all
             {%- endfor %}
+            select campaign, concat('names the outcome ''', outcome, ''', which vars.outcomes has not') from {{ this }}
+            where outcome not in ({{ outcome_names() }})
+            union all
             select campaign, 'stands ' || count(*) || ' times' as problem from {{ this }}
             group by campaign
             having count(*) > 1

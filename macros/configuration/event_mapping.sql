@@ -18,7 +18,18 @@
 {% macro check_configuration() %}
     {% do plugin_function('check_settings', {
         'mappings': var('event_mappings'), 'mapping_name': var('event_mapping'),
-        'events_relation': var('events_relation', none), 'events_path': var('events_path')}) %}
+        'events_relation': var('events_relation', none), 'events_path': var('events_path'),
+        'predicted': {'model_name': var('model_name'), 'outcomes': var('outcomes'), 'horizon_days': var('horizon_days')},
+        'columns': {'events': columns_of('events'), 'features': columns_of('user_features', ['user_id', 'as_of_date'])}}) %}
+{% endmacro %}
+
+{#- Columns of a model, less some, as it is described: name -> type. -#}
+{% macro columns_of(model, less=[]) %}
+    {% set columns = {} %}
+    {% for name, column in (graph.nodes['model.' ~ project_name ~ '.' ~ model].columns.items() if execute else []) if name not in less %}
+        {% do columns.update({name: column.data_type}) %}
+    {% endfor %}
+    {% do return(columns) %}
 {% endmacro %}
 
 {#-

@@ -1,7 +1,8 @@
 {#-
-    One row per sampled user and cutoff: features at the cutoff and whether the user purchased in the horizon after it.
+    One row per sampled user and cutoff: features at the cutoff and, as label_<outcome>, whether the user met the outcome in the
+    horizon after it. Null where the cutoff is none of the outcome's, or the user not of its population.
 
-    cutoffs     CTE with `cutoff_date`, whose horizons are over
+    cutoffs     CTE with `outcome` and `cutoff_date`, whose horizons are over
     user_days   relation with one row per user and day
     most_users  users known by as_of, chosen by a hash of their id: the same ones whatever the order of rows and
                 however the shop grows
@@ -17,27 +18,48 @@ with training_users as (
     limit {{ most_users }}
 ),
 
-features as (
-    {{ user_features(cutoffs, user_days, users='training_users') }}
+cutoff_days as (
+    select distinct cutoff_date
+    from {{ cutoffs }}
 ),
 
-buyers as (
-    select distinct
-        user_days.user_id,
-        cutoffs.cutoff_date
-    from {{ user_days }} as user_days
-    inner join {{ cutoffs }} as cutoffs
-        on
-            user_days.event_date >= cutoffs.cutoff_date
-            and user_days.event_date < {{ dbt.dateadd('day', var('horizon_days'), 'cutoffs.cutoff_date') }}
-    where user_days.purchases > 0
+features as (
+    {{ user_features('cutoff_days', user_days, users='training_users') }}
+),
+
+{%- for outcome in outcomes() %}
+
+horizons_of_{{ outcome.name }} as (
+    select
+        cutoff_date as as_of_date,
+        {{ outcome.horizon_days }} as horizon_days
+    from {{ cutoffs }}
+    where outcome = '{{ outcome.name }}'
+),
+
+met_{{ outcome.name }} as (
+    {{ who_met(outcome, 'horizons_of_' ~ outcome.name) }}
+),
+{%- endfor %}
+
+labelled as (
+    select
+        features.*,
+        {%- for outcome in outcomes() %}
+        case
+            when features.cutoff_date in (select as_of_date from horizons_of_{{ outcome.name }})
+                {%- if outcome.population %} and coalesce(({{ outcome.population }}), false){% endif %}
+                then met_{{ outcome.name }}.user_id is not null
+        end as label_{{ outcome.name }}
+        {{- "," if not loop.last }}
+        {%- endfor %}
+    from features
+    {%- for outcome in outcomes() %}
+    left join met_{{ outcome.name }}
+        on features.user_id = met_{{ outcome.name }}.user_id and features.cutoff_date = met_{{ outcome.name }}.as_of_date
+    {%- endfor %}
 )
 
-select
-    features.*,
-    buyers.user_id is not null as label
-from features
-left join buyers
-    on features.user_id = buyers.user_id
-    and features.cutoff_date = buyers.cutoff_date
+select * from labelled
+where coalesce({% for outcome in outcomes() %}label_{{ outcome.name }}{{ ", " if not loop.last }}{% endfor %}) is not null
 {% endmacro %}

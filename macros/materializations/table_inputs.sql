@@ -3,8 +3,8 @@
     {% set states = ["'" ~ local_md5(model.compiled_code) ~ "'"] + states_of(model.depends_on.nodes) %}
     {% if model.language == 'python' %}
         {% do states.append("package_digest()") %}
-        {% if model.config.meta.model_name is defined %}
-            {% do states.append("champion_digest(" ~ sql_text(model.config.meta.model_name) ~ ")") %}
+        {% if model.config.meta.predicted is defined %}
+            {% do states.append("champions_digest(" ~ sql_text(model.config.meta.predicted) ~ ")") %}
         {% endif %}
     {% endif %}
     {% do return(looked_up("select md5(concat_ws(',', " ~ states | join(', ') ~ "))")) %}

@@ -2,7 +2,7 @@
     Select of the users of each due set by equal probability: how many there are and how many bought. Ties are
     settled here, once, so that no figure depends on the order of rows: a tied user counts with the mean of its group.
     Each group knows the users of its set who rank above it (users_above) and all of them (set_users).
-    Reads the CTE due_sets: as_of_date, model_name, model_version and horizon_days.
+    Reads the CTE due_sets: outcome, as_of_date, model_name, model_version and horizon_days.
 -#}
 {% macro score_groups() %}
     select
@@ -26,19 +26,19 @@
                 and scores.model_name = due_sets.model_name
                 and scores.model_version = due_sets.model_version
         left join (
-            select distinct
-                horizons.as_of_date,
-                horizons.horizon_days,
-                user_days.user_id
-            from (select distinct as_of_date, horizon_days from due_sets) as horizons
-            inner join {{ ref('user_days') }} as user_days
-                on
-                    horizons.as_of_date <= user_days.event_date
-                    and {{ horizon_end('horizons') }} > user_days.event_date
-            where user_days.purchases > 0
+            {%- for outcome in outcomes() %}
+            select
+                '{{ outcome.name }}' as outcome,
+                buyers.*
+            from (
+                {{ who_met(outcome, "(select distinct as_of_date, horizon_days from due_sets where outcome = '" ~ outcome.name ~ "')") }}
+            ) as buyers
+            {{ 'union all' if not loop.last }}
+            {%- endfor %}
         ) as buyers
             on
-                scores.as_of_date = buyers.as_of_date
+                scores.outcome = buyers.outcome
+                and scores.as_of_date = buyers.as_of_date
                 and scores.horizon_days = buyers.horizon_days
                 and scores.user_id = buyers.user_id
         group by scores.as_of_date, scores.model_name, scores.model_version, scores.probability

@@ -1,10 +1,26 @@
-{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false) }}
+{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false, pre_hook="{{ add_outcome() }}") }}
 
 with scored_users as (
     select
+        outcome,
         count(*) as user_count,
         max(as_of_date) as as_of_date
     from {{ ref('predictions') }}
+    group by outcome
+),
+
+campaign_terms as (
+    select
+        campaign,
+        coalesce(outcome, '{{ outcomes()[0].name }}') as outcome,
+        start_date,
+        top_fraction,
+        size,
+        min_probability,
+        margin,
+        cost_per_contact,
+        control_share
+    from {{ ref('campaigns') }}
 ),
 
 -- A list is made once, by the first build whose scores speak from its start_date or later, and never touched again.
@@ -19,8 +35,8 @@ due_campaigns as (
             else scored_users.user_count
         end as places,
         campaigns.top_fraction is null and campaigns.size is null as is_left_to_the_money
-    from {{ ref('campaigns') }} as campaigns
-    cross join scored_users
+    from campaign_terms as campaigns
+    inner join scored_users on campaigns.outcome = scored_users.outcome
     where
         campaigns.start_date <= scored_users.as_of_date
         {%- if is_incremental() %}
@@ -32,12 +48,13 @@ due_campaigns as (
 ranked_users as (
     select
         user_id,
+        outcome as scored_outcome,
         probability,
         as_of_date,
         horizon_days,
         model_name,
         model_version,
-        row_number() over (order by probability desc nulls last, user_id asc) as rank
+        row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as rank
     from {{ ref('predictions') }}
     where (select count(*) from due_campaigns) > 0
 ),
@@ -48,7 +65,8 @@ listed_users as (
         ranked_users.*,
         cast(ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact as double) as expected_profit
     from ranked_users
-    inner join due_campaigns on ranked_users.rank <= due_campaigns.places
+    inner join due_campaigns
+        on ranked_users.scored_outcome = due_campaigns.outcome and ranked_users.rank <= due_campaigns.places
     where
         (
             not due_campaigns.is_left_to_the_money
@@ -60,6 +78,7 @@ listed_users as (
 audiences as (
     select
         campaign,
+        outcome,
         user_id,
         -- of the campaign, its control_share and the user alone, so nobody changes sides whatever is built again; and between
         -- campaigns it is as good as independent

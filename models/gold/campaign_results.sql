@@ -1,4 +1,4 @@
-{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="campaign") }}
+{{ config(materialized="incremental", incremental_strategy="delete+insert", unique_key="campaign", pre_hook="{{ add_outcome() }}") }}
 
 {#- the quantile of the standard normal distribution of an interval of 95 %, both sides, and its square -#}
 {%- set z, z_squared = '1.959963984540054', 'power(1.959963984540054, 2)' %}
@@ -6,12 +6,16 @@
 with finished_campaigns as (
     select
         campaign,
+        outcome,
         as_of_date,
         horizon_days,
         margin,
         contact_cost
     from {{ ref('listed_campaigns') }} as campaigns
-    where {{ horizon_end('campaigns') }} <= {{ as_of_date(ref('user_days')) }}
+    where
+        {{ horizon_end('campaigns') }} <= {{ as_of_date(ref('user_days')) }}
+        -- of an outcome that is no longer configured nobody can tell who met it: its results stay
+        and outcome in ({{ outcome_names() }})
 ),
 
 -- order-free: who purchased for how much on which day
@@ -66,15 +70,33 @@ horizon_purchases as (
     group by due_campaigns.campaign, user_days.user_id
 ),
 
+horizon_buyers as (
+    {%- for outcome in outcomes() %}
+    select
+        '{{ outcome.name }}' as outcome,
+        buyers.*
+    from (
+        {{ who_met(outcome, "(select distinct as_of_date, horizon_days from due_campaigns where outcome = '" ~ outcome.name ~ "')") }}
+    ) as buyers
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
 -- everybody who was listed counts in the arm of the list, reached or not
 outcomes as (
     select
         due_campaigns.campaign,
         audiences.arm,
-        case when purchases.user_id is not null then 1 end as bought,
+        case when buyers.user_id is not null then 1 end as bought,
         cast(coalesce(purchases.revenue, 0) as double) as revenue
     from due_campaigns
     inner join {{ ref('audiences') }} as audiences on due_campaigns.campaign = audiences.campaign
+    left join horizon_buyers as buyers
+        on
+            due_campaigns.outcome = buyers.outcome
+            and due_campaigns.as_of_date = buyers.as_of_date
+            and due_campaigns.horizon_days = buyers.horizon_days
+            and audiences.user_id = buyers.user_id
     left join horizon_purchases as purchases
         on audiences.campaign = purchases.campaign and audiences.user_id = purchases.user_id
 ),
@@ -143,6 +165,7 @@ differences as (
 campaign_results as (
     select
         due_campaigns.campaign,
+        due_campaigns.outcome,
         due_campaigns.as_of_date,
         due_campaigns.horizon_days,
         differences.treated_users,

@@ -1,5 +1,5 @@
 -- the seed has the name campaigns among dbt's nodes; the table is gold.campaigns
-{{ config(materialized="incremental", incremental_strategy="append", alias="campaigns") }}
+{{ config(materialized="incremental", incremental_strategy="append", alias="campaigns", pre_hook="{{ add_outcome() }}") }}
 
 {#- of the standard normal distribution: the quantiles of an interval of 95 %, both sides, and of a power of 80 % -#}
 {%- set z_squared = 'power(1.959963984540054 + 0.8416212335729143, 2)' %}
@@ -7,6 +7,7 @@
 with campaign_sums as (
     select
         campaign,
+        outcome,
         as_of_date,
         horizon_days,
         model_name,
@@ -29,7 +30,7 @@ with campaign_sums as (
     where campaign not in (select known.campaign from {{ this }} as known)
     {%- endif %}
     group by
-        campaign, as_of_date, horizon_days, model_name, model_version, start_date, top_fraction, size,
+        campaign, outcome, as_of_date, horizon_days, model_name, model_version, start_date, top_fraction, size,
         min_probability, margin, cost_per_contact, control_share
 ),
 
@@ -70,6 +71,7 @@ powered_campaigns as (
 campaigns as (
     select
         campaign,
+        outcome,
         start_date,
         as_of_date,
         horizon_days,

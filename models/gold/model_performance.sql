@@ -3,6 +3,7 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["as_of_date", "model_name", "model_version"],
+        pre_hook="{{ add_outcome() }}",
     )
 }}
 
@@ -11,6 +12,7 @@
 -- which sets are due, model_performance_deciles has found out: those whose tenths are of another outcome than is known here
 with due_sets as (
     select
+        outcome,
         as_of_date,
         model_name,
         model_version,
@@ -18,10 +20,11 @@ with due_sets as (
         cast(sum(users) as {{ dbt.type_bigint() }}) as users,
         min(purchase_digest) as purchase_digest
     from {{ ref('model_performance_deciles') }}
-    group by as_of_date, model_name, model_version, horizon_days
+    group by outcome, as_of_date, model_name, model_version, horizon_days
     {%- if is_incremental() %}
     except
     select
+        outcome,
         as_of_date,
         model_name,
         model_version,
@@ -95,6 +98,7 @@ totals as (
 -- null, not an error, where a figure is not defined: nobody bought, or everybody
 model_performance as (
     select
+        due_sets.outcome,
         totals.as_of_date,
         due_sets.horizon_days,
         totals.model_name,

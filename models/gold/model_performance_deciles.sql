@@ -3,28 +3,35 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["as_of_date", "model_name", "model_version"],
+        pre_hook="{{ add_outcome() }}",
     )
 }}
 
 with scored_sets as (
     select
+        outcome,
         as_of_date,
         model_name,
         model_version,
         horizon_days,
         count(*) as users
     from {{ ref('prediction_history') }}
-    group by as_of_date, model_name, model_version, horizon_days
+    -- of an outcome that is no longer configured nobody can tell who met it: its figures stay
+    where outcome in ({{ outcome_names() }})
+    group by outcome, as_of_date, model_name, model_version, horizon_days
 ),
 
--- order-free: who purchased on which day
+-- order-free: who purchased (or did what else the outcome asks for) on which day
 purchase_digests as (
+    {%- for outcome in outcomes() %}
     select
+        '{{ outcome.name }}' as outcome,
         event_date,
-        sum(cast({{ fast_hash(['user_id', 'event_date']) }} as decimal(20, 0))) as digest
-    from {{ ref('user_days') }}
-    where purchases > 0
+        sum(cast({{ fast_hash(['user_id', 'event_date'] + (['times'] if outcome.at_least > 1 else [])) }} as decimal(20, 0))) as digest
+    from ({{ outcome_days(outcome) }}) as days
     group by event_date
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 -- Sets of scores whose horizon is over by as_of and whose outcome is not in this table as it is now known.
@@ -34,6 +41,7 @@ purchase_digests as (
 -- what comes later than that. Both cost one scan of few columns, not a join of the history.
 due_sets as (
     select
+        sets.outcome,
         sets.as_of_date,
         sets.model_name,
         sets.model_version,
@@ -43,13 +51,15 @@ due_sets as (
     from scored_sets as sets
     left join purchase_digests
         on
-            sets.as_of_date <= purchase_digests.event_date
+            sets.outcome = purchase_digests.outcome
+            and sets.as_of_date <= purchase_digests.event_date
             and {{ horizon_end('sets') }} > purchase_digests.event_date
     where {{ horizon_end('sets') }} <= {{ as_of_date(ref('user_days')) }}
-    group by sets.as_of_date, sets.model_name, sets.model_version, sets.horizon_days, sets.users
+    group by sets.outcome, sets.as_of_date, sets.model_name, sets.model_version, sets.horizon_days, sets.users
     {%- if is_incremental() %}
     except
     select
+        outcome,
         as_of_date,
         model_name,
         model_version,
@@ -57,7 +67,7 @@ due_sets as (
         sum(users) as users,
         min(purchase_digest) as purchase_digest
     from {{ this }}
-    group by as_of_date, model_name, model_version, horizon_days
+    group by outcome, as_of_date, model_name, model_version, horizon_days
     {%- endif %}
 ),
 
@@ -121,6 +131,7 @@ deciles as (
 
 model_performance_deciles as (
     select
+        due_sets.outcome,
         deciles.as_of_date,
         due_sets.horizon_days,
         deciles.model_name,

@@ -1,14 +1,16 @@
-{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false) }}
+{{ config(materialized="incremental", incremental_strategy="append", full_refresh=false, pre_hook="{{ add_outcome('scored_with') }}") }}
 
 with predictions as (
     select
         user_id,
+        outcome,
         as_of_date,
         horizon_days,
         probability,
         model_name,
         model_version,
         model_digest,
+        scored_with,
         scored_at,
         run_id
     from {{ ref('predictions') }}

@@ -11,6 +11,7 @@ feature_labels as (
 labelled_contributions as (
     select
         contributions.user_id,
+        contributions.outcome,
         contributions.as_of_date,
         contributions.model_name,
         contributions.model_version,
@@ -36,6 +37,7 @@ labelled_contributions as (
 top_buyer_reasons as (
     select
         user_id,
+        outcome,
         as_of_date,
         model_name,
         model_version,

@@ -10,8 +10,8 @@ def model(dbt, session):
         dbt.ref("backtest_examples"),
         evaluate_at=str(settings["backtest_cutoffs"]),
         most_cutoffs=int(settings["training_cutoffs"]),
-        step_days=int(settings["training_step_days"]),
-        horizon_days=int(settings["horizon_days"]),
+        step_days=settings["training_step_days"],
+        predicted=settings["predicted"],
         seed=int(settings["training_seed"]),
         events_path=str(settings["events_path"]),
     )

@@ -1,4 +1,4 @@
-"""One row per trained version of the model; building it trains one more. Run by `likely-buyers train`."""
+"""One row per trained version of each outcome's model; building it trains one more. Run by `likely-buyers train`."""
 
 from likely_buyers.dbt.jobs import train_version
 
@@ -8,7 +8,6 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     return train_version(
         dbt.ref("examples"),
-        model_name=settings["model_name"],
-        horizon_days=int(settings["horizon_days"]),
+        predicted=settings["predicted"],
         seed=int(settings["training_seed"]),
     )

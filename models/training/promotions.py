@@ -6,4 +6,4 @@ from likely_buyers.dbt.jobs import list_promotions
 def model(dbt, session):
     dbt.config(materialized="table")
     settings = dbt.config.get("meta")
-    return list_promotions(model_name=settings["model_name"])
+    return list_promotions(predicted=settings["predicted"])

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 
 
 class LikelyBuyersError(Exception):
@@ -21,6 +22,19 @@ class MissingPackage(LikelyBuyersError):
 def first_line(said: object) -> str:
     """The first line of what somebody else's code says; '' of nothing."""
     return str(said or "").strip().partition("\n")[0]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The nearest known name as a question, or all of them."""
+    names = list(known)
+    alike = nearest(name, names, 0.6)
+    return f"Did you mean '{alike}'?" if alike else f"Expected one of: {', '.join(names)}."
+
+
+def nearest(name: str, known: Iterable[str], alike: float) -> str | None:
+    """The known name most like another, if they are as much alike as that (0 to 1)."""
+    found = get_close_matches(name, list(known), n=1, cutoff=alike)
+    return found[0] if found else None
 
 
 _SECRETS = (

@@ -4,13 +4,13 @@ dbt takes a variable that nobody reads without a word, so a typing error would l
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from difflib import get_close_matches
 from typing import Any
 
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.errors import LikelyBuyersError, did_you_mean, nearest
+from likely_buyers.outcomes import outcomes_of
 
 PROJECT = "likely_buyers"
 
@@ -54,7 +54,6 @@ _NUMBERS = {
     "events_per_chunk": _Range(1, whole=True),
     "users_per_chunk": _Range(1, whole=True),
     "keep_days": _Range(0, 3650, whole=True),
-    "horizon_days": _Range(1, 365, whole=True),
     "top_fraction": _Range(0, 1, above=True),
     "min_probability": _Range(0, 1, optional=True),
     "min_lift": _Range(0, optional=True),
@@ -69,7 +68,7 @@ _NUMBERS = {
 
 VARIABLES = (
     *("events_path", "events_relation", "event_mapping", "event_mappings", "placeholder_user_ids"),
-    *("currency", "as_of", "model_name", "publish", *_NUMBERS),
+    *("currency", "as_of", "outcomes", "horizon_days", "model_name", "publish", *_NUMBERS),
 )
 """Those of dbt_project.yml as shipped."""
 
@@ -129,6 +128,7 @@ def _check_values(values: Mapping[str, Any]) -> None:
             days += [(name, day) for day in value]
         elif name in values and not numbers.holds(value):
             raise BadVariable(f"vars.{name} must be {numbers}; found: {value}.")
+    outcomes_of(values.get("outcomes"), values.get("horizon_days"))
     for name, day in days:
         text = str(day).strip()
         if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
@@ -139,19 +139,6 @@ def _check_values(values: Mapping[str, Any]) -> None:
             date.fromisoformat(text)
         except ValueError as error:
             raise BadVariable(f"vars.{name} is no date of the calendar: {day}.") from error
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """The nearest known name as a question, or all of them."""
-    names = list(known)
-    alike = nearest(name, names, 0.6)
-    return f"Did you mean '{alike}'?" if alike else f"Expected one of: {', '.join(names)}."
-
-
-def nearest(name: str, known: Iterable[str], alike: float) -> str | None:
-    """The known name most like another, if they are as much alike as that (0 to 1)."""
-    found = get_close_matches(name, list(known), n=1, cutoff=alike)
-    return found[0] if found else None
 
 
 def _flat(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ with current_lists as (
     inner join {{ ref('predictions') }} as predictions
         on
             audiences.user_id = predictions.user_id
+            and audiences.outcome = predictions.outcome
             and audiences.as_of_date = predictions.as_of_date
             and audiences.model_name = predictions.model_name
             and audiences.model_version = predictions.model_version

@@ -6,7 +6,9 @@ with finished as (
         model_version,
         count(*) as users
     from {{ ref('prediction_history') }} as prediction_history
-    where {{ horizon_end('prediction_history') }} <= {{ as_of_date(ref('user_days')) }}
+    where
+        {{ horizon_end('prediction_history') }} <= {{ as_of_date(ref('user_days')) }}
+        and outcome in ({{ outcome_names() }})
     group by as_of_date, model_name, model_version
 ),
 

@@ -5,4 +5,9 @@ select
 from {{ ref('examples') }}
 where
     as_of_date <> {{ as_of_date(ref('user_days')) }}
-    or {{ dbt.dateadd('day', var('horizon_days'), 'cutoff_date') }} > as_of_date
+    {%- for outcome in outcomes() %}
+    or (
+        label_{{ outcome.name }} is not null
+        and {{ dbt.dateadd('day', outcome.horizon_days, 'cutoff_date') }} > as_of_date
+    )
+    {%- endfor %}

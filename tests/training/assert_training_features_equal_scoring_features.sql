@@ -2,7 +2,7 @@
 -- scoring would have given on that day.
 {%- set columns = [] %}
 {%- if execute %}
-{%- for column in adapter.get_columns_in_relation(ref('examples')) if column.name not in ('label', 'as_of_date') %}
+{%- for column in adapter.get_columns_in_relation(ref('examples')) if column.name != 'as_of_date' and not column.name.startswith('label_') %}
 {%- do columns.append('features.' ~ column.name) %}
 {%- endfor %}
 {%- endif %}

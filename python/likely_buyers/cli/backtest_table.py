@@ -13,12 +13,22 @@ METHODS = (
 )
 """Methods, from the simplest rule to the truth."""
 
-COLUMNS = ("cutoff_date", "population", "method", "metric", "value", "low", "high", "model")
+COLUMNS = (
+    "outcome",
+    "cutoff_date",
+    "population",
+    "method",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "model",
+)
 """What is read of training.backtest."""
 
 QUERY = (
     f"select {', '.join(COLUMNS)} from {{{{ ref('backtest') }}}}"  # noqa: S608
-    " order by cutoff_date, population, method, metric"
+    " order by outcome, cutoff_date, population, method, metric"
 )
 _Values = dict[tuple[date, str, str], tuple[float, float | None, float | None]]
 
@@ -31,30 +41,32 @@ _MEANS = (
 )
 
 
-def print_backtest(rows: Sequence[tuple[Any, ...]], population: str) -> None:
+def print_backtest(rows: Sequence[tuple[Any, ...]], population: str, outcome: str = "") -> None:
     """Print the means by method, and the champion cutoff by cutoff, for one population.
 
     rows: those of QUERY.
+    outcome: named in the headings, where there are several.
     """
+    of = f"{outcome}: " if outcome else ""
     values: _Values = {
         (cutoff, method, metric): (float(value), low, high)
-        for cutoff, whose, method, metric, value, low, high, _ in rows
+        for _, cutoff, whose, method, metric, value, low, high, _ in rows
         if whose == population
     }
-    models = {row[0]: row[7] for row in rows if row[2] == "champion"}
+    models = {row[1]: row[8] for row in rows if row[3] == "champion"}
     cutoffs = sorted({cutoff for cutoff, _, _ in values})
     methods = [m for m in METHODS if any(method == m for _, method, _ in values)]
     print_table(
         [Column("method", "left"), *(Column(one[0]) for one in _MEANS), Column("range")],
         [_means(values, cutoffs, method) for method in methods],
-        f"Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
+        f"{of}Means over {len(cutoffs)} cutoff{'' if len(cutoffs) == 1 else 's'}, {population}",
     )
     print()
     headings = ("cutoff", population, "base\nrate", "AUC", "average\nprecision", "lift 10%", "ECE")
     print_table(
         [*map(Column, headings), Column("p /\nactual"), Column("model", "words")],
         [[*_champion_at(values, cutoff), models.get(cutoff) or ""] for cutoff in cutoffs],
-        f"The champion at each cutoff, {population}, 95 % intervals",
+        f"{of}The champion at each cutoff, {population}, 95 % intervals",
     )
     print()
     share = _share_of_the_way(values, cutoffs)

@@ -19,6 +19,12 @@ Format = Annotated[
 ]
 """`--format`, of every command that prints rows."""
 
+Outcomes = Annotated[
+    list[str] | None,
+    typer.Option("--outcome", help="Name of an outcome, as vars.outcomes has it; default: all."),
+]
+"""`--outcome`, of every command that is done for each outcome."""
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Print what dbt does, and tracebacks.")

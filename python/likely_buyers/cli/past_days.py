@@ -1,5 +1,6 @@
 """Scores as of past days: the history filled with them, and those in it computed once more."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import typer
@@ -7,11 +8,14 @@ import typer
 from likely_buyers.cli.tables import Column, print_table
 from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import Project
+from likely_buyers.outcomes import Outcome
+from likely_buyers.registry import Registry
 from likely_buyers.scoring import (
     BackfillImpossible,
     PastDays,
     Replay,
     ReplayImpossible,
+    Scorer,
     ScoringError,
     backfill_scores,
     replay_scores,
@@ -47,7 +51,14 @@ def _past_days(project: Project, refusal: type[ScoringError]) -> PastDays:
     )
 
 
-def backfill(project: Project, first: date, last: date, every: int, version: str) -> None:
+def backfill(
+    project: Project,
+    outcomes: Sequence[Outcome],
+    first: date,
+    last: date,
+    every: int,
+    version: str,
+) -> None:
     """Score as of every `every`-th day from `first` to `last` and say what was done.
 
     Raises:
@@ -57,41 +68,60 @@ def backfill(project: Project, first: date, last: date, every: int, version: str
     days = [first + timedelta(days=n) for n in range(0, (last - first).days + 1, every)]
     if not days:
         raise BackfillImpossible(f"no day lies between --from {first} and --to {last}.")
-    model = project.registry().load(version)
+    scorers = [
+        Scorer(outcome, project.registry(outcome).load(version))
+        for outcome in outcomes
+        if len(outcomes) == 1 or project.registry(outcome).champion()
+    ]
+    if not scorers:
+        raise BackfillImpossible(
+            "no outcome has a champion yet. Train one: likely-buyers train --promote"
+        )
     scored, users = backfill_scores(
         _past_days(project, BackfillImpossible),
-        model,
+        scorers,
         days,
         progress=lambda days: Progress("backfill", total=days, unit="days"),
     )
+    models = [scorer.model for scorer in scorers]
     typer.echo(
-        f"{users:,} scores of version {model.version} of {model.model_name} as of {scored} days were added to the"
+        f"{users:,} scores of {', '.join(model.label for model in models)} as of {scored} days were added to the"
         f" history; {len(days) - scored} days were there already."
     )
-    taught = [day for day in days if day < model.as_of]
-    if taught:
-        typer.echo(
-            f"Version {model.version} was trained on what was known by {model.as_of}: what came true after"
-            f" {len(taught)} of these days helped to train it, so gold.model_performance is too good for them."
-            " likely-buyers backtest is the honest measure."
-        )
+    for model in models:
+        taught = [day for day in days if day < model.as_of]
+        if taught:
+            typer.echo(
+                f"{model.label[0].upper()}{model.label[1:]} was trained on what was known by {model.as_of}: what came"
+                f" true after {len(taught)} of these days helped to train it, so gold.model_performance is too good for"
+                " them. likely-buyers backtest is the honest measure."
+            )
 
 
-def replay_version(project: Project, day: date, version: str) -> bool:
+def replay_version(project: Project, outcome: Outcome, day: date, version: str) -> bool:
     """Compute the scores of a day and version once more and say whether they are the same; writes nothing.
 
     Raises:
         ReplayImpossible: there is no such history, or it cannot be read.
         RegistryError: there is no such version, or it cannot be loaded safely.
     """
-    model = project.registry().load(version)
+    settings = project.settings()
+
+    def load(name: str, number: int) -> Scorer:
+        """A version of any outcome, for the outcome that it was trained for."""
+        model = Registry.of(settings, model_name=name).load(number)
+        given = dict(model.outcome or outcome.definition)
+        return Scorer(Outcome(name.rpartition(".")[2], **given), model)
+
+    model = project.registry(outcome).load(version)
     found = replay_scores(
         _past_days(project, ReplayImpossible),
-        model,
+        load(model.model_name, model.version),
         day,
+        load,
         progress=lambda users: Progress("replaying", total=users, unit="users"),
     )
-    whose = f"as of {day}, version {model.version} of {model.model_name}"
+    whose = f"as of {day}, {model.label}"
     if found.is_identical:
         print(f"identical: {found.users:,} users, {whose}")
         return True

@@ -1,6 +1,7 @@
 """Promoting: the gate, the report of what changes, the promotion log."""
 
 import getpass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -8,16 +9,61 @@ import duckdb
 import typer
 
 from likely_buyers.dbt.project import Project
-from likely_buyers.errors import first_line
+from likely_buyers.errors import LikelyBuyersError, first_line
 from likely_buyers.lake import LakeProblem
-from likely_buyers.registry import ModelVersion, Promotion
+from likely_buyers.outcomes import Outcome
+from likely_buyers.registry import ModelVersion, Promotion, Registry
 from likely_buyers.settings import Settings
 
 if TYPE_CHECKING:
     from likely_buyers.dbt.jobs.compare import UserDifference
 
 
-def promote_version(project: Project, which: int | str, *, reason: str, force: bool) -> None:
+def promote_versions(
+    project: Project, outcomes: Sequence[Outcome], which: int | str, *, reason: str, force: bool
+) -> None:
+    """Make a version of each outcome champion if it has earned it; one that has not does not stop the others.
+
+    Raises:
+        NotEarned, RegistryError: as `promote_version`, of an outcome alone; of several the reasons are told.
+    """
+
+    def promote(outcome: Outcome) -> None:
+        promote_version(project, outcome, which, reason=reason, force=force)
+
+    for_each(project, outcomes, promote)
+
+
+def for_each(
+    project: Project, outcomes: Sequence[Outcome], change: Callable[[Outcome], None]
+) -> None:
+    """Change the champion of each outcome; then bring training.promotions up to date.
+
+    Raises:
+        LikelyBuyersError: what `change` raised, of an outcome alone; else which of them were not changed, and why.
+    """
+    refusals: list[str] = []
+    for outcome in outcomes:
+        try:
+            if len(outcomes) > 1:
+                typer.echo(f"{outcome.name}:")
+            change(outcome)
+        except LikelyBuyersError as error:
+            if len(outcomes) == 1:
+                raise
+            refusals.append(f"{outcome.name}: {error}")
+    if len(refusals) < len(outcomes):
+        _refresh_promotions(project)
+    if refusals:
+        raise LikelyBuyersError(
+            f"{len(refusals)} of {len(outcomes)} outcomes keep their champion. "
+            + " ".join(refusals)
+        )
+
+
+def promote_version(
+    project: Project, outcome: Outcome, which: int | str, *, reason: str, force: bool
+) -> None:
     """Make a version champion if it has earned it, after saying what will change for the list.
 
     Raises:
@@ -26,7 +72,7 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
     """
     from likely_buyers.promotion import NotEarned, judge
 
-    registry = project.registry()
+    registry = project.registry(outcome)
     version, champion = registry.version(which), registry.champion()
     if champion is None or champion.version != version.version:
         verdict = judge(version, champion)
@@ -36,14 +82,14 @@ def promote_version(project: Project, which: int | str, *, reason: str, force: b
             raise NotEarned(
                 f"version {version.version} has not earned its place, so nothing was changed (the reasons stand"
                 " above). Train on more history, or promote it all the same, with the reason for the promotion"
-                f" log: likely-buyers promote {version.version} --force --reason 'WHY'"
+                f" log: likely-buyers promote {version.version} --outcome {outcome.name} --force --reason 'WHY'"
             )
         if champion is not None:
-            _print_difference(project, champion, version)
+            _print_difference(project, outcome, champion, version)
     promotion = registry.promote(
         version.version, reason=reason, by=current_user(), at=datetime.now(UTC)
     )
-    announce(promotion, project)
+    announce(promotion, registry)
 
 
 def current_user() -> str:
@@ -54,16 +100,17 @@ def current_user() -> str:
         return "unknown"
 
 
-def announce(promotion: Promotion, project: Project) -> None:
-    """Say who is champion now, and bring training.promotions up to date.
-
-    The promotion is done by then, in the registry: a warehouse that cannot be written is no failure.
-    """
+def announce(promotion: Promotion, registry: Registry) -> None:
+    """Say who is champion now."""
     instead = f" instead of version {promotion.replaces}" if promotion.replaces else ""
     typer.echo(
-        f"Version {promotion.version} of {project.registry().model_name} is champion{instead}."
+        f"Version {promotion.version} of {registry.model_name} is champion{instead}."
         " The next dbt build scores with it."
     )
+
+
+def _refresh_promotions(project: Project) -> None:
+    """The promotion is done by then, in the registry: a warehouse that cannot be written is no failure."""
     problem = project.refresh("promotions")
     if problem:
         typer.echo(
@@ -73,12 +120,14 @@ def announce(promotion: Promotion, project: Project) -> None:
         )
 
 
-def _print_difference(project: Project, champion: ModelVersion, version: ModelVersion) -> None:
+def _print_difference(
+    project: Project, outcome: Outcome, champion: ModelVersion, version: ModelVersion
+) -> None:
     from likely_buyers.dbt.jobs.compare import compare_versions
     from likely_buyers.registry import RegistryError
     from likely_buyers.scoring import ScoringError
 
-    registry = project.registry()
+    registry = project.registry(outcome)
     top_fraction = float(project.var("top_fraction"))
     try:
         found = compare_versions(
@@ -86,6 +135,7 @@ def _print_difference(project: Project, champion: ModelVersion, version: ModelVe
             registry.load(champion),
             registry.load(version),
             top_fraction,
+            population=outcome.population,
         )
     except duckdb.CatalogException:
         typer.echo(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from likely_buyers.cli.tables import Column, print_rows, print_table
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.outcomes import Outcome
 from likely_buyers.sql_text import literal
 from likely_buyers.terminal import say
 
@@ -14,15 +15,17 @@ _Form = Literal["table", "csv", "json"]
 _SHOWN_DAYS = 5
 
 _TOP_COLUMNS = (
-    *("rank", "user_id", "as_of_date", "horizon_days", "probability", "lift", "expected_revenue"),
+    *("outcome", "rank", "user_id", "as_of_date", "horizon_days", "probability", "lift"),
+    "expected_revenue",
     *("days_since_last_purchase", "favourite_category", "reason", "model_name", "model_version"),
 )
 _TOP = f"""
 select {", ".join(_TOP_COLUMNS)}
 from {{{{ ref('top_buyers') }}}}
 left join (
-    select user_id, reason from {{{{ ref('top_buyer_reasons') }}}} where reason_rank = 1
-) as first_reasons using (user_id)
+    select user_id, outcome, reason from {{{{ ref('top_buyer_reasons') }}}} where reason_rank = 1
+) as first_reasons using (user_id, outcome)
+where outcome = %s
 order by rank
 """  # noqa: S608
 _PAST_COLUMNS = (
@@ -53,16 +56,21 @@ class NoList(LikelyBuyersError):
     """There is nothing to print; the message says why."""
 
 
-def print_top(project: Project, rows: int, form: _Form) -> None:
-    """Print the likeliest users of today's list.
+def print_tops(project: Project, outcomes: Sequence[Outcome], rows: int, form: _Form) -> None:
+    """Print the likeliest users of today's lists, an outcome after the other.
 
     Raises:
         NoList: there is none, or it cannot be read.
     """
-    shown = project.ask(_TOP, rows, NoList)
+    lists = [project.ask(_TOP % literal(outcome.name), rows, NoList) for outcome in outcomes]
     if form != "table":
-        print_rows(_TOP_COLUMNS, shown, form)
+        print_rows(_TOP_COLUMNS, [row for shown in lists for row in shown], form)
         return
+    for outcome, shown in zip(outcomes, lists, strict=True):
+        _print_top(shown, outcome.name if len(outcomes) > 1 else "")
+
+
+def _print_top(shown: Sequence[Sequence[Any]], outcome: str) -> None:
     columns = [
         Column("rank"),
         Column("user", "left"),
@@ -73,13 +81,14 @@ def print_top(project: Project, rows: int, form: _Form) -> None:
         Column("favourite category", "left", is_spare=True),
         Column("first reason", "words"),
     ]
-    title = f"Likely buyers as of {shown[0][2]}, version {shown[0][11]}" if shown else ""
+    of = f"{outcome}: " if outcome else ""
+    title = f"{of}Likely buyers as of {shown[0][3]}, version {shown[0][12]}" if shown else ""
     print_table(columns, [_top_cells(row) for row in shown], title)
     if not shown:
-        say("nobody is on the list; the last dbt build says how many came close.")
+        say(f"{of}nobody is on the list; the last dbt build says how many came close.")
 
 
-def print_past_top(project: Project, day: date, rows: int, form: _Form) -> None:
+def print_past_top(project: Project, outcome: Outcome, day: date, rows: int, form: _Form) -> None:
     """Print the likeliest users as of a past day, by the version that scored for it last.
 
     That is the ranking, not the list: how long that was, why users stood on it and what they were worth is not kept.
@@ -87,7 +96,7 @@ def print_past_top(project: Project, day: date, rows: int, form: _Form) -> None:
     Raises:
         NoList: nobody was scored as of that day, or the history cannot be read.
     """
-    name = str(project.var("model_name"))
+    name = project.predicted().model_name(outcome)
     in_sql = literal(name)
     scored = project.ask(_DAYS % in_sql, None, NoList)
     of_day = [row for row in scored if row[0] == day]
@@ -117,13 +126,13 @@ def print_past_top(project: Project, day: date, rows: int, form: _Form) -> None:
 
 
 def _top_cells(row: Sequence[Any]) -> list[str]:
-    rank, user, _, _, probability, lift, revenue, days, category, reason, _, _ = row
+    _, rank, user, _, _, probability, lift, revenue, days, category, reason, _, _ = row
     return [
         str(rank),
         str(user),
         f"{probability:.3f}",
         f"{lift:.1f}",
-        f"{revenue:.2f}",
+        "" if revenue is None else f"{revenue:.2f}",
         "never" if days is None else str(days),
         category or "",
         reason or "",

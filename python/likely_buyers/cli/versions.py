@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from likely_buyers.cli.tables import Column, print_json, print_rows, print_table
-from likely_buyers.registry import ModelVersion
+from likely_buyers.dbt.project import Project
+from likely_buyers.outcomes import chosen
+from likely_buyers.registry import ModelVersion, Registry
+from likely_buyers.terminal import say
 
 _COLUMNS = (
+    Column("outcome", "left"),
     Column("version"),
     Column("as of", "left"),
     Column("horizon"),
@@ -18,13 +22,39 @@ _COLUMNS = (
 )
 
 
+def print_known_versions(
+    project: Project, names: Sequence[str], form: Literal["table", "csv", "json"]
+) -> None:
+    """Print the versions of outcomes, all where none is named; and say which outcomes are configured no longer."""
+    predicted, settings = project.predicted(), project.settings()
+    configured = {outcome.name for outcome in predicted.outcomes}
+    versions = Registry.all_versions(settings, predicted.base)
+    if names:
+        wanted = {outcome.name for outcome in chosen(predicted.outcomes, names)}
+        versions = [version for version in versions if version.outcome in wanted]
+    print_versions(versions, form)
+    gone = sorted({version.outcome for version in versions} - configured)
+    if gone:
+        say(
+            f"{', '.join(gone)}: no longer in vars.outcomes; its history stays, and its champion scores no more."
+        )
+
+
 def print_versions(versions: Sequence[ModelVersion], form: Literal["table", "csv", "json"]) -> None:
     """Print versions, oldest first; csv has a column for each metric."""
     if form == "json":
         print_json([_as_dict(version) for version in versions])
     elif form == "csv":
         metrics = sorted({name for version in versions for name in version.metrics})
-        names = ["version", "as_of", "horizon_days", "created_at", "model_digest", "is_champion"]
+        names = [
+            "outcome",
+            "version",
+            "as_of",
+            "horizon_days",
+            "created_at",
+            "model_digest",
+            "is_champion",
+        ]
         print_rows(
             [*names, *metrics],
             [
@@ -45,6 +75,7 @@ def print_versions(versions: Sequence[ModelVersion], form: Literal["table", "csv
 
 def _cells(version: ModelVersion) -> list[str]:
     return [
+        version.outcome,
         str(version.version),
         version.as_of.isoformat(),
         f"{version.horizon_days} days",
@@ -68,9 +99,11 @@ def _number(value: float | None) -> str:
 
 def _as_dict(version: ModelVersion) -> dict[str, object]:
     return {
+        "outcome": version.outcome,
         "version": version.version,
         "as_of": version.as_of.isoformat(),
         "horizon_days": version.horizon_days,
+        "definition": version.parameters.get("outcome"),
         "created_at": version.created_at.isoformat(),
         "metrics": dict(version.metrics),
         "windows": dict(version.windows),

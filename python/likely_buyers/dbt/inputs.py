@@ -4,6 +4,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from likely_buyers.outcomes import Predicted
 from likely_buyers.registry import Registry, RegistryError
 from likely_buyers.settings import Settings
 
@@ -21,13 +22,22 @@ def package_digest() -> str:
     return digest.hexdigest()
 
 
-def champion_digest(model_name: str) -> str:
-    """The champion's version and the SHA-256 of its file; '' if there is none, or the registry cannot tell.
+def champions_digest(told: str) -> str:
+    """What a project predicts, with version and SHA-256 of each champion's file; '' if the registry cannot tell.
 
     Then the model that needs it is built, and says what is wrong.
+
+    Args:
+        told: what `Predicted.of` takes.
     """
+    predicted = Predicted.of(told)
+    champions = []
     try:
-        champion = Registry.of(Settings.of(), model_name=model_name).champion()
+        for outcome in predicted.outcomes:
+            registry = Registry.of(Settings.of(), model_name=predicted.model_name(outcome))
+            champion = registry.champion()
+            digest = f"{champion.version} {champion.model_digest}" if champion else ""
+            champions.append(f"{outcome} {digest}")
     except RegistryError:
         return ""
-    return f"{champion.version} {champion.model_digest}" if champion else ""
+    return "; ".join(champions)

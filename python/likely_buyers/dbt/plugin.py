@@ -16,7 +16,7 @@ from duckdb.sqltypes import VARCHAR
 from likely_buyers.dbt import runs
 from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.faults import remedy
-from likely_buyers.dbt.inputs import champion_digest, package_digest
+from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.profile import NO_LAKE
@@ -67,15 +67,15 @@ class Plugin(BasePlugin):
         plan_load, check_files: as in `delivery`; check_settings, compiled_mapping: as in `mapping`. Each with JSON for
         its arguments and for its answer, which is for the macro `heard`.
         line_at(path, position, lines): as in `sources`.
-        package_digest(), champion_digest(model_name): as in `inputs`.
+        package_digest(), champions_digest(predicted): as in `inputs`.
         end_run(request), of JSON: as in `runs`; '' in the end.
-        load_scoring(model_name): as in `jobs`; '' at once.
+        load_scoring(names): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         load_in_words(load), left_over_in_words(told): as in `sources`; in_words(found): as in `words`.
         """
 
-        def start_loading(model_name: str) -> str:
-            load_scoring(model_name)
+        def start_loading(names: str) -> str:
+            load_scoring(names.split(","))
             return ""
 
         def left_over(told: str) -> str:
@@ -99,7 +99,7 @@ class Plugin(BasePlugin):
         conn.create_function("in_words", in_words, [VARCHAR], VARCHAR)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
-            "champion_digest", champion_digest, [VARCHAR], VARCHAR, side_effects=True
+            "champions_digest", champions_digest, [VARCHAR], VARCHAR, side_effects=True
         )
         conn.create_function("end_run", end_run, [VARCHAR], VARCHAR, side_effects=True)
         conn.create_function("load_scoring", start_loading, [VARCHAR], VARCHAR, side_effects=True)

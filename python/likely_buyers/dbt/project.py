@@ -16,6 +16,7 @@ import yaml
 
 from likely_buyers.dbt.profile import NO_LAKE, TOLD_BY_DBT, lake_of_profile, read_yaml
 from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line
+from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import Volume, volume
@@ -98,9 +99,19 @@ class Project:
         given = {**self._given, name: value}
         return replace(self, vars_text=yaml.safe_dump(given, default_flow_style=True))
 
-    def registry(self) -> Registry:
-        """The model registry of the project."""
-        return Registry.of(self.settings(), model_name=str(self.var("model_name")))
+    def predicted(self) -> Predicted:
+        """What the project predicts."""
+        names = ("model_name", "outcomes", "horizon_days")
+        return Predicted.of({name: self.var(name) for name in names})
+
+    def registry(self, outcome: Outcome) -> Registry:
+        """The registered models of an outcome."""
+        return Registry.of(self.settings(), model_name=self.predicted().model_name(outcome))
+
+    def of_outcomes(self, outcomes: Sequence[Outcome]) -> "Project":
+        """The same project with these of its outcomes alone."""
+        told = {outcome.name: outcome.definition for outcome in outcomes}
+        return self.with_var("outcomes", told).with_var("horizon_days", None)
 
     def dbt(self, *arguments: str, aside: bool = False) -> bool:
         """Run dbt on the project; whether it succeeded.

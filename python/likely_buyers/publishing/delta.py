@@ -1,6 +1,6 @@
 """Delta Lake tables: current tables overwritten in one commit, logs appended a model version and day at a time."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import TableNotFoundError
@@ -55,7 +55,7 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable, keep_days: int)
             target_file_size=_FILE_BYTES,
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=BATCH_ROWS),
             commit_properties=CommitProperties(
-                custom_metadata={key: str(value) for key, value in asdict(gold.served).items()},
+                custom_metadata=gold.served.as_texts,
                 app_transactions=[Transaction(part.name, part.digest)],
             ),
             configuration={

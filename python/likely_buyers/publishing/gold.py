@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any, Self
 
@@ -40,14 +40,36 @@ class GoldTable:
 
 @dataclass(frozen=True)
 class Served:
-    """What is published: the builds that gave and checked the scores, the day and the model version, and when (UTC)."""
+    """What is published: the builds that gave and checked the scores, the day, and when (UTC).
+
+    `model_versions` has the version that scored for each outcome, by registered name.
+    """
 
     run_id: str
     build_id: str
     as_of_date: date
-    model_name: str
-    model_version: int
+    model_versions: Mapping[str, int]
     published_at: datetime
+
+    @property
+    def versions_in_words(self) -> str:
+        """The versions that scored."""
+        return ", ".join(
+            f"version {number} of {name}" for name, number in self.model_versions.items()
+        )
+
+    @property
+    def as_row(self) -> list[Any]:
+        """One value a field; the versions as JSON."""
+        versions = json.dumps(dict(self.model_versions), sort_keys=True)
+        return [self.run_id, self.build_id, self.as_of_date, versions, self.published_at]
+
+    @property
+    def as_texts(self) -> dict[str, str]:
+        """By the names of the fields."""
+        return {
+            field.name: str(value) for field, value in zip(fields(self), self.as_row, strict=True)
+        }
 
 
 @dataclass(frozen=True)
@@ -213,11 +235,11 @@ class Gold:
         """The manifest of a database: the table `publication`, made beside gold and written as gold is."""
         self.connection.execute(
             "create or replace table memory.publication (table_name varchar, row_count bigint, run_id varchar,"
-            " build_id varchar, as_of_date date, model_name varchar, model_version integer, published_at timestamp)"
+            " build_id varchar, as_of_date date, model_versions varchar, published_at timestamp)"
         )
         self.connection.executemany(
-            "insert into memory.publication values (?, ?, ?, ?, ?, ?, ?, ?)",
-            [[table.name, table.rows, *astuple(self.served)] for table in tables],
+            "insert into memory.publication values (?, ?, ?, ?, ?, ?, ?)",
+            [[table.name, table.rows, *self.served.as_row] for table in tables],
         )
         told = "One row per published table: its rows, the run they are of, and when it was published (UTC)."
         return GoldTable("publication", "memory.publication", {"": told}, is_log=False)
@@ -271,12 +293,14 @@ def _tables(connection: duckdb.DuckDBPyConnection, build: PassedBuild) -> list[G
 def _served(connection: duckdb.DuckDBPyConnection, build_id: str) -> Served:
     served = connection.execute(
         "select max(run_id), as_of_date, model_name, model_version"
-        f" from {LAKE}.gold.predictions group by all limit 2"
+        f" from {LAKE}.gold.predictions group by all order by model_name"
     ).fetchall()
-    if len(served) != 1:
+    versions = {name: version for _, _, name, version in served}
+    days = {day for _, day, _, _ in served}
+    if len(days) != 1 or len(versions) != len(served):
         raise PublishingError(
-            f"gold.predictions of build {build_id} has scores of {len(served) or 'no'} model versions or days, and must"
-            " have those of one. Nothing was published. Run dbt build, then likely-buyers publish."
+            f"gold.predictions of build {build_id} has scores of {len(days) or 'no'} days and {len(served)} model"
+            f" versions of {len(versions)} outcomes, and must have those of one day and one version an outcome. Nothing"
+            " was published. Run dbt build, then likely-buyers publish."
         )
-    run_id, day, name, version = served[0]
-    return Served(run_id, build_id, day, name, version, datetime.now(UTC))
+    return Served(served[0][0], build_id, days.pop(), versions, datetime.now(UTC))

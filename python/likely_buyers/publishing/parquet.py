@@ -36,8 +36,10 @@ def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTab
     if not parts and not table.is_log:
         # a list on which nobody is today has no rows, and replaces what stands there all the same
         served = gold.served
-        today = served.model_name, served.model_version, served.as_of_date
-        parts = [Part(today, rows=0, digest=0)]
+        parts = [
+            Part((name, version, served.as_of_date), rows=0, digest=0)
+            for name, version in served.model_versions.items()
+        ]
 
     def name(part: Part) -> str:
         values = [quote(str(value), safe="") for value in part.partition]

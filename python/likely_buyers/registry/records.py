@@ -34,12 +34,18 @@ class ModelVersion:
     run_id: str
     is_champion: bool
 
+    @property
+    def outcome(self) -> str:
+        """The name of what it predicts, which the registered name ends in."""
+        return self.model_name.rpartition(".")[2]
+
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A version's estimator, checked, with what is needed to score and to sign the scores.
 
-    `feature_types` are MLflow's names. Columns of `predict_proba` are those of the estimator's `classes_`.
+    `feature_types` are MLflow's names. Columns of `predict_proba` are those of the estimator's `classes_`. `outcome` is
+    the definition of what it predicts, as training noted it.
     """
 
     estimator: Any
@@ -50,6 +56,12 @@ class LoadedModel:
     model_name: str
     version: int
     model_digest: str
+    outcome: Mapping[str, Any] | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages and `scored_with` name it."""
+        return f"version {self.version} of {self.model_name}"
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,20 @@ class Registry:
         """The registry of an installation."""
         return cls(settings.state, settings.registry_uri, model_name=model_name)
 
+    @classmethod
+    def all_versions(cls, settings: Settings, base: str) -> list[ModelVersion]:
+        """Versions of all outcomes, configured or not: of each registered model named `base`, a dot and an outcome."""
+        found: list[ModelVersion] = []
+        for name in cls.of(settings, model_name=base).names():
+            found += cls.of(settings, model_name=name).versions()
+        return found
+
+    def names(self) -> list[str]:
+        """Registered models whose names are this one's, a dot and one more word, in their order."""
+        begin = f"{self.model_name}."
+        names = [name for name in self._store.names() if name.startswith(begin)]
+        return sorted(name for name in names if "." not in name[len(begin) :])
+
     def register(
         self,
         estimator: Any,
@@ -161,6 +175,7 @@ class Registry:
             model_name=self.model_name,
             version=stored.version,
             model_digest=digest,
+            outcome=described.parameters.get("outcome"),
         )
 
     def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:

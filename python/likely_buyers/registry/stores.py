@@ -48,6 +48,12 @@ class MlflowStore:
         self._uri = tracking_uri
         self._artifacts = None if artifacts is None else artifacts.as_uri()
 
+    def names(self) -> list[str]:
+        """Names of all registered models."""
+        with self.client() as client:
+            # 1,000 a page at most: more models than a shop has outcomes
+            return [model.name for model in client.search_registered_models(max_results=1_000)]
+
     def read(self, name: str) -> StoredModel:
         """The registered model, empty if there is none."""
         with self.client() as client:
@@ -174,6 +180,24 @@ class SqliteFile(MlflowStore):
         self._folder = self._path.parent / "artifacts"
         super().__init__(f"sqlite:///{self._path}", self._folder)
 
+    def names(self) -> list[str]:
+        """Names of all registered models."""
+        if not self._path.exists():
+            return []
+        with self._connected() as connection:
+            if self._is_known(connection):
+                query = "select name from registered_models where workspace = 'default'"
+                return [name for (name,) in connection.execute(query).fetchall()]
+        return super().names()
+
+    @staticmethod
+    def _is_known(connection: sqlite3.Connection) -> bool:
+        """Whether the tables are laid out as the queries here expect them."""
+        if not connection.execute("pragma table_info(alembic_version)").fetchone():
+            return False
+        layout = connection.execute("select version_num from alembic_version").fetchone()
+        return bool(layout and layout[0] in KNOWN_LAYOUTS)
+
     def read(self, name: str) -> StoredModel:
         """The registered model, empty if there is none."""
         if not self._path.exists():
@@ -186,10 +210,7 @@ class SqliteFile(MlflowStore):
 
             # all of one moment
             connection.execute("begin")
-            layout = None
-            if connection.execute("pragma table_info(alembic_version)").fetchone():
-                layout = connection.execute("select version_num from alembic_version").fetchone()
-            if layout and layout[0] in KNOWN_LAYOUTS:
+            if self._is_known(connection):
                 tags: dict[int, dict[str, str]] = {}
                 for version, key, value in of_model("version, key, value", "model_version_tags"):
                     tags.setdefault(version, {})[key] = value

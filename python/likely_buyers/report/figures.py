@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from likely_buyers.lake import LAKE, opened
+from likely_buyers.outcomes import Outcome
 from likely_buyers.report.errors import ReportImpossible
 from likely_buyers.settings import Lake
 
@@ -67,7 +68,7 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Realized:
     """What came true of one set of scores, and its tenths, the likeliest first."""
 
     figures: Row
@@ -100,6 +101,7 @@ class Figures:
     `currency` is of all amounts; None where no one knows it.
     """
 
+    predicted: Outcome
     run: Row
     currency: str | None
     version: TrainedVersion | None
@@ -107,17 +109,18 @@ class Figures:
     classes: Sequence[Row]
     drift: Drift | None
     performance: Sequence[Row]
-    outcome: Outcome | None
+    outcome: Realized | None
     loads: Loads
     event_days: Sequence[Row]
     campaigns: Sequence[CampaignTable]
 
 
-def read_figures(lake: Lake, rows: int, currency: str | None = None) -> Figures:
+def read_figures(lake: Lake, predicted: Outcome, rows: int, currency: str | None = None) -> Figures:
     """The figures of a warehouse, which is opened read-only.
 
     Args:
         lake: the warehouse.
+        predicted: the outcome that the page is on.
         rows: users of the list to show, the likeliest first.
         currency: of the shop; None is the only one that the events have, if there is just one.
 
@@ -126,7 +129,7 @@ def read_figures(lake: Lake, rows: int, currency: str | None = None) -> Figures:
     """
     with opened(lake, ReportImpossible, read_only=True) as connection:
         try:
-            return _read(_Warehouse(connection), rows, currency)
+            return _read(_Warehouse(connection), predicted, rows, currency)
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ReportImpossible(
                 f"the database {lake.catalog} lacks a table or a column that the report reads. Build it: dbt build."
@@ -162,22 +165,25 @@ class _Warehouse:
         return columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _read(warehouse: _Warehouse, rows: int, currency: str | None) -> Figures:
-    (run,) = warehouse.rows("run")
+def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | None) -> Figures:
+    of = {"outcome": predicted.name}
+    (run,) = warehouse.rows("run", **of)
     if not run["users"]:
         raise ReportImpossible(
-            "gold.predictions is empty: nobody was scored yet. Deliver events and run dbt build."
+            f"gold.predictions has nobody for the outcome '{predicted.name}': nobody was scored yet. Deliver events,"
+            " train it (likely-buyers train --promote) and run dbt build."
         )
     current = {name: run[name] for name in ("as_of_date", "model_name", "model_version")}
-    earlier = next(iter(warehouse.rows("earlier_scores", **current)), None)
+    earlier = next(iter(warehouse.rows("earlier_scores", **current, **of)), None)
     performance = _performance(warehouse, run)
     return Figures(
+        predicted=predicted,
         run=run,
         currency=currency or _only_currency(warehouse),
         version=_version(warehouse, run),
-        buyers=warehouse.rows("top_buyers", rows=rows),
-        classes=warehouse.rows("score_classes", **_set_of(earlier)),
-        drift=_drift(warehouse, earlier) if earlier else None,
+        buyers=warehouse.rows("top_buyers", rows=rows, **of),
+        classes=warehouse.rows("score_classes", **_set_of(earlier), **of),
+        drift=_drift(warehouse, predicted, earlier) if earlier else None,
         performance=performance,
         outcome=_outcome(warehouse, performance, run),
         loads=_loads(warehouse),
@@ -219,9 +225,10 @@ def _version(warehouse: _Warehouse, run: Row) -> TrainedVersion | None:
     )
 
 
-def _drift(warehouse: _Warehouse, earlier: Row) -> Drift:
-    (users,) = warehouse.rows("drift", **_set_of(earlier))
-    return Drift(earlier, users, warehouse.rows("drift_tenths", **_set_of(earlier)))
+def _drift(warehouse: _Warehouse, predicted: Outcome, earlier: Row) -> Drift:
+    sets = _set_of(earlier) | {"outcome": predicted.name}
+    (users,) = warehouse.rows("drift", **sets)
+    return Drift(earlier, users, warehouse.rows("drift_tenths", **sets))
 
 
 def _performance(warehouse: _Warehouse, run: Row) -> list[Row]:
@@ -242,7 +249,7 @@ def _performance(warehouse: _Warehouse, run: Row) -> list[Row]:
     ]
 
 
-def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Outcome | None:
+def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Realized | None:
     """The latest set that its version had not seen the outcome of; of several that day, the current version's."""
     honest = [row for row in performance if not row["is_known"]]
     if not honest:
@@ -250,7 +257,7 @@ def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Out
     latest = max(
         honest, key=lambda row: (row["as_of_date"], row["is_current"], row["model_version"])
     )
-    return Outcome(latest, warehouse.rows("performance_deciles", **_set_of(latest)))
+    return Realized(latest, warehouse.rows("performance_deciles", **_set_of(latest)))
 
 
 def _loads(warehouse: _Warehouse) -> Loads:

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -54,8 +55,11 @@ class _Campaign:
     result: Row | None
 
 
-def page_of(figures: Figures) -> str:
-    """The page as HTML text."""
+def page_of(figures: Figures, pages: Sequence[tuple[str, str]] = ()) -> str:
+    """The page as HTML text.
+
+    pages: outcome and file name of each page that there is beside each other, this one among them.
+    """
     environment = Environment(
         loader=FileSystemLoader(_ROOM),
         autoescape=True,
@@ -91,6 +95,7 @@ def page_of(figures: Figures) -> str:
     classes = shown_classes(figures.classes)
     return environment.get_template("page.html.j2").render(
         figures=figures,
+        pages=pages,
         charts=charts_of(figures),
         classes=classes,
         fullest=max(classes, key=lambda row: (row["users"], row["low"])),
@@ -109,13 +114,15 @@ def page_of(figures: Figures) -> str:
     )
 
 
-def write_report(figures: Figures, path: Path) -> None:
+def write_report(figures: Figures, path: Path, pages: Sequence[tuple[str, str]] = ()) -> None:
     """Write the page; who has the old one open never sees half of the new one.
+
+    pages: as of `page_of`.
 
     Raises:
         OSError: the folder is missing or cannot be written to.
     """
-    html = page_of(figures)
+    html = page_of(figures, pages)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     written = Path(name)
     try:

@@ -11,8 +11,8 @@ class FeatureTableMismatch(ScoringError):
     """The feature table is not the one the model was trained on."""
 
 
-class HorizonMismatch(ScoringError):
-    """The model looks ahead another number of days than was asked for."""
+class OutcomeMismatch(ScoringError):
+    """The model was trained for another outcome of the same name."""
 
 
 class ReplayImpossible(ScoringError):

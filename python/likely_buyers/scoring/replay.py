@@ -14,7 +14,7 @@ from likely_buyers.lake import opened
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring.errors import FeatureTableMismatch, ReplayImpossible
 from likely_buyers.scoring.past_days import PastDays
-from likely_buyers.scoring.stream import BATCH_ROWS, Scoring, score_batches
+from likely_buyers.scoring.stream import BATCH_ROWS, Scorer, Scoring, score_batches
 
 _EXAMPLES = 5
 
@@ -45,16 +45,20 @@ class Replay:
 
 def replay_scores(
     source: PastDays,
-    model: LoadedModel,
+    scorer: Scorer,
     as_of: date,
+    load: Callable[[str, int], Scorer],
     progress: Callable[[int], Callable[[int], None]] | None = None,
 ) -> Replay:
-    """Score every user known by `as_of` with `model` again, and compare with the history.
+    """Score every user of an outcome's population known by `as_of` again, and compare with the history.
+
+    Versions of nested outcomes that it was scored with score along: their probabilities were made to agree.
 
     Args:
         source: the warehouse.
-        model: the version whose scores are replayed.
+        scorer: the version whose scores are replayed.
         as_of: the day they speak from.
+        load: gives a version by registered name and number.
         progress: given the number of users in the history, a function to call with the users scored so far.
 
     Raises:
@@ -62,21 +66,25 @@ def replay_scores(
             are no longer those the version knows.
     """
     with opened(source.lake, ReplayImpossible, read_only=True) as connection:
-        users, horizon_days, scored_at = _known_scores(connection, source, model, as_of)
-        scoring = Scoring(model, horizon_days, scored_at, run_id="")
+        model = scorer.model
+        users, scored_with, scored_at = _known_scores(connection, source, model, as_of)
+        together = [named.rsplit(" ", 1) for named in scored_with.split(", ") if named]
+        scorers = [scorer, *(load(name, int(version)) for name, version in together)]
+        scoring = Scoring(scorers, scored_at, run_id="")
+        features = source.features(as_of, [one.outcome for one in scorers])
         try:
             scores = score_batches(
-                connection.sql(source.features_as_of(as_of)).to_arrow_reader(BATCH_ROWS),
+                connection.sql(features).to_arrow_reader(BATCH_ROWS),
                 scoring,
                 progress=progress(users) if progress else None,
             )
         except FeatureTableMismatch as error:
             raise ReplayImpossible(
-                f"version {model.version} of {model.model_name} cannot be replayed with the features as they are"
+                f"{model.label} cannot be replayed with the features as they are"
                 f" defined now; check out the SQL of the day it was trained. In detail: {error}"
             ) from error
         with connection.cursor() as comparison:
-            comparison.register("scores_now", scores)
+            comparison.register("scores_of_all", scores)
             comparison.execute(
                 f"""
                 create temporary table changed_scores as
@@ -84,7 +92,9 @@ def replay_scores(
                     coalesce(scores_then.user_id, scores_now.user_id) as user_id,
                     scores_then.probability as probability_then,
                     scores_now.probability as probability_now
-                from scores_now
+                from (
+                    select user_id, probability from scores_of_all where model_name = $name
+                ) as scores_now
                 full join (
                     select user_id, probability from {source.prediction_history}
                     where as_of_date = $as_of and model_name = $name and model_version = $version
@@ -98,13 +108,13 @@ def replay_scores(
 
 def _known_scores(
     connection: duckdb.DuckDBPyConnection, source: PastDays, model: LoadedModel, as_of: date
-) -> tuple[int, int, datetime]:
-    """Users, horizon in days and the time of the scores."""
+) -> tuple[int, str, datetime]:
+    """Users, the versions that they were scored with ('' for none), and the time of the scores."""
     of_version = f"from {source.prediction_history} where model_name = ? and model_version = ?"
     try:
         sets = connection.execute(
-            f"select count(*), horizon_days, model_digest, min(scored_at) {of_version} and as_of_date = ?"
-            " group by horizon_days, model_digest",
+            "select count(*), coalesce(scored_with, ''), model_digest, min(scored_at)"
+            f" {of_version} and as_of_date = ? group by 2, 3 order by 2, 3",
             [model.model_name, model.version, as_of],
         ).fetchall()
     except duckdb.CatalogException as error:
@@ -120,18 +130,24 @@ def _known_scores(
         found = ", ".join(str(day) for (day,) in days[:_EXAMPLES]) or "none"
         more = f" and {len(days) - _EXAMPLES} earlier" if len(days) > _EXAMPLES else ""
         raise ReplayImpossible(
-            f"the history has no score of version {model.version} of {model.model_name} as of {as_of}. Days it"
+            f"the history has no score of {model.label} as of {as_of}. Days it"
             f" scored: {found}{more}. Give one of them as --as-of, or another --version."
         )
     others = sorted({digest for _, _, digest, _ in sets} - {model.model_digest})
     if others:
         raise ReplayImpossible(
-            f"the scores of version {model.version} of {model.model_name} as of {as_of} were given by a model file"
+            f"the scores of {model.label} as of {as_of} were given by a model file"
             f" with SHA-256 {', '.join(others)}, and the registry's has {model.model_digest}: it is not the"
             " registry they came from. Set LIKELY_BUYERS_STATE or MLFLOW_TRACKING_URI to that one."
         )
-    users, horizon_days, _, scored_at = sets[0]
-    return users, horizon_days, scored_at
+    if len(sets) > 1:
+        raise ReplayImpossible(
+            f"the scores of {model.label} as of {as_of} were given in company of different versions"
+            f" ({'; '.join(together or 'none' for _, together, _, _ in sets)}), and can only be replayed together with"
+            " those. Give another day as --as-of."
+        )
+    users, scored_with, _, scored_at = sets[0]
+    return users, scored_with, scored_at
 
 
 def _replay(

@@ -5,29 +5,31 @@ from typing import Annotated, Literal
 
 import typer
 
-from likely_buyers.cli.options import Format
+from likely_buyers.cli.options import Format, Outcomes
 from likely_buyers.dbt.project import Project
+from likely_buyers.outcomes import Outcome, chosen
 
 
 def train(
     project: Project,
     promote: Annotated[
-        bool, typer.Option("--promote", help="Make the new version champion.")
+        bool, typer.Option("--promote", help="Make the new versions champions.")
     ] = False,
+    outcome: Outcomes = None,
 ) -> None:
-    """Build examples at past cutoffs, fit a model, evaluate it out of time, register a version."""
-    from likely_buyers.cli.promotion import promote_version
+    """Build examples at past cutoffs, fit a model, evaluate it out of time, register a version: of each outcome."""
+    from likely_buyers.cli.promotion import promote_versions
     from likely_buyers.cli.versions import print_versions
 
-    before = [version.version for version in project.registry().versions()]
-    if not project.dbt("build", "--selector", "training"):
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    before = {one.name: len(project.registry(one).versions()) for one in outcomes}
+    if not project.of_outcomes(outcomes).dbt("build", "--selector", "training"):
         typer.echo("Error: training failed: see what dbt says above.", err=True)
         raise typer.Exit(1)
-    registry = project.registry()
-    new = [version for version in registry.versions() if version.version not in before]
-    if promote and new:
-        promote_version(project, new[-1].version, reason="train --promote", force=False)
-    print_versions(registry.versions(), "table")
+    trained = [one for one in outcomes if len(project.registry(one).versions()) > before[one.name]]
+    if promote:
+        promote_versions(project, trained, "latest", reason="train --promote", force=False)
+    print_versions([v for one in outcomes for v in project.registry(one).versions()], "table")
 
 
 def backtest(
@@ -42,6 +44,7 @@ def backtest(
         Literal["users", "customers"] | None,
         typer.Option("--population", help="Print only this one; default: both."),
     ] = None,
+    outcome: Outcomes = None,
     form: Format = "table",
 ) -> None:
     """What training would have been worth at past cutoffs, beside simple rules: training.backtest."""
@@ -51,6 +54,8 @@ def backtest(
     if cutoffs is not None:
         dates = [day.strip() for day in cutoffs.split(",")]
         project = project.with_var("backtest_cutoffs", int(cutoffs) if cutoffs.isdigit() else dates)
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    project = project.of_outcomes(outcomes)
     # what other programs read has stdout to itself
     if not project.dbt("build", "--selector", "backtest", aside=form != "table"):
         typer.echo("Error: no backtest: see what dbt says above.", err=True)
@@ -63,8 +68,10 @@ def backtest(
         of_wanted = [row for row in rows if row[COLUMNS.index("population")] in wanted]
         print_rows(COLUMNS, of_wanted, form)
         return
-    for whose in wanted:
-        print_backtest(rows, whose)
+    for one in outcomes:
+        of_outcome = [row for row in rows if row[COLUMNS.index("outcome")] == one.name]
+        for whose in wanted:
+            print_backtest(of_outcome, whose, one.name if len(outcomes) > 1 else "")
 
 
 def promote(
@@ -74,17 +81,24 @@ def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Promote whatever the gate says; needs a --reason.")
     ] = False,
+    outcome: Outcomes = None,
 ) -> None:
     """Make a version champion: the next `dbt build` scores with it.
 
-    Refused unless it beats the simple rules and the champion out of time.
+    Refused where it is worse than the champion out of time, beyond noise.
     """
-    from likely_buyers.cli.promotion import promote_version
+    from likely_buyers.cli.promotion import promote_versions
 
     if force and not reason:
         raise typer.BadParameter("--force needs --reason 'WHY', which the promotion log keeps.")
     why = f"forced: {reason}" if force else reason or "promoted"
-    promote_version(project, version, reason=why, force=force)
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    if len(outcomes) > 1 and version != "latest":
+        raise typer.BadParameter(
+            f"version {version} of which outcome? Each counts its versions by itself: --outcome"
+            f" {outcomes[0].name}. See: likely-buyers models"
+        )
+    promote_versions(project, outcomes, version, reason=why, force=force)
 
 
 def rollback(
@@ -92,16 +106,21 @@ def rollback(
     reason: Annotated[
         str, typer.Option("--reason", help="Why; kept in the promotion log.")
     ] = "rolled back",
+    outcome: Outcomes = None,
 ) -> None:
     """Return to the champion before the current one."""
-    from likely_buyers.cli.promotion import announce, current_user
+    from likely_buyers.cli.promotion import announce, current_user, for_each
 
-    promotion = project.registry().rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
-    announce(promotion, project)
+    def roll_back(one: Outcome) -> None:
+        registry = project.registry(one)
+        promotion = registry.rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
+        announce(promotion, registry)
+
+    for_each(project, chosen(project.predicted().outcomes, outcome or []), roll_back)
 
 
-def models(project: Project, form: Format = "table") -> None:
+def models(project: Project, outcome: Outcomes = None, form: Format = "table") -> None:
     """List the trained versions."""
-    from likely_buyers.cli.versions import print_versions
+    from likely_buyers.cli.versions import print_known_versions
 
-    print_versions(project.registry().versions(), form)
+    print_known_versions(project, outcome or [], form)

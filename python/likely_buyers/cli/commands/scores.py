@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from likely_buyers.cli.options import Format, day
+from likely_buyers.cli.options import Format, Outcomes, day
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import from_extra
+from likely_buyers.outcomes import chosen
 
 
 def top(
@@ -17,15 +18,22 @@ def top(
         str | None,
         typer.Option("--as-of", help="Of a past day instead, from the history: YYYY-MM-DD."),
     ] = None,
+    outcome: Outcomes = None,
     form: Format = "table",
 ) -> None:
-    """Print the head of gold.top_buyers, or who was likeliest as of a past day."""
-    from likely_buyers.cli.top import print_past_top, print_top
+    """Print the heads of the lists in gold.top_buyers, or who was likeliest as of a past day."""
+    from likely_buyers.cli.top import print_past_top, print_tops
 
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
     if as_of is None:
-        print_top(project, rows, form)
-    else:
-        print_past_top(project, day("--as-of", as_of), rows, form)
+        print_tops(project, outcomes, rows, form)
+        return
+    if len(outcomes) > 1 and form != "table":
+        raise typer.BadParameter(
+            f"--format {form} of a past day: name one outcome, --outcome NAME."
+        )
+    for one in outcomes:
+        print_past_top(project, one, day("--as-of", as_of), rows, form)
 
 
 def report(
@@ -34,31 +42,19 @@ def report(
         Path | None,
         typer.Option(
             "--out",
-            help="File to write; default: report.html in the state folder.",
+            help="File to write; default: report.html in the state folder. Of a second outcome, report_NAME.html.",
             resolve_path=True,
         ),
     ] = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="Users of the list to show.")] = 5_000,
+    outcome: Outcomes = None,
 ) -> None:
-    """Write one HTML page on the list, the scores, how good they are, the data and the campaigns."""
+    """Write one HTML page an outcome: the list, the scores, how good they are, the data and the campaigns."""
     with from_extra("report", "the report"):
-        from likely_buyers.report import ReportImpossible, read_figures, write_report
+        from likely_buyers.cli.pages import write_pages
 
-    figures = read_figures(
-        project.lake("the report is made", ReportImpossible), rows, project.var("currency")
-    )
-    page = out or project.settings().state / "report.html"
-    try:
-        write_report(figures, page)
-    except OSError as error:
-        raise ReportImpossible(
-            f"the page cannot be written to {page}: {error.strerror or error}. Name another file: --out"
-        ) from error
-    run = figures.run
-    print(
-        f"The report on {run['users']:,} users as of {run['as_of_date']}, scored by version {run['model_version']} of"
-        f" {run['model_name']}, opens in a browser and needs no network:\n{page}"
-    )
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    write_pages(project, outcomes, out or project.settings().state / "report.html", rows)
 
 
 def replay(
@@ -67,11 +63,17 @@ def replay(
         str, typer.Option("--as-of", help="The day the scores speak from, YYYY-MM-DD.")
     ],
     version: Annotated[str, typer.Option("--version", help="The version that gave them.")],
+    outcome: Outcomes = None,
 ) -> None:
     """Compute scores of the history once more, and say whether they are the same; writes nothing."""
     from likely_buyers.cli.past_days import replay_version
 
-    if not replay_version(project, day("--as-of", as_of), version):
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    if len(outcomes) > 1:
+        raise typer.BadParameter(
+            f"version {version} of which outcome? --outcome {outcomes[0].name}"
+        )
+    if not replay_version(project, outcomes[0], day("--as-of", as_of), version):
         raise typer.Exit(1)
 
 
@@ -83,11 +85,17 @@ def backfill(
     version: Annotated[
         str, typer.Option("--version", help="Version that scores; default: the champion.")
     ] = "champion",
+    outcome: Outcomes = None,
 ) -> None:
     """Fill the history with scores as of past days; what is there stays, a stopped run goes on."""
     from likely_buyers.cli.past_days import backfill as fill
 
-    fill(project, day("--from", first), day("--to", last), every, version)
+    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    if len(outcomes) > 1 and version != "champion":
+        raise typer.BadParameter(
+            f"version {version} of which outcome? --outcome {outcomes[0].name}"
+        )
+    fill(project, outcomes, day("--from", first), day("--to", last), every, version)
 
 
 def publish(project: Project) -> None:
@@ -101,7 +109,7 @@ def publish(project: Project) -> None:
         changed = sum(table.written > 0 for table in tables)
         print(
             f"Published to {published.destination}: {len(tables)} tables, {sum(table.rows for table in tables):,} rows,"
-            f" scores as of {served.as_of_date} by version {served.model_version} of {served.model_name}"
+            f" scores as of {served.as_of_date} by {served.versions_in_words}"
             f" ({f'{changed} tables changed' if changed else 'nothing changed'})"
         )
 

@@ -5,6 +5,7 @@ under the same lock: a build that scores has `load_scoring` fetch them and the c
 features, and one that finds nothing new does without.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from threading import Lock, Thread
@@ -39,18 +40,18 @@ _loading: list[Thread] = []
 _starting = Lock()
 
 
-def load_scoring(model_name: str) -> None:
+def load_scoring(model_names: Sequence[str]) -> None:
     """Begin to load what scoring and explaining need, beside what else goes on; a second call does nothing.
 
     A library or a champion that cannot be loaded is left to the job that needs it: its message is where it is read.
     """
     with _starting:
         if not _loading:
-            _loading.append(Thread(target=_load_scoring, args=(model_name,), name="load_scoring"))
+            _loading.append(Thread(target=_load_scoring, args=(model_names,), name="load_scoring"))
             _loading[0].start()
 
 
-def _load_scoring(model_name: str) -> None:
+def _load_scoring(model_names: Sequence[str]) -> None:
     # whatever goes wrong goes wrong again where it is asked for, and is not told twice
     with suppress(Exception):
         for module in _SCORING:
@@ -58,7 +59,9 @@ def _load_scoring(model_name: str) -> None:
         from likely_buyers.registry import Registry
         from likely_buyers.settings import Settings
 
-        Registry.of(Settings.of(), model_name=model_name).load()
+        for name in model_names:
+            with suppress(Exception):
+                Registry.of(Settings.of(), model_name=name).load()
 
 
 def __getattr__(name: str) -> Any:

@@ -8,12 +8,14 @@ from dataclasses import asdict
 from datetime import date, timedelta
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from likely_buyers.dbt.jobs.train import examples_of
 from likely_buyers.dbt.refusals import without_traceback
+from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import Progress, say
 from likely_buyers.training import TrainingError, TrainingSettings, backtest_cutoff
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 BACKTEST_SCHEMA = pa.schema(
     [
+        ("outcome", pa.string()),
         ("cutoff_date", pa.date32()),
         ("horizon_days", pa.int32()),
         ("population", pa.string()),
@@ -46,25 +49,55 @@ def run_backtest(
     *,
     evaluate_at: str,
     most_cutoffs: int,
-    step_days: int,
-    horizon_days: int,
+    step_days: str,
+    predicted: Any,
     seed: int,
     events_path: str,
 ) -> pa.Table:
-    """Every method at every cutoff at which something could be learned, in `BACKTEST_SCHEMA`.
+    """Every method at every cutoff at which something could be learned, by outcome, in `BACKTEST_SCHEMA`.
 
     Args:
         examples: training.backtest_examples.
         evaluate_at: dates with commas between them, or how many of the newest in the steps of training.
         most_cutoffs: most cutoffs that a training learns at.
-        step_days: days between them.
-        horizon_days: how far ahead the outcome looks.
+        step_days: days between them; '' is half the horizon, at least a week.
+        predicted: what `Predicted.of` takes.
         seed: seed of training.
         events_path: as configured; of a simulated shop, what lies there tells the true probabilities.
 
     Raises:
-        TrainingError: at none of the cutoffs could anything be learned.
+        TrainingError: at none of the cutoffs could anything be learned, for any outcome.
     """
+    events = Path(events_path) if events_path else Settings.of().demo_shop
+    outcomes = Predicted.of(predicted).outcomes
+    table: list[dict[str, object]] = []
+    refusals: list[str] = []
+    for outcome in outcomes:
+        own = examples_of(examples, outcome)
+        step = int(step_days) if step_days else max(7, outcome.horizon_days // 2)
+        try:
+            table += _backtest(own, outcome, evaluate_at, most_cutoffs, step, seed, events)
+        except TrainingError as error:
+            if len(outcomes) == 1:
+                raise
+            refusals.append(f"outcome '{outcome.name}': {error}")
+            say(f"left out: {refusals[-1]}")
+    if not table:
+        raise TrainingError(f"no backtest for any outcome. {' '.join(refusals)}")
+    return pa.Table.from_pylist(table, schema=BACKTEST_SCHEMA)
+
+
+def _backtest(
+    examples: DuckDBPyRelation,
+    outcome: Outcome,
+    evaluate_at: str,
+    most_cutoffs: int,
+    step_days: int,
+    seed: int,
+    events: Path,
+) -> list[dict[str, object]]:
+    """The rows of one outcome."""
+    horizon_days = outcome.horizon_days
     rows = examples.project("cutoff_date").distinct().order("cutoff_date").fetchall()
     present = [row[0] for row in rows]
     if not present:
@@ -74,7 +107,6 @@ def run_backtest(
             " horizon_days."
         )
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
-    events = Path(events_path) if events_path else Settings.of().demo_shop
     table: list[dict[str, object]] = []
     refusals: list[str] = []
     evaluated = _evaluated(evaluate_at, present, horizon_days)
@@ -85,14 +117,16 @@ def run_backtest(
         before = sorted(steps.intersection(present))
         known = _at(examples, before)
         later = _at(examples, [cutoff])
-        say(f"backtest at {cutoff}: {known.num_rows} examples at {len(before)} earlier cutoffs")
+        say(
+            f"backtest of {outcome.name} at {cutoff}: {known.num_rows} examples at {len(before)} earlier cutoffs"
+        )
         try:
             found = backtest_cutoff(
                 cutoff,
                 known,
                 later,
                 settings,
-                further=_true_probabilities(events, later, cutoff, horizon_days),
+                further=_true_probabilities(events, later, cutoff, outcome),
                 advance=_within(progress, number),
             )
         except TrainingError as error:
@@ -101,7 +135,8 @@ def run_backtest(
             progress(number + 1)
             continue
         progress(number + 1)
-        table += [asdict(row) | {"horizon_days": horizon_days} for row in found]
+        named = {"outcome": outcome.name, "horizon_days": horizon_days}
+        table += [asdict(row) | named for row in found]
     if not table:
         raise TrainingError(
             "no backtest: at none of the cutoffs could a model be trained. "
@@ -109,7 +144,7 @@ def run_backtest(
         )
     for row in table:
         row["cutoff_date"] = row.pop("cutoff")
-    return pa.Table.from_pylist(table, schema=BACKTEST_SCHEMA)
+    return table
 
 
 def _evaluated(evaluate_at: str, present: list[date], horizon_days: int) -> list[date]:
@@ -139,17 +174,20 @@ def _at(examples: DuckDBPyRelation, cutoffs: list[date]) -> pa.Table:
 
 
 def _true_probabilities(
-    events: Path, later: pa.Table, cutoff: date, horizon_days: int
+    events: Path, later: pa.Table, cutoff: date, outcome: Outcome
 ) -> dict[str, np.ndarray]:
     """The probabilities (n,) of the users of `later`, by method, that a simulator knows; nothing for a real shop.
 
     A simulator is any package with an entry point in the group `likely_buyers.true_probabilities`: a function of the
-    events' folder, the cutoff and the horizon that gives {user_id: probability}, or None for events of others.
+    events' folder, the cutoff and the horizon that gives {user_id: probability} of a purchase, or None for events of
+    others.
     """
-    users = sorted(later["user_id"].to_pylist(), key=str.encode)
     found: dict[str, np.ndarray] = {}
+    if (outcome.event, outcome.where, outcome.at_least) != ("purchase", None, 1):
+        return found
+    users = sorted(later["user_id"].to_pylist(), key=str.encode)
     for simulator in entry_points(group="likely_buyers.true_probabilities"):
-        known = simulator.load()(events, cutoff, horizon_days)
+        known = simulator.load()(events, cutoff, outcome.horizon_days)
         if known is not None:
             found[simulator.name] = np.array([known.get(user, 0.0) for user in users])
     return found

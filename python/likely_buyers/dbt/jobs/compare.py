@@ -26,9 +26,17 @@ class UserDifference:
 
 
 def compare_versions(
-    lake: Lake, before: LoadedModel, after: LoadedModel, top_fraction: float, *, shown: int = 5
+    lake: Lake,
+    before: LoadedModel,
+    after: LoadedModel,
+    top_fraction: float,
+    *,
+    population: str | None = None,
+    shown: int = 5,
 ) -> UserDifference:
     """Score the first million users of silver.user_features, by a hash of their id, with two versions.
+
+    population: SQL condition on the features for whom they are made; None: everybody.
 
     Raises:
         LakeProblem: another process holds the database, or it cannot be reached.
@@ -37,7 +45,7 @@ def compare_versions(
     """
     with connect(lake, read_only=True) as connection:
         users = connection.table("silver.user_features").order("md5(user_id), user_id")
-        users = users.limit(MOST_USERS)
+        users = users.filter(population or "true").limit(MOST_USERS)
         scores: list[tuple[np.ndarray, np.ndarray]] = []
         names: list[str] = []
         for batch in users.to_arrow_reader(BATCH_ROWS):

@@ -1,16 +1,19 @@
 """The job behind training.promotions: the promotion log of the registry as a table."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 
 from likely_buyers.dbt.refusals import without_traceback
+from likely_buyers.outcomes import Predicted
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Settings
 
 PROMOTIONS_SCHEMA = pa.schema(
     [
         ("number", pa.int32()),
+        ("outcome", pa.string()),
         ("model_name", pa.string()),
         ("model_version", pa.int32()),
         ("replaces", pa.int32()),
@@ -24,17 +27,23 @@ PROMOTIONS_SCHEMA = pa.schema(
 
 
 @without_traceback
-def list_promotions(*, model_name: str) -> pa.Table:
-    """One row per promotion of the promotion log, oldest first (`PROMOTIONS_SCHEMA`); times are UTC without a zone.
+def list_promotions(*, predicted: Any) -> pa.Table:
+    """One row per promotion of the promotion logs, oldest first (`PROMOTIONS_SCHEMA`); times are UTC without a zone.
+
+    Of all outcomes that have a registered model, configured or not.
+
+    Args:
+        predicted: what `Predicted.of` takes.
 
     Raises:
-        RegistryError: the registry cannot be read, or its promotion log is damaged.
+        RegistryError: the registry cannot be read, or a promotion log is damaged.
     """
-    registry = Registry.of(Settings.of(), model_name=model_name)
+    base = Registry.of(Settings.of(), model_name=Predicted.of(predicted).base)
     rows = [
         {
             "number": promotion.number,
-            "model_name": model_name,
+            "outcome": name.rpartition(".")[2],
+            "model_name": name,
             "model_version": promotion.version,
             "replaces": promotion.replaces,
             "kind": promotion.kind,
@@ -43,7 +52,8 @@ def list_promotions(*, model_name: str) -> pa.Table:
             "promoted_at": _utc(promotion.at),
             "until": promotion.until and _utc(promotion.until),
         }
-        for promotion in registry.promotions()
+        for name in base.names()
+        for promotion in Registry.of(Settings.of(), model_name=name).promotions()
     ]
     return pa.Table.from_pylist(rows, schema=PROMOTIONS_SCHEMA)
 

@@ -1,41 +1,67 @@
-"""The job behind gold.predictions: the champion on every user, as a stream."""
+"""The job behind gold.predictions: the champions on every user, as a stream."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from dbt_common.invocation import get_invocation_id
 
 from likely_buyers.dbt.refusals import without_traceback
+from likely_buyers.outcomes import Predicted
 from likely_buyers.registry import Registry
-from likely_buyers.scoring import BATCH_ROWS, Scoring, score_batches
+from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.settings import Settings
-from likely_buyers.terminal import Progress
+from likely_buyers.terminal import Progress, say
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
 
 @without_traceback
-def score_users(
-    user_features: "DuckDBPyRelation", *, model_name: str, horizon_days: int
-) -> pa.RecordBatchReader:
-    """Score all rows of silver.user_features with the champion.
+def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> pa.RecordBatchReader:
+    """Score all rows of silver.user_features with the champion of each outcome that has one.
+
+    Args:
+        user_features: silver.user_features.
+        predicted: what `Predicted.of` takes.
 
     Raises:
-        RegistryError: there is no champion, or it cannot be loaded safely.
-        ScoringError: the table does not fit the champion, or it looks ahead another horizon.
+        RegistryError: no outcome has a champion, or one cannot be loaded safely.
+        ScoringError: the table does not fit a champion, or it was trained for another outcome.
     """
-    champion = Registry.of(Settings.of(), model_name=model_name).load()
+    scorers = champions(Predicted.of(predicted))
     scoring = Scoring(
-        model=champion,
-        horizon_days=horizon_days,
+        scorers,
         scored_at=datetime.now(UTC).replace(tzinfo=None),
         run_id=get_invocation_id(),
     )
     users = user_features.count("*").fetchall()[0][0]
+    columns = ["*", *population_columns([scorer.outcome for scorer in scorers])]
     return score_batches(
-        user_features.to_arrow_reader(BATCH_ROWS),
+        user_features.project(", ".join(columns)).to_arrow_reader(BATCH_ROWS),
         scoring,
         progress=Progress("scoring", total=users, unit="users"),
     )
+
+
+def champions(predicted: Predicted) -> list[Scorer]:
+    """The champion of each outcome; an outcome without one is told, and the others go on.
+
+    Raises:
+        RegistryError: there is none at all, or one cannot be loaded safely.
+    """
+    settings, found = Settings.of(), []
+    registries = {
+        outcome.name: Registry.of(settings, model_name=predicted.model_name(outcome))
+        for outcome in predicted.outcomes
+    }
+    without = [name for name, registry in registries.items() if registry.champion() is None]
+    for outcome in predicted.outcomes:
+        if outcome.name not in without or len(without) == len(registries):
+            found.append(Scorer(outcome, registries[outcome.name].load()))
+    for name in without:
+        say(
+            f"the outcome '{name}' has no champion yet, so nobody is scored for it. Train it: likely-buyers train"
+            f" --promote --outcome {name}"
+        )
+    return found

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from likely_buyers.dbt.refusals import without_traceback
+from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.promotion import RANKING_METRICS
 from likely_buyers.registry import ModelVersion, Registry, RegistryError
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import Progress, say
-from likely_buyers.training import Champion, PurchaseModel, TrainedModel, TrainingSettings, fit
+from likely_buyers.training import (
+    Champion,
+    PurchaseModel,
+    TrainedModel,
+    TrainingError,
+    TrainingSettings,
+    fit,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
 
 VERSIONS_SCHEMA = pa.schema(
     [
+        ("outcome", pa.string()),
         ("model_name", pa.string()),
         ("model_version", pa.int32()),
         ("created_at", pa.timestamp("us")),
@@ -35,20 +44,57 @@ VERSIONS_SCHEMA = pa.schema(
 
 
 @without_traceback
-def train_version(
-    examples: "DuckDBPyRelation", *, model_name: str, horizon_days: int, seed: int
-) -> pa.Table:
-    """Fit a model on training.examples, register it, and return all versions (`VERSIONS_SCHEMA`).
+def train_version(examples: "DuckDBPyRelation", *, predicted: Any, seed: int) -> pa.Table:
+    """Fit a model for each outcome, register it, and return all versions (`VERSIONS_SCHEMA`).
+
+    An outcome for which nothing can be learned is told, and the others go on.
+
+    Args:
+        examples: training.examples.
+        predicted: what `Predicted.of` takes.
+        seed: seed of training.
 
     Raises:
-        TrainingError: nothing can be learned from the examples.
-        RegistryError: the version cannot be registered.
+        TrainingError: nothing can be learned for any of the outcomes.
+        RegistryError: a version cannot be registered.
     """
-    whole = examples.to_arrow_table()
+    of = Predicted.of(predicted)
+    refusals = []
+    for outcome in of.outcomes:
+        registry = Registry.of(Settings.of(), model_name=of.model_name(outcome))
+        try:
+            _train(examples, outcome, registry, seed)
+        except TrainingError as error:
+            if len(of.outcomes) == 1:
+                raise
+            refusals.append(f"outcome '{outcome.name}': {error}")
+            say(f"left out: {refusals[-1]}")
+    if len(refusals) == len(of.outcomes):
+        raise TrainingError(f"no model for any outcome. {' '.join(refusals)}")
+    return versions_table(Registry.all_versions(Settings.of(), of.base))
+
+
+def examples_of(examples: "DuckDBPyRelation", outcome: Outcome) -> "DuckDBPyRelation":
+    """The examples of one outcome: user_id, cutoff_date, the features, `label`."""
+    others = [name for name in examples.columns if name.startswith("label_")]
+    return examples.filter(f"{outcome.label} is not null").project(
+        f"* exclude ({', '.join(others)}), {outcome.label} as label"
+    )
+
+
+def _train(examples: "DuckDBPyRelation", outcome: Outcome, registry: Registry, seed: int) -> None:
+    whole = examples_of(examples, outcome).to_arrow_table()
+    if not whole.num_rows:
+        raise TrainingError(
+            f"no cutoff has its horizon of {outcome.horizon_days} days over by as_of"
+            + (f" and somebody of whom '{outcome.population}' holds" if outcome.population else "")
+            + ". Load older events, or give it a shorter horizon_days"
+            + (" or another population." if outcome.population else ".")
+        )
     table = whole.drop_columns(["as_of_date"])
-    settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
-    registry = Registry.of(Settings.of(), model_name=model_name)
-    champion_version, champion = _champion(registry, horizon_days)
+    settings = TrainingSettings(horizon_days=outcome.horizon_days, seed=seed)
+    champion_version, champion = _champion(registry, outcome)
+    say(f"outcome '{outcome.name}': {table.num_rows:,} examples")
     advance = Progress("training", total=1)
     model = fit(table, settings, progress=say, champion=champion, advance=advance)
     features = table.select(model.feature_names).schema
@@ -58,13 +104,14 @@ def train_version(
         feature_types=[str(field.type) for field in features],
         metrics=model.metrics,
         as_of=whole["as_of_date"][0].as_py(),
-        horizon_days=horizon_days,
+        horizon_days=outcome.horizon_days,
         at=datetime.now(UTC),
         windows={
             name: [cutoff.isoformat() for cutoff in cutoffs]
             for name, cutoffs in asdict(model.windows).items()
         },
         parameters={
+            "outcome": outcome.definition,
             "candidates": model.candidates,
             "calibration": model.calibration.method,
             "seed": seed,
@@ -72,11 +119,11 @@ def train_version(
             **model.notes,
         },
     )
-    say(f"registered version {version.version} of {model_name} ({version.model_digest[:12]})")
-    return versions_table(registry.versions())
+    digest = version.model_digest[:12]
+    say(f"registered version {version.version} of {registry.model_name} ({digest})")
 
 
-def _champion(registry: Registry, horizon_days: int) -> tuple[int | None, Champion | None]:
+def _champion(registry: Registry, outcome: Outcome) -> tuple[int | None, Champion | None]:
     """The champion's number, and the champion where it can be compared with."""
     version = registry.champion()
     if version is None:
@@ -86,7 +133,7 @@ def _champion(registry: Registry, horizon_days: int) -> tuple[int | None, Champi
     except RegistryError as error:
         say(f"the champion cannot be compared with: {error}")
         return version.version, None
-    if not isinstance(loaded.estimator, PurchaseModel) or loaded.horizon_days != horizon_days:
+    if not isinstance(loaded.estimator, PurchaseModel) or loaded.outcome != outcome.definition:
         return version.version, None
     return version.version, Champion(loaded.estimator, loaded.feature_names, loaded.as_of)
 
@@ -121,6 +168,7 @@ def versions_table(versions: list[ModelVersion]) -> pa.Table:
     return pa.Table.from_pylist(
         [
             {
+                "outcome": version.outcome,
                 "model_name": version.model_name,
                 "model_version": version.version,
                 "created_at": version.created_at.astimezone(UTC).replace(tzinfo=None),

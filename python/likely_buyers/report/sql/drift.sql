@@ -18,5 +18,8 @@ select
     / nullif(count(scores_earlier.user_id), 0) as earlier_mean_probability,
     cast(sum(cast(predictions.probability as decimal(18, 12))) as double)
     / nullif(count(predictions.user_id), 0) as mean_probability
-from gold.predictions as predictions
+from (
+    select * from gold.predictions
+    where outcome = $outcome
+) as predictions
 full join scores_earlier on predictions.user_id = scores_earlier.user_id

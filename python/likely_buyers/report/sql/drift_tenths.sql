@@ -28,6 +28,7 @@ placed_scores as (
         len(list_filter(edges.edges, lambda edge: edge < predictions.probability)) as tenth
     from gold.predictions as predictions
     cross join edges
+    where predictions.outcome = $outcome
 ),
 
 tenths as (

@@ -9,6 +9,7 @@ with score_sets as (
         min(scored_at) as scored_at,
         count(*) as users
     from gold.prediction_history
+    where outcome = $outcome
     group by as_of_date, horizon_days, model_name, model_version
 ),
 

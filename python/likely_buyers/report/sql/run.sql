@@ -1,10 +1,12 @@
 -- One row: the scores that the page is about, and the list made from them.
 with predictions as (
     select * from gold.predictions
+    where outcome = $outcome
 ),
 
 top_buyers as (
     select * from gold.top_buyers
+    where outcome = $outcome
 ),
 
 scored_users as (

@@ -27,7 +27,9 @@ scores_now as (
         predictions.probability,
         top_buyers.user_id is not null as is_listed
     from gold.predictions as predictions
-    left join gold.top_buyers as top_buyers on predictions.user_id = top_buyers.user_id
+    left join gold.top_buyers as top_buyers
+        on predictions.user_id = top_buyers.user_id and predictions.outcome = top_buyers.outcome
+    where predictions.outcome = $outcome
 ),
 
 users_now as (

@@ -1,7 +1,7 @@
 -- One row per user of the head of the list, with up to three reasons.
 with top_buyers as (
     select * from gold.top_buyers
-    where rank <= $rows
+    where outcome = $outcome and rank <= $rows
 ),
 
 reasons as (
@@ -11,7 +11,7 @@ reasons as (
         max(case when reason_rank = 2 then reason end) as second_reason,
         max(case when reason_rank = 3 then reason end) as third_reason
     from gold.top_buyer_reasons
-    where user_id in (select user_id from top_buyers)
+    where outcome = $outcome and user_id in (select user_id from top_buyers)
     group by user_id
 )
 

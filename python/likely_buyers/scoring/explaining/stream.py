@@ -17,6 +17,7 @@ _BATCHES_AHEAD = 2
 CONTRIBUTIONS_SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
+        ("outcome", pa.string()),
         ("as_of_date", pa.date32()),
         ("model_name", pa.string()),
         ("model_version", pa.int32()),
@@ -34,6 +35,7 @@ def explain_batches(
     model: LoadedModel,
     groups: Mapping[str, FeatureGroup],
     *,
+    outcome: str,
     users: int,
     sample: pa.Table,
     progress: Callable[[int], None] | None = None,
@@ -44,6 +46,7 @@ def explain_batches(
         features: `user_id`, `as_of_date` and exactly the model's features in the model's order.
         model: who scored.
         groups: by feature.
+        outcome: whose model it is.
         users: rows that `features` must have.
         sample: of the same users and columns; the mean contributions are those of its users.
         progress: called with the users explained so far.
@@ -66,10 +69,14 @@ def explain_batches(
         explainer = Explainer(model.estimator)
         means = _mean_contributions(sample, explainer, model)
         own = [groups[name] for name in model.feature_names]
+
+        def explained_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return _explained(batch, explainer, model, outcome, own, means)
+
         batches = (batch for batch in features if batch.num_rows)
         done = 0
         for rows, found in in_order(
-            lambda batch: (batch.num_rows, _explained(batch, explainer, model, own, means)),
+            lambda batch: (batch.num_rows, explained_rows(batch)),
             batches,
             ahead=_BATCHES_AHEAD,
         ):
@@ -98,6 +105,7 @@ def _explained(
     batch: pa.RecordBatch,
     explainer: Explainer,
     model: LoadedModel,
+    outcome: str,
     groups: Sequence[FeatureGroup],
     means: Floats,
 ) -> pa.RecordBatch:
@@ -109,6 +117,7 @@ def _explained(
     columns = {
         "user_id": batch.column("user_id").take(pa.array(user)),
         "as_of_date": batch.column("as_of_date").take(pa.array(user)),
+        "outcome": pa.repeat(pa.scalar(outcome), len(user)),
         "model_name": pa.repeat(pa.scalar(model.model_name), len(user)),
         "model_version": pa.repeat(pa.scalar(model.version), len(user)),
         "reason_rank": pa.array(place + 1),

@@ -100,7 +100,7 @@ from likely_buyers.dbt.jobs import list_promotions, load_scoring
 
 heavy = {"sklearn", "scipy", "skops.io", "shap"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
-load_scoring("nobody trained it yet")
+load_scoring(["nobody trained it yet"])
 from likely_buyers.dbt.jobs import score_users
 
 assert heavy <= set(sys.modules), heavy - set(sys.modules)

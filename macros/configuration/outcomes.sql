@@ -1,0 +1,58 @@
+{#-
+    What is predicted: vars.outcomes, or the one outcome that vars.horizon_days is short for, with all that may be left out.
+    What may stand there is checked in python/likely_buyers/outcomes.py.
+-#}
+{% macro outcomes() %}
+    {% set days, found = var('horizon_days'), [] %}
+    {% set given = var('outcomes') if days is none else {'purchase_' ~ days | int ~ 'd': {'horizon_days': days}} %}
+    {% for name, told in given.items() %}
+        {% do found.append({
+            'name': name, 'event': told.event or 'purchase', 'horizon_days': told.horizon_days | int, 'where': told.where,
+            'at_least': told.at_least or 1, 'population': told.population, 'model_name': var('model_name') ~ '.' ~ name,
+        }) %}
+    {% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+{#- Their names, as a list in SQL. -#}
+{% macro outcome_names() -%}
+    '{{ outcomes() | map(attribute='name') | join("', '") }}'
+{%- endmacro %}
+
+{#- Select of who did what an outcome asks for on which day, and how often (times). -#}
+{% macro outcome_days(outcome) %}
+    {%- if outcome.where %}
+    select
+        user_id,
+        event_date,
+        count(*) as times
+    from {{ ref('events') }}
+    where event_type = '{{ outcome.event }}' and ({{ outcome.where }})
+    group by user_id, event_date
+    {%- else %}
+    {%- set count = {'purchase': 'purchases', 'view': 'views', 'cart': 'carts', 'remove_from_cart': 'removals', 'refund': 'refunds'}[outcome.event] %}
+    select
+        user_id,
+        event_date,
+        {{ count }} as times
+    from {{ ref('user_days') }}
+    where {{ count }} > 0
+    {%- endif %}
+{% endmacro %}
+
+{#- Select of the users who met an outcome in each of the horizons, a relation of as_of_date and horizon_days. -#}
+{% macro who_met(outcome, horizons) %}
+    select
+        horizons.as_of_date,
+        horizons.horizon_days,
+        days.user_id
+    from {{ horizons }} as horizons
+    inner join ({{ outcome_days(outcome) }}) as days
+        on
+            horizons.as_of_date <= days.event_date
+            and {{ horizon_end('horizons') }} > days.event_date
+    group by horizons.as_of_date, horizons.horizon_days, days.user_id
+    {%- if outcome.at_least > 1 %}
+    having sum(days.times) >= {{ outcome.at_least }}
+    {%- endif %}
+{% endmacro %}
