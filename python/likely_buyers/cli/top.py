@@ -83,8 +83,9 @@ def _print_top(shown: Sequence[Sequence[Any]], outcome: str) -> None:
     ]
     of = f"{outcome}: " if outcome else ""
     title = f"{of}Likely buyers as of {shown[0][3]}, version {shown[0][12]}" if shown else ""
-    print_table(columns, [_top_cells(row) for row in shown], title)
-    if not shown:
+    if shown:
+        print_table(columns, [_top_cells(row) for row in shown], title)
+    else:
         say(f"{of}nobody is on the list; the last dbt build says how many came close.")
 
 

@@ -21,7 +21,8 @@ from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes
 from likely_buyers.registry.stores import MlflowStore, SqliteFile
 from likely_buyers.settings import STATE, Settings
 
-MODEL_NAME = "likely_buyers"
+MODEL_NAME = "likely_buyers.purchase_30d"
+"""That of the outcome that dbt_project.yml ships."""
 
 
 class Registry:

@@ -184,19 +184,10 @@ class SqliteFile(MlflowStore):
         """Names of all registered models."""
         if not self._path.exists():
             return []
-        with self._connected() as connection:
-            if self._is_known(connection):
-                query = "select name from registered_models where workspace = 'default'"
-                return [name for (name,) in connection.execute(query).fetchall()]
+        with self._connected() as connection, contextlib.suppress(sqlite3.OperationalError):
+            query = "select name from registered_models where workspace = 'default'"
+            return [name for (name,) in connection.execute(query).fetchall()]
         return super().names()
-
-    @staticmethod
-    def _is_known(connection: sqlite3.Connection) -> bool:
-        """Whether the tables are laid out as the queries here expect them."""
-        if not connection.execute("pragma table_info(alembic_version)").fetchone():
-            return False
-        layout = connection.execute("select version_num from alembic_version").fetchone()
-        return bool(layout and layout[0] in KNOWN_LAYOUTS)
 
     def read(self, name: str) -> StoredModel:
         """The registered model, empty if there is none."""
@@ -210,7 +201,10 @@ class SqliteFile(MlflowStore):
 
             # all of one moment
             connection.execute("begin")
-            if self._is_known(connection):
+            layout = None
+            if connection.execute("pragma table_info(alembic_version)").fetchone():
+                layout = connection.execute("select version_num from alembic_version").fetchone()
+            if layout and layout[0] in KNOWN_LAYOUTS:
                 tags: dict[int, dict[str, str]] = {}
                 for version, key, value in of_model("version, key, value", "model_version_tags"):
                     tags.setdefault(version, {})[key] = value

@@ -24,7 +24,7 @@ from likely_buyers.report.drawing import (
     drawn,
     level,
 )
-from likely_buyers.report.figures import Figures, Realized, Row
+from likely_buyers.report.figures import Actual, Figures, Row
 
 TOP_PERCENTS = (1, 5, 10, 20)
 """Percent of the list for which gold has lift and recall."""
@@ -160,7 +160,7 @@ def recalled(metrics: Row) -> list[Row]:
     return [{"whose": "actual", "contacted": 0.0, "share": 0.0}, *points] if points else []
 
 
-def gains_of(outcome: Realized) -> list[Row]:
+def gains_of(outcome: Actual) -> list[Row]:
     """Points of both gains curves of a finished set: what was predicted, and what came true."""
     points = recalled(outcome.figures)
     for row in outcome.deciles:
@@ -213,7 +213,7 @@ def lifts(metrics: Row) -> list[Row]:
     ]
 
 
-def lift_of(outcome: Realized) -> list[Row]:
+def lift_of(outcome: Actual) -> list[Row]:
     """Points of the lift curve of a finished set, down to all users, whose lift is 1."""
     points = lifts(outcome.figures)
     known = {round(point["contacted"], 6) for point in points}

@@ -68,7 +68,7 @@ class Drift:
 
 
 @dataclass(frozen=True)
-class Realized:
+class Actual:
     """What came true of one set of scores, and its tenths, the likeliest first."""
 
     figures: Row
@@ -109,7 +109,7 @@ class Figures:
     classes: Sequence[Row]
     drift: Drift | None
     performance: Sequence[Row]
-    outcome: Realized | None
+    outcome: Actual | None
     loads: Loads
     event_days: Sequence[Row]
     campaigns: Sequence[CampaignTable]
@@ -249,7 +249,7 @@ def _performance(warehouse: _Warehouse, run: Row) -> list[Row]:
     ]
 
 
-def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Realized | None:
+def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Actual | None:
     """The latest set that its version had not seen the outcome of; of several that day, the current version's."""
     honest = [row for row in performance if not row["is_known"]]
     if not honest:
@@ -257,7 +257,7 @@ def _outcome(warehouse: _Warehouse, performance: Sequence[Row], run: Row) -> Rea
     latest = max(
         honest, key=lambda row: (row["as_of_date"], row["is_current"], row["model_version"])
     )
-    return Realized(latest, warehouse.rows("performance_deciles", **_set_of(latest)))
+    return Actual(latest, warehouse.rows("performance_deciles", **_set_of(latest)))
 
 
 def _loads(warehouse: _Warehouse) -> Loads:

@@ -51,6 +51,7 @@ def predictions(users: int, as_of: date, seed: int) -> pa.Table:
     return pa.table(
         {
             "user_id": rng.permutation([f"u{number}" for number in range(users)]),
+            "outcome": ["purchase_30d"] * users,
             "as_of_date": [as_of] * users,
             "horizon_days": pa.array([HORIZON] * users, pa.int32()),
             "probability": np.round(rng.beta(1.0, 4.0, users), 3),
@@ -93,10 +94,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         connection.execute(
             "create table bronze.campaigns (campaign varchar, start_date date, top_fraction double,"
             " size bigint, min_probability double, margin decimal(18, 4),"
-            " cost_per_contact decimal(18, 4), control_share double)"
+            " cost_per_contact decimal(18, 4), control_share double, outcome varchar)"
         )
         seed = pa.table(dict(zip(TERMS, zip(*campaigns(), strict=True), strict=True)))  # noqa: F841
-        connection.execute("insert into bronze.campaigns from seed")
+        connection.execute("insert into bronze.campaigns by name from seed")
         connection.execute(
             "create table silver.user_days (user_id varchar, event_date date, purchases bigint,"
             " revenue decimal(18, 4))"

@@ -203,14 +203,16 @@ def test_neither_batches_nor_the_order_of_users_matter() -> None:
     table = feature_table(users)
     done: list[int] = []
     whole = explain_batches(
-        table.to_reader(), model, GROUPS, users=400, sample=table, progress=done.append
+        table.to_reader(), model, GROUPS, outcome="o", users=400, sample=table, progress=done.append
     ).read_all()
     assert done == [400]
     assert whole.schema == CONTRIBUTIONS_SCHEMA
     assert 400 < whole.num_rows <= 1200
     shuffled = table.take(np.random.default_rng(0).permutation(400))
     for other in (table.to_reader(max_chunksize=7), shuffled.to_reader(max_chunksize=150)):
-        again = explain_batches(other, model, GROUPS, users=400, sample=table).read_all()
+        again = explain_batches(
+            other, model, GROUPS, outcome="o", users=400, sample=table
+        ).read_all()
         keys = [("user_id", "ascending"), ("reason_rank", "ascending")]
         again, first = again.sort_by(keys), whole.sort_by(keys)
         computed = ["contribution", "mean_contribution"]
@@ -223,13 +225,20 @@ def test_what_cannot_be_explained_says_why() -> None:
     model, table = loaded(fitted(ALL_KINDS)), feature_table(shop(5)[0])
     few = {name: GROUPS[name] for name in NAMES[1:]}
     with pytest.raises(FeaturesWithoutLabels, match=r"purchase_days\. Add each to .*catalogue"):
-        explain_batches(table.to_reader(), model, few, users=5, sample=table)
+        explain_batches(table.to_reader(), model, few, outcome="o", users=5, sample=table)
     with pytest.raises(FeatureTableMismatch, match="missing: views"):
         explain_batches(
-            table.drop_columns("views").to_reader(), model, GROUPS, users=5, sample=table
+            table.drop_columns("views").to_reader(),
+            model,
+            GROUPS,
+            outcome="o",
+            users=5,
+            sample=table,
         )
     with pytest.raises(UsersWithoutFeatures, match=r"6 users are to be explained, and .* gave 5"):
-        explain_batches(table.to_reader(), model, GROUPS, users=6, sample=table).read_all()
+        explain_batches(
+            table.to_reader(), model, GROUPS, outcome="o", users=6, sample=table
+        ).read_all()
 
 
 # --- the job --------------------------------------------------------------------------------------

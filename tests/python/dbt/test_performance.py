@@ -24,7 +24,9 @@ SETS = {
 NOBODY = (date(2020, 4, 15), 2)
 EVERYBODY = (date(2020, 5, 20), 2)
 UNFINISHED = (LAST_DAY - timedelta(days=HORIZON - 2), 2)
-FIGURES = "* exclude (as_of_date, horizon_days, model_name, model_version, purchase_digest)"
+FIGURES = (
+    "* exclude (outcome, as_of_date, horizon_days, model_name, model_version, purchase_digest)"
+)
 
 
 def users_of(count: int) -> list[str]:
@@ -39,6 +41,7 @@ def scores_of(key: tuple[date, int], users: int, digits: int) -> pa.Table:
     return pa.table(
         {
             "user_id": users_of(users),
+            "outcome": ["purchase_30d"] * users,
             "as_of_date": [key[0]] * users,
             "horizon_days": pa.array([HORIZON] * users, pa.int32()),
             "probability": probability,

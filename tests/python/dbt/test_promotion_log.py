@@ -54,7 +54,7 @@ def test_the_table_follows_the_promotion_log(
     # nothing is made for a promotion where there is no database yet; a build makes the table, empty or not
     early = moved(two_versions, "promote", "1", "--reason", "the first")
     assert "there is no database" in early.output
-    assert "Version 1 of likely_buyers is champion" in early.output
+    assert "Version 1 of likely_buyers.purchase_30d is champion" in early.output
     assert not (two_versions.state / "catalog.ducklake").exists()
 
     # the default selector: a plain build has the table, and nothing that trains

@@ -102,7 +102,7 @@ class Shop:
                     cast(range % 7 as double) as purchases, cast(null as double) as mean_gap
                 from range({users});
                 create or replace table gold.predictions as
-                select user_id, as_of_date, 30 as horizon_days,
+                select user_id, 'shop' as outcome, as_of_date, 30 as horizon_days,
                     {run} / 1000 + row_number() over (order by user_id) / 1e9 as probability,
                     '{name}' as model_name, 3 as model_version, 'abc' as model_digest,
                     timestamp '2020-01-01 10:00:00' + interval {run} minute as scored_at,

@@ -57,12 +57,14 @@ def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
 
     monkeypatch.setattr("likely_buyers.dbt.jobs.backtest.backtest_cutoff", look)
     examples = a_shop(users=5)
+    labels = {"label": "label_purchase_30d"}
+    examples = examples.rename_columns([labels.get(n, n) for n in examples.column_names])
     table = run_backtest(
         duckdb.from_arrow(examples),
         evaluate_at="4",
         most_cutoffs=2,
-        step_days=15,
-        horizon_days=30,
+        step_days="15",
+        predicted={"model_name": "m", "outcomes": None, "horizon_days": 30},
         seed=0,
         events_path="",
     )

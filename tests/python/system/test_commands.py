@@ -43,7 +43,10 @@ def test_a_command_of_the_tests_knows_the_project_as_the_console_script_does(
         assert found[name] == node
     raw_events = found["model.likely_buyers.raw_events"]
     assert raw_events["depends_on"]["nodes"] == ["seed.likely_buyers.event_types"]
-    assert found["model.likely_buyers.predictions"]["config"]["meta"]["horizon_days"] == 7
+    assert found["model.likely_buyers.predictions"]["config"]["meta"]["predicted"] == (
+        '{"model_name": "another", "outcomes": {"purchase_30d": {"event": "purchase", "horizon_days": 30}},'
+        ' "horizon_days": 7}'
+    )
 
 
 def test_the_console_scripts_end_with_the_code_of_what_they_ran(tmp_path: Path) -> None:

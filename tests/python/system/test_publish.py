@@ -97,11 +97,11 @@ def test_the_duckdb_file_holds_gold_with_comments_and_a_manifest(shop: Shop) -> 
             "select comment from duckdb_tables() where table_name = 'predictions'"
         ).fetchall() == [("One row per thing in predictions;\nit's documented.",)]
         manifest = connection.sql(
-            "select table_name, row_count, run_id, build_id, as_of_date, model_name, model_version"
+            "select table_name, row_count, run_id, build_id, as_of_date, model_versions"
             " from gold.publication where table_name = 'top_buyers'"
         ).fetchall()
         day = FIRST_DAY + timedelta(days=1)
-        assert manifest == [("top_buyers", 20, "run-1", "build-1", day, MODEL, 3)]
+        assert manifest == [("top_buyers", 20, "run-1", "build-1", day, f'{{"{MODEL}": 3}}')]
     assert not file.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH)
 
 

@@ -13,8 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.features import read_catalogue
 from likely_buyers.features.generate import CATALOGUE
+from likely_buyers.outcomes import Outcome
 from likely_buyers.registry import Registry
-from likely_buyers.scoring import PastDays, ReplayImpossible, replay_scores
+from likely_buyers.scoring import PastDays, ReplayImpossible, Scorer, replay_scores
 from likely_buyers.settings import Lake
 from support.champions import make_champion
 from support.installation import PROJECT, Finished, Installation
@@ -86,7 +87,11 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
     assert "is in use by another process" in locked.output
     assert "Wait for it to end" in locked.output
 
-    model = Registry(scored.state).load(1)
+    scorer = Scorer(Outcome("purchase_30d", 30), Registry(scored.state).load(1))
+
+    def load(name: str, version: int) -> Scorer:
+        raise AssertionError(f"{name} {version} did not score along")
+
     source = PastDays(
         lake=Lake.in_folder(scored.state),
         prediction_history="gold.prediction_history",
@@ -98,19 +103,24 @@ def test_what_cannot_be_replayed_is_said(scored: Installation, tmp_path: Path) -
         ReplayImpossible,
         match=f"no score of version 1 .* as of 2019-01-01.*Days it scored: {AS_OF}",
     ):
-        replay_scores(source, model, date(2019, 1, 1))
+        replay_scores(source, scorer, date(2019, 1, 1), load)
     with pytest.raises(ReplayImpossible, match="it is not the registry they came from"):
-        replay_scores(source, replace(model, model_digest="another"), AS_OF)
+        replay_scores(
+            source,
+            replace(scorer, model=replace(scorer.model, model_digest="another")),
+            AS_OF,
+            load,
+        )
     without_views = "select * exclude (views) from silver.user_features"
     fewer = replace(source, features_as_of=lambda _: without_views)
     with pytest.raises(ReplayImpossible, match=r"cannot be replayed with the features.*views"):
-        replay_scores(fewer, model, AS_OF)
+        replay_scores(fewer, scorer, AS_OF, load)
     never = replace(source, prediction_history="gold.nothing")
     with pytest.raises(ReplayImpossible, match="nothing was ever scored"):
-        replay_scores(never, model, AS_OF)
+        replay_scores(never, scorer, AS_OF, load)
     nowhere = Lake.in_folder(tmp_path / "nowhere")
     with pytest.raises(ReplayImpossible, match="there is no database"):
-        replay_scores(replace(source, lake=nowhere), model, AS_OF)
+        replay_scores(replace(source, lake=nowhere), scorer, AS_OF, load)
     assert not nowhere.state.exists()
 
 

@@ -25,12 +25,14 @@ import yaml
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from likely_buyers.outcomes import Outcome
 from likely_buyers.report import ReportImpossible, page_of, read_figures, write_report
 from likely_buyers.report.charts import lift_of
 from likely_buyers.settings import Lake
 from support.installation import PROJECT, Installation
 from support.lakes import open_lake
 
+OUTCOME = Outcome("purchase_30d", 30)
 AS_OF = date(2020, 3, 29)
 EARLIER = date(2020, 3, 22)
 JUDGED = date(2020, 2, 20)
@@ -87,8 +89,8 @@ def score(
         {"user_id": [user(n) for n in range(USERS)], "probability": probabilities(shift)}
     )
     connection.execute(
-        "insert into gold.prediction_history select user_id, $as_of, 30, probability, 'likely_buyers', $version,"
-        " 'sha' || $version, $scored_at, 'run-7' from scores",
+        "insert into gold.prediction_history select user_id, 'purchase_30d', $as_of, 30, probability, 'likely_buyers',"
+        " $version, 'sha' || $version, null, $scored_at, 'run-7' from scores",
         {"as_of": as_of, "version": version, "scored_at": scored_at},
     )
 
@@ -140,7 +142,7 @@ def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
         f"insert into gold.predictions from gold.prediction_history where as_of_date = '{AS_OF}'"
     )
     connection.executemany(
-        "insert into gold.top_buyers values (?, ?, 30, ?, ?, 1, ?, ?, ?, ?, ?, 'likely_buyers', 2)",
+        "insert into gold.top_buyers values (?, 'purchase_30d', ?, 30, ?, ?, 1, ?, ?, ?, ?, ?, 'likely_buyers', 2)",
         [
             (
                 user(n),
@@ -157,7 +159,7 @@ def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
         ],
     )
     connection.executemany(
-        "insert into gold.top_buyer_reasons values (?, ?, 'likely_buyers', 2, ?, 'f', 1, 0.5, 0.1, ?)",
+        "insert into gold.top_buyer_reasons values (?, 'purchase_30d', ?, 'likely_buyers', 2, ?, 'f', 1, 0.5, 0.1, ?)",
         [
             (user(n), AS_OF, rank, f"bought on {n} of the last {rank} days")
             for n in range(LISTED)
@@ -204,7 +206,12 @@ METRICS = {
 
 
 def fill_performance(connection: duckdb.DuckDBPyConnection) -> None:
-    key = {"horizon_days": 30, "model_name": "likely_buyers", "purchase_digest": 0}
+    key = {
+        "outcome": "purchase_30d",
+        "horizon_days": 30,
+        "model_name": "likely_buyers",
+        "purchase_digest": 0,
+    }
     figures = {**key, **METRICS, "users": 900, "buyers": 90, "base_rate": 0.1, "log_loss": 0.3}
     insert(
         connection,
@@ -328,7 +335,7 @@ def changed(warehouse: Lake, folder: Path, *statements: str) -> Lake:
 
 
 def test_the_figures_are_those_of_gold(warehouse: Lake) -> None:
-    figures = read_figures(warehouse, 40)
+    figures = read_figures(warehouse, OUTCOME, 40)
     run = figures.run
     now = probabilities()
     assert (run["users"], run["listed_users"], run["model_version"], run["run_id"]) == (
@@ -359,13 +366,13 @@ def test_the_figures_are_those_of_gold(warehouse: Lake) -> None:
 
 
 def test_each_class_of_probability_reaches_to_twice_the_one_before(warehouse: Lake) -> None:
-    classes = read_figures(warehouse, 1).classes
+    classes = read_figures(warehouse, OUTCOME, 1).classes
     assert classes[0]["low"] == 0
     assert [row["high"] / row["low"] for row in classes[1:]] == [2] * (len(classes) - 1)
 
 
 def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Lake) -> None:
-    outcome = read_figures(warehouse, 1).outcome
+    outcome = read_figures(warehouse, OUTCOME, 1).outcome
     assert outcome is not None
     points = lift_of(outcome)
     assert [round(100 * point["contacted"]) for point in points] == [1, 5, *range(10, 101, 10)]
@@ -374,7 +381,7 @@ def test_the_lift_curve_ends_with_all_users_at_one(warehouse: Lake) -> None:
 
 
 def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Lake, tmp_path: Path) -> None:
-    unknown = read_figures(warehouse, 1)
+    unknown = read_figures(warehouse, OUTCOME, 1)
     assert unknown.currency is None
     page = page_of(unknown)
     assert "<strong>4,975</strong>" in page
@@ -388,7 +395,7 @@ def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Lake, tmp_
         "update silver.events set event_type = 'purchase', price = 1, currency = 'EUR' where event_id < '15'",
         "update silver.events set event_type = 'view', price = 1, currency = 'USD' where event_id > '15'",
     )
-    page = page_of(read_figures(one, 1))
+    page = page_of(read_figures(one, OUTCOME, 1))
     for text in (
         "<strong>4,975\u00a0EUR</strong>",
         "Expected revenue, EUR",
@@ -401,12 +408,12 @@ def test_money_has_the_currency_that_is_known_and_no_other(warehouse: Lake, tmp_
         tmp_path,
         "update silver.events set event_type = 'refund' where currency = 'USD'",
     )
-    assert read_figures(two, 1).currency is None
-    assert read_figures(two, 1, "CHF").currency == "CHF"
+    assert read_figures(two, OUTCOME, 1).currency is None
+    assert read_figures(two, OUTCOME, 1, "CHF").currency == "CHF"
 
 
 def test_the_shift_is_measured_from_the_run_before(warehouse: Lake, tmp_path: Path) -> None:
-    drift = read_figures(warehouse, 1).drift
+    drift = read_figures(warehouse, OUTCOME, 1).drift
     assert drift is not None
     assert (drift.earlier["as_of_date"], drift.earlier["model_version"]) == (EARLIER, 1)
     earlier, now = np.sort(probabilities(1.6)), probabilities()
@@ -427,14 +434,14 @@ def test_the_shift_is_measured_from_the_run_before(warehouse: Lake, tmp_path: Pa
         tmp_path,
         f"update gold.prediction_history set probability = 0.5 where as_of_date = '{EARLIER}'",
     )
-    tied = read_figures(same, 1).drift
+    tied = read_figures(same, OUTCOME, 1).drift
     assert tied is not None
     assert sum(tenth["earlier_users"] for tenth in tied.tenths) == USERS
     assert math.isfinite(tied.population_stability_index)
 
 
 def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Lake) -> None:
-    figures = read_figures(warehouse, 1)
+    figures = read_figures(warehouse, OUTCOME, 1)
     assert [row["is_known"] for row in figures.performance] == [False, False, True]
     assert figures.outcome is not None
     judged = figures.outcome.figures
@@ -446,7 +453,7 @@ def test_a_version_is_not_judged_by_what_it_was_trained_on(warehouse: Lake) -> N
 
 
 def test_lines_are_counted_as_the_files_stand_now(warehouse: Lake) -> None:
-    loads = read_figures(warehouse, 1).loads
+    loads = read_figures(warehouse, OUTCOME, 1).loads
     names = ("files", "replaced_files", "lines", "rejected", "quarantined")
     assert [loads.last[name] for name in names] == [2, 1, 100, 3, 1]
     assert [loads.all[name] for name in names] == [3, 1, 200, 5, 2]
@@ -463,13 +470,15 @@ def test_lines_are_counted_as_the_files_stand_now(warehouse: Lake) -> None:
 
 
 def test_a_day_without_events_is_in_the_picture(warehouse: Lake) -> None:
-    days = {row["event_date"]: row["events"] for row in read_figures(warehouse, 1).event_days}
+    days = {
+        row["event_date"]: row["events"] for row in read_figures(warehouse, OUTCOME, 1).event_days
+    }
     assert days[date(2020, 2, 6)] == 0
     assert (min(days), max(days), len(days)) == (date(2020, 2, 1), AS_OF - timedelta(days=1), 57)
 
 
 def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Lake) -> None:
-    page = page_of(read_figures(warehouse, 1))
+    page = page_of(read_figures(warehouse, OUTCOME, 1))
     body = page[page.index("<body>") :]
     origin = ("run-7", "sha2", f"<dd>{version('likely_buyers')}</dd>")
     places = [body.index(text) for text in ('id="list"', "<h3>spring</h3>", "AUC", *origin)]
@@ -478,7 +487,7 @@ def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Lake) 
 
 
 def test_campaigns_are_told_with_their_results(warehouse: Lake) -> None:
-    page = page_of(read_figures(warehouse, 1))
+    page = page_of(read_figures(warehouse, OUTCOME, 1))
     told = page[page.index("<h3>spring</h3>") :]
     for text in (
         "<dd>12.5</dd>",
@@ -501,7 +510,7 @@ def test_what_is_not_there_yet_is_said(warehouse: Lake, tmp_path: Path) -> None:
         "delete from gold.model_performance_deciles",
         "drop table gold.campaigns; drop table gold.campaign_results",
     )
-    page = page_of(read_figures(young, 1000))
+    page = page_of(read_figures(young, OUTCOME, 1000))
     assert "No horizon is over yet" in page
     assert "held-out evaluation of the training" in page
     assert "0.812" in page
@@ -510,31 +519,31 @@ def test_what_is_not_there_yet_is_said(warehouse: Lake, tmp_path: Path) -> None:
     assert "No campaign has been listed." in page
 
     untrained = changed(young, tmp_path, "drop table training.model_versions")
-    page = page_of(read_figures(untrained, 1000))
+    page = page_of(read_figures(untrained, OUTCOME, 1000))
     assert "No horizon is over yet" in page
     assert "held-out" not in page
 
     nobody = changed(young, tmp_path, "delete from gold.top_buyers")
-    assert "Nobody is on the list" in page_of(read_figures(nobody, 1000))
+    assert "Nobody is on the list" in page_of(read_figures(nobody, OUTCOME, 1000))
 
 
 def test_a_long_list_is_cut_and_counted(warehouse: Lake, tmp_path: Path) -> None:
     many = changed(
         warehouse,
         tmp_path,
-        "insert into gold.top_buyers select 'v' || n, as_of_date, horizon_days, 1000 + n, percentile, decile, 0.1,"
+        "insert into gold.top_buyers select 'v' || n, outcome, as_of_date, horizon_days, 1000 + n, percentile, decile, 0.1,"
         " lift, expected_revenue, days_since_last_purchase, favourite_category, model_name, model_version"
         " from (select * from gold.top_buyers where rank = 5) cross join range(150000) as r(n)",
     )
-    page = page_of(read_figures(many, 50))
+    page = page_of(read_figures(many, OUTCOME, 50))
     assert "The likeliest 50 of\n150,100 users on the list" in page
     assert page.count("<tr role=") == 51
     assert len(page) < 400_000
 
 
 def test_the_same_database_gives_the_same_page(warehouse: Lake, tmp_path: Path) -> None:
-    here = page_of(read_figures(warehouse, 1000))
-    assert here == page_of(read_figures(warehouse, 1000))
+    here = page_of(read_figures(warehouse, OUTCOME, 1000))
+    assert here == page_of(read_figures(warehouse, OUTCOME, 1000))
     write = (
         "import sys; from pathlib import Path; from likely_buyers.settings import Lake;"
         " from likely_buyers.report import read_figures, write_report;"
@@ -563,7 +572,7 @@ def test_the_command_writes_the_page_and_says_what_is_in_the_way(
     assert finished.succeeded, finished.output
     page = installation.state / "report.html"
     assert finished.output.splitlines()[-1] == str(page)
-    assert page.read_text("utf-8") == page_of(read_figures(lake, 30))
+    assert page.read_text("utf-8") == page_of(read_figures(lake, OUTCOME, 30))
 
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
@@ -573,20 +582,20 @@ def test_the_command_writes_the_page_and_says_what_is_in_the_way(
         holder.stdout.readline()
         monkeypatch.setenv("LIKELY_BUYERS_LOCK_ATTEMPTS", "1")
         with pytest.raises(ReportImpossible, match="in use by another process"):
-            read_figures(lake, 30)
+            read_figures(lake, OUTCOME, 30)
         holder.communicate(b"", timeout=30)
 
     older = changed(lake, tmp_path, "alter table silver.events drop column currency")
     with pytest.raises(ReportImpossible, match=r"lacks a table or a column .* dbt build"):
-        read_figures(older, 30)
+        read_figures(older, OUTCOME, 30)
     with open_lake(installation.state) as connection:
         connection.execute("delete from gold.predictions")
     with pytest.raises(ReportImpossible, match="nobody was scored yet"):
-        read_figures(lake, 30)
+        read_figures(lake, OUTCOME, 30)
     with open_lake(installation.state) as connection:
         connection.execute("drop table gold.top_buyers")
     with pytest.raises(ReportImpossible, match="lacks a table or a column that the report"):
-        read_figures(lake, 30)
+        read_figures(lake, OUTCOME, 30)
 
 
 # --- in a browser -----------------------------------------------------------------
@@ -631,7 +640,7 @@ class Opened:
 @pytest.fixture(scope="module")
 def address(warehouse: Lake) -> str:
     path = warehouse.state / "report.html"
-    write_report(read_figures(warehouse, 1000), path)
+    write_report(read_figures(warehouse, OUTCOME, 1000), path)
     return path.as_uri()
 
 

@@ -31,18 +31,18 @@ def make_gold(state: Path) -> None:
             create schema gold;
             create table gold.top_buyers as
             select
-                range + 1 as rank, {USERS}[range + 1] as user_id, date '2020-02-01' as as_of_date,
+                range + 1 as rank, {USERS}[range + 1] as user_id, 'purchase_30d' as outcome, date '2020-02-01' as as_of_date,
                 30 as horizon_days, 0.123456789012345 * (5 - range) as probability, 7.5 as lift,
                 cast(219.49 as decimal(18, 2)) as expected_revenue,
                 case when range = 1 then null else 4 end as days_since_last_purchase,
                 'electronics.smartphone' as favourite_category,
-                'likely_buyers' as model_name, 3 as model_version
+                'likely_buyers.purchase_30d' as model_name, 3 as model_version
             from range(3);
             create table gold.top_buyer_reasons as
-            select user_id, unnest([1, 2]) as reason_rank, '{REASON}' as reason from gold.top_buyers;
+            select user_id, outcome, unnest([1, 2]) as reason_rank, '{REASON}' as reason from gold.top_buyers;
             create table gold.prediction_history as
             select
-                user_id, days.as_of_date, 30 as horizon_days,
+                user_id, outcome, days.as_of_date, 30 as horizon_days,
                 case when days.model_version = 2 then probability else 1 - probability end as probability,
                 model_name, days.model_version, days.scored_at, days.run_id
             from gold.top_buyers

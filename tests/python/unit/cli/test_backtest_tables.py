@@ -21,7 +21,7 @@ VALUES = {
 }
 MODEL = "0.75 logistic regression, strong penalty + 0.25 boosting, 24 leaves"
 ROWS: list[tuple[Any, ...]] = [
-    (cutoff, "users", method, metric, value, value - 0.02, value + 0.02, MODEL)
+    ("purchase_30d", cutoff, "users", method, metric, value, value - 0.02, value + 0.02, MODEL)
     for cutoff in CUTOFFS
     for method in METHODS
     for metric, value in VALUES.items()
@@ -54,7 +54,7 @@ def test_how_far_the_champion_goes_towards_what_can_be_known(
 ) -> None:
     auc = {"frequency": 0.7, "champion": 0.85, "oracle": 0.9}
     rows = [
-        (CUTOFFS[0], "users", method, "roc_auc", value, None, None, MODEL)
+        ("purchase_30d", CUTOFFS[0], "users", method, "roc_auc", value, None, None, MODEL)
         for method, value in auc.items()
     ]
     print_backtest(rows, "users")

@@ -17,7 +17,7 @@ WHY = "on 40 buyers among 900 examples at 3 later cutoffs nothing beats the plai
 
 def version(number: int, is_champion: bool) -> ModelVersion:
     return ModelVersion(
-        model_name="likely_buyers",
+        model_name="likely_buyers.purchase_30d",
         version=number,
         created_at=datetime(2020, 2, 1, tzinfo=UTC),
         as_of=date(2020, 1, 29),
@@ -55,7 +55,8 @@ def test_json_keeps_its_keys(capsys: pytest.CaptureFixture[str]) -> None:
     print_versions(VERSIONS, "json")
     shown = json.loads(capsys.readouterr().out)
     assert list(shown[0]) == [
-        *("version", "as_of", "horizon_days", "created_at", "metrics", "windows"),
+        *("outcome", "version", "as_of", "horizon_days", "definition", "created_at", "metrics"),
+        "windows",
         *("model_digest", "is_champion", "chosen", "why"),
     ]
     assert (shown[0]["chosen"], shown[0]["why"]) == (MODEL, WHY)

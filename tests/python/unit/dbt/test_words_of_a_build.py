@@ -25,6 +25,7 @@ def test_some_query_asks_for_the_words_and_names_their_columns(what: str, words:
 
 def test_a_row_says_how_and_with_which_words() -> None:
     selected = {"what": "top_buyers", "selected": 7, "percent": 10.0, "places": 9, "users": 90}
+    selected["of_outcome"] = ""
     words = "7 users in gold.top_buyers: the top 10 % (9 of 90 users)"
     assert json.loads(in_words(json.dumps(selected | {"low": 0}))) == {"told": [f"{words}."]}
     bounded = json.loads(in_words(json.dumps(selected | {"low": 0.25})))

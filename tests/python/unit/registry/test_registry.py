@@ -177,7 +177,7 @@ def test_what_is_loaded_scores_to_the_bit_like_what_was_registered(
     assert loaded.feature_names == FEATURES
     assert loaded.feature_types == ("double",) * len(FEATURES)
     assert loaded.horizon_days == 30
-    assert (loaded.model_name, loaded.version) == ("likely_buyers", 4)
+    assert (loaded.model_name, loaded.version) == ("likely_buyers.purchase_30d", 4)
     assert loaded.model_digest == version.model_digest == model_digest(model_bytes(estimator))
 
 
@@ -212,15 +212,15 @@ def test_reading_the_file_and_asking_mlflow_agree(registry: Registry) -> None:
     promote(registry, 3, hours=1)
     path = Path(registry.location.removeprefix("sqlite:///"))
     here, there = SqliteFile(path), MlflowStore(registry.location, None)
-    found = here.read("likely_buyers")
-    assert found == there.read("likely_buyers")
+    found = here.read("likely_buyers.purchase_30d")
+    assert found == there.read("likely_buyers.purchase_30d")
     assert found is not None
     assert (found.champion, [stored.version for stored in found.versions]) == (3, [1, 2, 3])
     assert (
         here.read("another") == there.read("another") == StoredModel("another", registry.location)
     )
     fresh = register(registry)
-    stored = there.read("likely_buyers").versions[-1]
+    stored = there.read("likely_buyers.purchase_30d").versions[-1]
     assert stored.version == fresh.version
     for name in ("MLmodel", "model.skops"):
         assert here.artifact(stored, name) == there.artifact(stored, name)
@@ -396,12 +396,12 @@ def test_a_missing_file_is_named(name: str, registry: Registry) -> None:
         registry.load(version)
     store = MlflowStore(registry.location, None)
     with pytest.raises(room.RegistryError, match=f"{name} of version 4 is missing"):
-        store.artifact(store.read("likely_buyers").versions[-1], name)
+        store.artifact(store.read("likely_buyers.purchase_30d").versions[-1], name)
 
 
 def test_a_version_registered_by_another_tool_is_named(registry: Registry) -> None:
     client = MlflowClient(registry.location, registry.location)
-    client.create_model_version("likely_buyers", source="/elsewhere")
+    client.create_model_version("likely_buyers.purchase_30d", source="/elsewhere")
     with pytest.raises(room.RegistryError, match=r"Version 4 .* not registered by likely_buyers"):
         registry.load(4)
     assert registry.load().version == 1
@@ -498,7 +498,7 @@ def test_an_interrupted_promotion_either_happened_or_did_not(
 
 def test_an_alias_moved_by_another_tool_enters_the_promotion_log(registry: Registry) -> None:
     client = MlflowClient(registry.location, registry.location)
-    client.set_registered_model_alias("likely_buyers", "champion", "3")
+    client.set_registered_model_alias("likely_buyers.purchase_30d", "champion", "3")
     assert registry.version("champion").version == 3
     assert rollback(registry, hours=2).version == 1
     lines = [(p.kind, p.version) for p in registry.promotions()]

@@ -9,16 +9,24 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import isotonic_regression
 
+from likely_buyers.outcomes import Outcome
 from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import (
     PREDICTIONS_SCHEMA,
     FeatureTableMismatch,
-    HorizonMismatch,
+    OutcomeMismatch,
+    Scorer,
     Scoring,
     score_batches,
 )
+from likely_buyers.scoring.stream import nested
 
 
 class Rising:
@@ -29,21 +37,18 @@ class Rising:
         return np.column_stack([1 - p, p])
 
 
-SCORING = Scoring(
-    model=LoadedModel(
-        estimator=Rising(),
-        feature_names=("views", "days"),
-        feature_types=("double", "double"),
-        horizon_days=30,
-        as_of=date(2020, 1, 1),
-        model_name="m",
-        version=3,
-        model_digest="d",
-    ),
+MODEL = LoadedModel(
+    estimator=Rising(),
+    feature_names=("views", "days"),
+    feature_types=("double", "double"),
     horizon_days=30,
-    scored_at=datetime(2020, 2, 1),
-    run_id="r",
+    as_of=date(2020, 1, 1),
+    model_name="m.month",
+    version=3,
+    model_digest="d",
 )
+MONTH = Scorer(Outcome("month", 30), MODEL)
+SCORING = Scoring([MONTH], scored_at=datetime(2020, 2, 1), run_id="r")
 
 
 def table(**columns: pa.Array) -> pa.Table:
@@ -85,9 +90,80 @@ def test_a_table_that_does_not_fit_is_refused(features: pa.Table, expected: str)
     assert expected in str(error.value)
 
 
-def test_another_horizon_is_refused() -> None:
-    with pytest.raises(HorizonMismatch, match=r"looks 30 days ahead, and vars.horizon_days is 7"):
-        score_batches(FEATURES.to_reader(), replace(SCORING, horizon_days=7))
+@pytest.mark.parametrize(
+    ("now", "told"),
+    [
+        (Outcome("month", 7), "horizon_days is 7, and it was trained for 30"),
+        (
+            Outcome("month", 30, where="price > 9"),
+            "where is price > 9, and it was trained for None",
+        ),
+    ],
+)
+def test_a_model_of_another_outcome_is_refused(now: Outcome, told: str) -> None:
+    trained = replace(MODEL, outcome=Outcome("month", 30).definition)
+    with pytest.raises(OutcomeMismatch, match=told) as refused:
+        score_batches(FEATURES.to_reader(), replace(SCORING, scorers=[Scorer(now, trained)]))
+    assert "likely-buyers train --promote --outcome month" in str(refused.value)
+
+
+def test_each_outcome_scores_the_users_of_its_population() -> None:
+    loyal = Scorer(Outcome("loyal", 30, population="days > 1"), replace(MODEL, version=4))
+    inside = pa.array([False, True, True])
+    features = FEATURES.append_column("in_population_of_loyal", inside)
+    scores = score_batches(
+        features.to_reader(max_chunksize=2), replace(SCORING, scorers=[MONTH, loyal])
+    ).read_all()
+    of = {
+        name: scores.filter(pa.compute.equal(scores["outcome"], name))
+        for name in ("month", "loyal")
+    }
+    assert of["month"]["user_id"].to_pylist() == ["u0", "u1", "u2"]
+    assert of["loyal"]["user_id"].to_pylist() == ["u1", "u2"]
+    assert of["loyal"]["model_version"].to_pylist() == [4, 4]
+    # two outcomes of a purchase within 30 days, but for whom: the same horizon, nothing to nest
+    assert of["loyal"]["probability"].to_pylist() == [0.0, 0.5]
+
+
+def test_who_buys_within_a_week_buys_within_a_month() -> None:
+    class Falling(Rising):
+        """The wrong way round: the likelier within a week, the unlikelier within a month."""
+
+        def predict_proba(self, X: np.ndarray) -> np.ndarray:
+            return super().predict_proba(100 - X)
+
+    week = Scorer(
+        Outcome("week", 7), replace(MODEL, estimator=Falling(), model_name="m.week", horizon_days=7)
+    )
+    scores = score_batches(FEATURES.to_reader(), replace(SCORING, scorers=[MONTH, week])).read_all()
+    found = {}
+    for name in ("month", "week"):
+        own = scores.filter(pa.compute.equal(scores["outcome"], name))
+        found[name] = own["probability"].to_pylist()
+        other = {"month": "m.week 3", "week": "m.month 3"}[name]
+        assert own["scored_with"].to_pylist() == [other] * 3
+    # .01 and .99 meet in the middle, as do .5 and .5; of the user without views .0 and .0 stay
+    assert found["month"] == pytest.approx([0.5, 0.0, 0.5])
+    assert found["week"] == pytest.approx([0.5, 0.0, 0.5])
+
+
+@given(
+    arrays(
+        float,
+        st.tuples(st.integers(2, 4), st.integers(1, 8)),
+        elements=st.one_of(st.just(float("nan")), st.floats(0, 1)),
+    )
+)
+def test_nested_probabilities_never_fall_and_are_the_nearest_such(p: np.ndarray) -> None:
+    found = nested(p)
+    for user in range(p.shape[1]):
+        known = ~np.isnan(p[:, user])
+        own = found[:, user]
+        assert np.array_equal(~np.isnan(own), known)
+        assert (np.diff(own[known]) >= 0).all()
+        if known.any():
+            nearest = isotonic_regression(p[known, user]).x
+            assert own[known] == pytest.approx(nearest, abs=1e-12)
 
 
 @pytest.mark.slow
