@@ -21,12 +21,14 @@
 
 {#- Select of who did what an outcome asks for on which day, and how often (times). -#}
 {% macro outcome_days(outcome) %}
+    {#- always: dbt is to see that there may be a need of it -#}
+    {%- set events = ref('events') %}
     {%- if outcome.where %}
     select
         user_id,
         event_date,
         count(*) as times
-    from {{ ref('events') }}
+    from {{ events }}
     where event_type = '{{ outcome.event }}' and ({{ outcome.where }})
     group by user_id, event_date
     {%- else %}

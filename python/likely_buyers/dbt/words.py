@@ -7,9 +7,9 @@ _WORDS = {
         "load": "{words}",
         "top_buyers": "{selected} users in gold.top_buyers{of_outcome}: the top {percent:.4g} % ({places} of {users}"
         " users){at_least}.",
-        "no_top_buyers": "gold.top_buyers is empty{of_outcome}: nobody is in the top {percent:.4g} % ({places} of {users}"
-        " users){at_least}. The highest probability is {highest:.4g}, the mean {mean:.4g}; {close} users came close (at least"
-        " {near:.4g}). Lower min_probability or min_lift, or leave them out, to select some.",
+        "no_top_buyers": "gold.top_buyers is empty{of_outcome}: nobody is in the top {percent:.4g} % ({places} of"
+        " {users} users){at_least}. The highest probability is {highest:.4g}, the mean {mean:.4g}; {close} users came"
+        " close (at least {near:.4g}). Lower min_probability or min_lift, or leave them out, to select some.",
         "fault": "{name} failed: {remedy}",
         "broken_check": "{name}: {broken} ({times})",
     },

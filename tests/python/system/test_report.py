@@ -531,8 +531,8 @@ def test_a_long_list_is_cut_and_counted(warehouse: Lake, tmp_path: Path) -> None
     many = changed(
         warehouse,
         tmp_path,
-        "insert into gold.top_buyers select 'v' || n, outcome, as_of_date, horizon_days, 1000 + n, percentile, decile, 0.1,"
-        " lift, expected_revenue, days_since_last_purchase, favourite_category, model_name, model_version"
+        "insert into gold.top_buyers select 'v' || n, outcome, as_of_date, horizon_days, 1000 + n, percentile, decile,"
+        " 0.1, lift, expected_revenue, days_since_last_purchase, favourite_category, model_name, model_version"
         " from (select * from gold.top_buyers where rank = 5) cross join range(150000) as r(n)",
     )
     page = page_of(read_figures(many, OUTCOME, 50))

@@ -31,7 +31,8 @@ def make_gold(state: Path) -> None:
             create schema gold;
             create table gold.top_buyers as
             select
-                range + 1 as rank, {USERS}[range + 1] as user_id, 'purchase_30d' as outcome, date '2020-02-01' as as_of_date,
+                range + 1 as rank, {USERS}[range + 1] as user_id, 'purchase_30d' as outcome,
+                date '2020-02-01' as as_of_date,
                 30 as horizon_days, 0.123456789012345 * (5 - range) as probability, 7.5 as lift,
                 cast(219.49 as decimal(18, 2)) as expected_revenue,
                 case when range = 1 then null else 4 end as days_since_last_purchase,
