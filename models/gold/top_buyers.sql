@@ -1,6 +1,7 @@
 {{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
 {%- set liked_days = 90 %}
+{%- set days_ago = dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') %}
 {#- looked up while compiling: the planner skips what is older by nothing but literals -#}
 {%- set days = run_query(
     "select cast(" ~ dbt.dateadd('day', -liked_days, 'min(as_of_date)') ~ " as date), cast("
@@ -34,31 +35,80 @@ scored_users as (
     from predictions
 ),
 
--- what buyers did in the last whole horizon: how often they come back within it, and what a visit is worth
-last_purchase_days as (
+-- the last whole horizon, and in a shop of few orders as much of a year as has 200 purchase days
+purchase_days as (
     select
         user_days.user_id,
-        user_days.revenue
+        user_days.revenue,
+        {{ days_ago }} <= scored_users.horizon_days as is_in_last_horizon,
+        rank() over (order by user_days.event_date desc) as recency
     from user_days
     cross join scored_users
     where
         user_days.purchases > 0
         and user_days.event_date < scored_users.as_of_date
-        and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= scored_users.horizon_days
+        and {{ days_ago }} <= greatest(scored_users.horizon_days, 365)
 ),
 
-median_purchase_day as (
-    select cast(10 * median(cast(revenue as double)) as decimal(18, 4)) as most_revenue
-    from last_purchase_days
-),
-
--- one huge order, or one price with a digit too many, must not move what is expected of everybody else
 last_horizon as (
+    select {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer
+    from purchase_days
+    where is_in_last_horizon
+),
+
+paid_days as (
     select
-        {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer,
-        {{ ratio('sum(case when revenue > most_revenue and most_revenue > 0 then most_revenue else revenue end)', 'count(*)') }} as revenue_per_purchase_day
-    from last_purchase_days
-    cross join median_purchase_day
+        revenue,
+        ntile(4) over (order by revenue desc) as quarter
+    from purchase_days
+    where revenue > 0 and (is_in_last_horizon or recency <= 200)
+),
+
+-- The most that a purchase day counts for, so that no order moves what is expected of others by much: it adds at most 1/30 to
+-- the mean, and moves the middle half by one place. A bound that grows with the number of values costs the mean least
+-- (Bubeck, Cesa-Bianchi & Lugosi, Bandits with heavy tail, 2013). It is a multiple of the geometric mean of the middle half.
+bound as (
+    select
+        least(greatest(count(*) / 40.0, 3), 100)
+        * exp({{ ratio('sum(case when quarter in (2, 3) then cast(ln(revenue) as decimal(18, 12)) end)', 'count(case when quarter in (2, 3) then 1 end)') }})
+        as most_revenue
+    from paid_days
+),
+
+shop_spend as (
+    select
+        max(bound.most_revenue) as most_revenue,
+        {{ ratio(
+            'sum(case when purchase_days.revenue > bound.most_revenue then cast(bound.most_revenue as decimal(18, 4)) else purchase_days.revenue end)',
+            'count(*)'
+        ) }} as revenue_per_purchase_day
+    from purchase_days
+    cross join bound
+    where purchase_days.is_in_last_horizon or purchase_days.recency <= 200
+),
+
+-- of a user's own days the largest is bounded, too, unless the others are nearly as large
+user_spend as (
+    select
+        user_features.user_id,
+        user_features.purchase_days,
+        user_features.days_since_last_purchase,
+        case
+            when user_features.largest_purchase_day_revenue > shop_spend.most_revenue
+                then user_features.revenue - user_features.largest_purchase_day_revenue + least(
+                    user_features.largest_purchase_day_revenue,
+                    greatest(
+                        shop_spend.most_revenue,
+                        3 * {{ ratio(
+                            'user_features.revenue - user_features.largest_purchase_day_revenue',
+                            'greatest(user_features.purchase_days - 1, 1)'
+                        ) }}
+                    )
+                )
+            else user_features.revenue
+        end as revenue
+    from user_features
+    cross join shop_spend
 ),
 
 -- everybody is ranked by two columns, and only who is selected gets the others
@@ -138,23 +188,24 @@ top_buyers as (
         cast(ceil(10.0 * selected_users.buyer_rank / selected_users.user_count) as {{ dbt.type_int() }}) as decile,
         selected_users.probability,
         selected_users.lift,
-        -- the user's own mean, drawn towards the shop's as if by one more purchase day at the shop's mean
+        -- the user's own mean, drawn towards the shop's as if by half a purchase day more at the shop's mean
         cast(
             selected_users.probability
             * coalesce(last_horizon.purchase_days_per_buyer, 1)
-            * (user_features.revenue + coalesce(last_horizon.revenue_per_purchase_day, 0))
+            * (user_spend.revenue + coalesce(shop_spend.revenue_per_purchase_day, 0) / 2)
             -- of who never bought nothing is expected where nobody else bought lately
             / greatest(
-                user_features.purchase_days + case when last_horizon.revenue_per_purchase_day is null then 0 else 1 end,
-                1
+                user_spend.purchase_days + case when shop_spend.revenue_per_purchase_day is null then 0 else 0.5 end,
+                0.5
             )
             as decimal(18, 2)
         ) as expected_revenue,
-        user_features.days_since_last_purchase,
+        user_spend.days_since_last_purchase,
         favourite_categories.category as favourite_category
     from selected_users
-    inner join user_features on selected_users.user_id = user_features.user_id
+    inner join user_spend on selected_users.user_id = user_spend.user_id
     cross join last_horizon
+    cross join shop_spend
     left join favourite_categories on selected_users.buyer_rank = favourite_categories.buyer_rank
 ),
 
