@@ -88,11 +88,12 @@ shop_spend as (
 ),
 
 -- of a user's own days the largest is bounded, too, unless the others are nearly as large
-user_spend as (
+bounded_users as (
     select
         user_features.user_id,
         user_features.purchase_days,
         user_features.days_since_last_purchase,
+        shop_spend.revenue_per_purchase_day as shop_mean,
         case
             when user_features.largest_purchase_day_revenue > shop_spend.most_revenue
                 then user_features.revenue - user_features.largest_purchase_day_revenue + least(
@@ -106,9 +107,22 @@ user_spend as (
                     )
                 )
             else user_features.revenue
-        end as revenue
+        end / greatest(user_features.purchase_days, 1) as own_mean
     from user_features
     cross join shop_spend
+),
+
+-- The user's own mean, drawn towards the shop's by the weight of two purchase days: credibility (Buehlmann, Experience Rating and
+-- Credibility, 1967) of the logarithm, since amounts differ by factors. Without a mean of the shop the user's stands.
+user_spend as (
+    select
+        user_id,
+        days_since_last_purchase,
+        case
+            when shop_mean is null then own_mean
+            else power(own_mean, purchase_days / (purchase_days + 2.0)) * power(shop_mean, 2.0 / (purchase_days + 2.0))
+        end as revenue_per_purchase_day
+    from bounded_users
 ),
 
 -- everybody is ranked by two columns, and only who is selected gets the others
@@ -188,16 +202,10 @@ top_buyers as (
         cast(ceil(10.0 * selected_users.buyer_rank / selected_users.user_count) as {{ dbt.type_int() }}) as decile,
         selected_users.probability,
         selected_users.lift,
-        -- the user's own mean, drawn towards the shop's as if by half a purchase day more at the shop's mean
         cast(
             selected_users.probability
             * coalesce(last_horizon.purchase_days_per_buyer, 1)
-            * (user_spend.revenue + coalesce(shop_spend.revenue_per_purchase_day, 0) / 2)
-            -- of who never bought nothing is expected where nobody else bought lately
-            / greatest(
-                user_spend.purchase_days + case when shop_spend.revenue_per_purchase_day is null then 0 else 0.5 end,
-                0.5
-            )
+            * user_spend.revenue_per_purchase_day
             as decimal(18, 2)
         ) as expected_revenue,
         user_spend.days_since_last_purchase,
@@ -205,7 +213,6 @@ top_buyers as (
     from selected_users
     inner join user_spend on selected_users.user_id = user_spend.user_id
     cross join last_horizon
-    cross join shop_spend
     left join favourite_categories on selected_users.buyer_rank = favourite_categories.buyer_rank
 ),
 

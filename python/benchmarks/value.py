@@ -104,13 +104,11 @@ def winsorized(shop: Shop) -> Floats:
     return towards(shop, float(np.minimum(amounts, most).mean()), 0.5)
 
 
-def log_credibility(shop: Shop) -> Floats:
-    """Credibility of the logarithm; the shop's mean over its geometric mean, bounded, makes it money again."""
-    amounts = shop.latest[shop.latest > 0]
-    logs = np.log(amounts)
-    own = np.log(np.maximum(shop.revenue, 0.01) / np.maximum(shop.days, 1))
-    drawn = (shop.days * own + logs.mean()) / (shop.days + 1)
-    return np.exp(drawn) * float(np.minimum(amounts, bound(amounts)).mean() / np.exp(logs.mean()))
+def geometric(shop: Shop, weight: float) -> Floats:
+    """Credibility of the logarithm: the geometric mean of the user's mean and the shop's, bounded both."""
+    mean = float(np.minimum(shop.latest, bound(shop.latest)).mean())
+    own = np.maximum(own_bounded(shop), 0.01) / np.maximum(shop.days, 1)
+    return np.exp((shop.days * np.log(own) + weight * np.log(mean)) / (shop.days + weight))
 
 
 def bound(amounts: Floats) -> float:
@@ -123,10 +121,15 @@ def bound(amounts: Floats) -> float:
 
 def bounded(shop: Shop, weight: float = 0.5) -> Floats:
     """The rule of models/gold/top_buyers.sql."""
-    most = bound(shop.latest)
+    mean = float(np.minimum(shop.latest, bound(shop.latest)).mean())
+    return towards(shop, mean, weight, own_bounded(shop))
+
+
+def own_bounded(shop: Shop) -> Floats:
+    """Each user's revenue, the largest day bounded unless the others are nearly as large."""
     others = (shop.revenue - shop.largest) / np.maximum(shop.days - 1, 1)
-    own = shop.revenue - shop.largest + np.minimum(shop.largest, np.maximum(most, 3 * others))
-    return towards(shop, float(np.minimum(shop.latest, most).mean()), weight, own)
+    most = np.maximum(bound(shop.latest), 3 * others)
+    return shop.revenue - shop.largest + np.minimum(shop.largest, most)
 
 
 def bounded_shop(shop: Shop) -> Floats:
@@ -159,10 +162,13 @@ RULES: dict[str, Callable[[Shop], Floats]] = {
     "Gamma-Gamma": gamma_gamma,
     "median of means, weight 1/2": median_of_means,
     "winsorized 5 %, weight 1/2": winsorized,
-    "credibility of the logarithm": log_credibility,
+    "geometric, weight 1": lambda shop: geometric(shop, 1.0),
+    "geometric, weight 2": lambda shop: geometric(shop, 2.0),
+    "geometric, weight 1/2": lambda shop: geometric(shop, 0.5),
     "bounded shop, weight 1/2": bounded_shop,
     "bounded shop and user, weight 1": lambda shop: bounded(shop, 1.0),
     "bounded shop and user, weight 1/2 (now)": bounded,
+    "bounded shop and user, weight 2": lambda shop: bounded(shop, 2.0),
 }
 
 
@@ -232,6 +238,9 @@ def figures(users: pd.DataFrame, spend: Floats, expected: Floats) -> dict[str, f
         "MAE": float(np.abs(expected - spent).mean() / spent.mean()),
         "MAE, days known": float(np.abs(days * spend - spent).mean() / spent.mean()),
         "Spearman": float(spearmanr(expected, spent)[0]),
+        "revenue in the top tenth": float(
+            spent[np.argsort(-expected, kind="stable")[: -(-len(spent) // 10)]].sum() / spent.sum()
+        ),
         "Spearman of buyers": float(spearmanr(spend[bought], spent[bought] / days[bought])[0]),
     }
 
