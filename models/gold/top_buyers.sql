@@ -1,6 +1,8 @@
 {{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
 {%- set liked_days = 90 %}
+{#- purchase days beyond the first, of a Poisson process that has none within a horizon with 1 - probability -#}
+{%- set further_days = '(-ln(1 - least(probability, 0.999)) - least(probability, 0.999))' %}
 {%- set days_ago = dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') %}
 {#- looked up while compiling: the planner skips what is older by nothing but literals -#}
 {%- set days = run_query(
@@ -30,6 +32,7 @@ scored_users as (
         count(*) as user_count,
         cast(ceil(count(*) * {{ var('top_fraction') }}) as {{ dbt.type_bigint() }}) as places,
         cast(sum(cast(probability as decimal(18, 12))) as double) / count(*) as mean_probability,
+        cast(sum(cast({{ further_days }} as decimal(18, 12))) as double) / count(*) as mean_further_days,
         min(as_of_date) as as_of_date,
         min(horizon_days) as horizon_days
     from predictions
@@ -143,6 +146,8 @@ selected_users as (
         predictions.model_version,
         scored_users.user_count,
         predictions.probability / nullif(scored_users.mean_probability, 0) as lift,
+        {{ further_days | replace('probability', 'predictions.probability') }}
+        * scored_users.mean_probability / nullif(scored_users.mean_further_days, 0) as further_days,
         ranked_users.buyer_rank
     from ranked_users
     cross join scored_users
@@ -202,9 +207,12 @@ top_buyers as (
         cast(ceil(10.0 * selected_users.buyer_rank / selected_users.user_count) as {{ dbt.type_int() }}) as decile,
         selected_users.probability,
         selected_users.lift,
+        -- all users together have the last horizon's purchase days per buyer; the likelier have more of those beyond the first
         cast(
-            selected_users.probability
-            * coalesce(last_horizon.purchase_days_per_buyer, 1)
+            (
+                selected_users.probability
+                + coalesce(selected_users.further_days * (last_horizon.purchase_days_per_buyer - 1), 0)
+            )
             * user_spend.revenue_per_purchase_day
             as decimal(18, 2)
         ) as expected_revenue,

@@ -4,8 +4,7 @@
 
 A state folder needs silver.user_days and, in gold.prediction_history, scores whose horizon is over by its last event:
 `likely-buyers backfill` writes them. Each set of scores is a cutoff. A rule sees the purchase days before the cutoff.
-Every rule multiplies its spend by the same probability and the same purchase days per buyer, so that rules differ by
-nothing else. Prints a table (Markdown) for each folder and one of their means.
+Rules of spend multiply by the same purchase days, so that they differ by nothing else. Prints a table (Markdown) for each folder and one of their means.
 
 Sources of methods:
     Gamma-Gamma: P. Fader, B. Hardie, The Gamma-Gamma Model of Monetary Value, 2013.
@@ -94,14 +93,14 @@ def ten_medians(shop: Shop) -> Floats:
 def median_of_means(shop: Shop) -> Floats:
     """The shop's mean is the median of the means of ten groups of days."""
     groups = np.array_split(shop.latest, min(10, len(shop.latest)))
-    return towards(shop, float(np.median([group.mean() for group in groups])), 0.5)
+    return towards(shop, float(np.median([group.mean() for group in groups])), 1)
 
 
 def winsorized(shop: Shop) -> Floats:
     """The shop's largest 5 % of the days count as the next smaller one."""
     amounts = np.sort(shop.latest)
     most = amounts[len(amounts) - 1 - int(np.ceil(0.05 * len(amounts)))]
-    return towards(shop, float(np.minimum(amounts, most).mean()), 0.5)
+    return towards(shop, float(np.minimum(amounts, most).mean()), 1)
 
 
 def geometric(shop: Shop, weight: float) -> Floats:
@@ -119,8 +118,8 @@ def bound(amounts: Floats) -> float:
     return middle * min(max(len(logs) / 40, 3), 100)
 
 
-def bounded(shop: Shop, weight: float = 0.5) -> Floats:
-    """The rule of models/gold/top_buyers.sql."""
+def bounded(shop: Shop, weight: float) -> Floats:
+    """Means of bounded days, the shop's and the user's."""
     mean = float(np.minimum(shop.latest, bound(shop.latest)).mean())
     return towards(shop, mean, weight, own_bounded(shop))
 
@@ -130,11 +129,6 @@ def own_bounded(shop: Shop) -> Floats:
     others = (shop.revenue - shop.largest) / np.maximum(shop.days - 1, 1)
     most = np.maximum(bound(shop.latest), 3 * others)
     return shop.revenue - shop.largest + np.minimum(shop.largest, most)
-
-
-def bounded_shop(shop: Shop) -> Floats:
-    """As the rule, but users' own days are not bounded."""
-    return towards(shop, float(np.minimum(shop.latest, bound(shop.latest)).mean()), 0.5)
 
 
 def gamma_gamma(shop: Shop) -> Floats:
@@ -160,16 +154,15 @@ RULES: dict[str, Callable[[Shop], Floats]] = {
     "plain means, weight 1": plain,
     "ten medians, weight 1 (before)": ten_medians,
     "Gamma-Gamma": gamma_gamma,
-    "median of means, weight 1/2": median_of_means,
-    "winsorized 5 %, weight 1/2": winsorized,
-    "geometric, weight 1": lambda shop: geometric(shop, 1.0),
-    "geometric, weight 2": lambda shop: geometric(shop, 2.0),
-    "geometric, weight 1/2": lambda shop: geometric(shop, 0.5),
-    "bounded shop, weight 1/2": bounded_shop,
-    "bounded shop and user, weight 1": lambda shop: bounded(shop, 1.0),
-    "bounded shop and user, weight 1/2 (now)": bounded,
-    "bounded shop and user, weight 2": lambda shop: bounded(shop, 2.0),
+    "median of means, weight 1": median_of_means,
+    "winsorized 5 %, weight 1": winsorized,
+    "bounded, weight 1": lambda shop: bounded(shop, 1.0),
+    "bounded, weight 2": lambda shop: bounded(shop, 2.0),
+    "bounded, of logarithms, weight 1": lambda shop: geometric(shop, 1.0),
+    "bounded, of logarithms, weight 2": lambda shop: geometric(shop, 2.0),
 }
+NOW = "the same, days by probability (now)"
+"""The last rule of spend, with purchase days as in models/gold/top_buyers.sql."""
 
 
 def main() -> None:
@@ -203,15 +196,18 @@ def measured(state: Path, share: float) -> Iterator[dict[str, float | str]]:
             in_horizon = days["days_ago"] <= horizon
             if not in_horizon.any() or not users["spent"].sum():
                 continue
-            per_buyer = in_horizon.sum() / days.loc[in_horizon, "user_id"].nunique()
+            probability = users["probability"].to_numpy()
             shop = known(days, users["user_id"], horizon)
+            per_buyer = in_horizon.sum() / days.loc[in_horizon, "user_id"].nunique()
+            further = -np.log1p(-np.minimum(probability, 0.999)) - np.minimum(probability, 0.999)
+            further *= (per_buyer - 1) * probability.sum() / further.sum()
             for name, rule in RULES.items():
                 spend = rule(shop)
-                yield (
-                    {"rule": name, "purchase days": len(shop.last_horizon)}
-                    | figures(users, spend, users["probability"].to_numpy() * per_buyer * spend)
-                    | {"typo": moved_by_a_typo(rule, shop)}
-                )
+                about = {"typo": moved_by_a_typo(rule, shop), "purchase days": len(shop.latest)}
+                expected = probability * per_buyer * spend
+                yield {"rule": name} | figures(users, spend, expected) | about
+            expected = (probability + further) * spend
+            yield {"rule": NOW} | figures(users, spend, expected) | about
 
 
 def known(days: pd.DataFrame, users: pd.Series, horizon: int) -> Shop:
@@ -246,40 +242,33 @@ def figures(users: pd.DataFrame, spend: Floats, expected: Floats) -> dict[str, f
 
 
 def moved_by_a_typo(rule: Callable[[Shop], Floats], shop: Shop) -> float:
-    """What one order of eight million, instead of a middling one, makes of what is expected of who never bought."""
-    nobody = np.zeros(1)
-
-    def of_nobody(factor: float) -> float:
-        changed = [
-            np.where(
-                np.arange(len(amounts)) == np.argsort(amounts)[len(amounts) // 2], factor, amounts
-            )
-            if factor
-            else amounts
-            for amounts in (shop.last_horizon, shop.latest)
-        ]
-        everybody = (shop.revenue, shop.days, shop.largest)
-        if factor:
-            # one user more has it, which is what a model of all users sees
-            everybody = tuple(
-                np.append(column, added)
-                for column, added in zip(everybody, (factor, 1.0, factor), strict=True)
-            )
-        return float(rule(Shop(*(np.append(column, nobody) for column in everybody), *changed))[-1])
-
-    return of_nobody(TYPO) / of_nobody(0)
+    """What one more order, of eight million, makes of what is expected of who never bought."""
+    own = (shop.revenue, shop.days, shop.largest)
+    found = []
+    for of_one in ([], [TYPO]):
+        users = (np.r_[of_one, 0], np.r_[np.ones(len(of_one)), 0], np.r_[of_one, 0])
+        columns = (np.r_[column, of] for column, of in zip(own, users, strict=True))
+        changed = Shop(*columns, np.r_[shop.last_horizon, of_one], np.r_[shop.latest, of_one])
+        found.append(float(rule(changed)[-1]))
+    return found[1] / found[0]
 
 
 def table(name: str, rows: pd.DataFrame) -> str:
-    """Means over the cutoffs, as Markdown; of what a typo does the worst."""
-    how = {column: "mean" for column in rows.columns if column != "rule"} | {"typo": "max"}
-    found = rows.groupby("rule", sort=False).agg(how).round(3)
-    lines = ["| " + " | ".join(["rule", *found.columns]) + " |", "|---" * (len(how) + 1) + "|"]
-    lines += [
-        f"| {rule} | " + " | ".join(f"{value:g}" for value in row) + " |"
-        for rule, row in zip(found.index, found.to_numpy(), strict=True)
+    """Means of the rows by rule, as Markdown; of what an order of eight million does the worst."""
+    found = rows.groupby("rule", sort=False).agg(
+        {
+            column: "max" if column == "typo" else "mean"
+            for column in rows.columns
+            if column != "rule"
+        }
+    )
+    lines = [
+        "| " + " | ".join([name, *found.columns]) + " |",
+        "|---" * (len(found.columns) + 1) + "|",
     ]
-    return "\n".join([f"{name}, {len(rows) // len(found)} cutoffs", "", *lines, ""])
+    for rule, row in zip(found.index, found.to_numpy(), strict=True):
+        lines.append(f"| {rule} | " + " | ".join(f"{value:.4g}" for value in row) + " |")
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":
