@@ -4,7 +4,8 @@
 
 A state folder needs silver.user_days and, in gold.prediction_history, scores whose horizon is over by its last event:
 `likely-buyers backfill` writes them. Each set of scores is a cutoff. A rule sees the purchase days before the cutoff.
-Rules of spend multiply by the same purchase days, so that they differ by nothing else. Prints a table (Markdown) for each folder and one of their means.
+Rules of spend multiply by the same purchase days, so that they differ by nothing else. Prints a table (Markdown) for
+each folder and one of their means.
 
 Sources of methods:
     Gamma-Gamma: P. Fader, B. Hardie, The Gamma-Gamma Model of Monetary Value, 2013.
@@ -178,11 +179,10 @@ def main() -> None:
     shops = {}
     for state in options.state:
         shops[state.name] = pd.DataFrame(measured(state, options.share))
-        print(table(state.name, shops[state.name]))
+        cutoffs = len(shops[state.name]) // (len(RULES) + 1)
+        print(table(f"{state.name}, mean of {cutoffs} cutoffs", shops[state.name]))
     if len(shops) > 1:
-        means = [
-            shop.groupby("rule", sort=False).mean(numeric_only=True) for shop in shops.values()
-        ]
+        means = [shop.groupby("rule", sort=False).mean() for shop in shops.values()]
         print(table("mean of the shops", pd.concat(means).reset_index()))
 
 
