@@ -90,8 +90,8 @@ def largest_move(
 ) -> float:
     """By what factor one order of a cent, of the amount or of eight million moves what is expected of anybody else."""
     count = len(others) + 1
-    # one day at least is in the last horizon
-    days_ago = np.r_[1, rng.integers(1, longest + 1, count - 1)]
+    # the one order is in the last horizon
+    days_ago = np.r_[rng.integers(1, longest + 1, count - 1), 1]
     buyers = rng.integers(0, max(count // 3, 1), count)
     found = [
         shop.expected(np.r_[others, of_one], days_ago, buyers) for of_one in (CENT, amount, TYPO)
@@ -103,12 +103,12 @@ def largest_move(
 
 
 def most_moved(count: int) -> float:
-    """What a shop of so many purchase days in a year may expect; fewer than 120 say less."""
-    return 1.05 if count >= 120 else 1 + 12 / count
+    """By which factor, in a shop of so many purchase days in a year; no rule can hold 5 % with few."""
+    return 1.05 if count >= 200 else 1 + 12 / count
 
 
-@example(count=120, spread=1.5, prices=None, longest=365, amount=TYPICAL, seed=1)
-@example(count=20, spread=1.0, prices=None, longest=HORIZON, amount=TYPICAL, seed=1)
+@example(count=21, spread=1.5, prices=0.45, longest=HORIZON, amount=TYPICAL, seed=1)
+@example(count=200, spread=1.5, prices=0.5, longest=365, amount=TYPICAL, seed=1)
 @given(
     count=st.one_of(st.integers(20, 400), st.integers(401, 4000)),
     spread=st.floats(0, 1.5),
