@@ -72,8 +72,11 @@ paid_days as (
 -- (Bubeck, Cesa-Bianchi & Lugosi, Bandits with heavy tail, 2013). It is a multiple of the geometric mean of the middle half.
 bound as (
     select
-        least(greatest(count(*) / 40.0, 3), 100)
-        * exp({{ ratio('sum(case when quarter in (2, 3) then cast(ln(revenue) as decimal(18, 12)) end)', 'count(case when quarter in (2, 3) then 1 end)') }})
+        least(greatest({{ ratio('count(*)', '40') }}, 3), 100)
+        * exp({{ ratio(
+            'sum(case when quarter in (2, 3) then cast(ln(revenue) as decimal(18, 12)) end)',
+            'count(case when quarter in (2, 3) then 1 end)'
+        ) }})
         as most_revenue
     from paid_days
 ),
@@ -82,7 +85,8 @@ shop_spend as (
     select
         max(bound.most_revenue) as most_revenue,
         {{ ratio(
-            'sum(case when purchase_days.revenue > bound.most_revenue then cast(bound.most_revenue as decimal(18, 4)) else purchase_days.revenue end)',
+            'sum(case when purchase_days.revenue > bound.most_revenue then cast(bound.most_revenue as decimal(18, 4))'
+            ~ ' else purchase_days.revenue end)',
             'count(*)'
         ) }} as revenue_per_purchase_day
     from purchase_days
@@ -123,7 +127,7 @@ user_spend as (
         days_since_last_purchase,
         case
             when shop_mean is null then own_mean
-            else power(own_mean, purchase_days / (purchase_days + 2.0)) * power(shop_mean, 2.0 / (purchase_days + 2.0))
+            else power(own_mean, {{ ratio('purchase_days', 'purchase_days + 2') }}) * power(shop_mean, {{ ratio('2', 'purchase_days + 2') }})
         end as revenue_per_purchase_day
     from bounded_users
 ),
