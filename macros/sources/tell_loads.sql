@@ -105,14 +105,14 @@
 {% macro tell_large_orders() %}
     {% call tell() %}
         with paid_days as (
-            select user_id, event_date, revenue, max(event_date) over () as last_day
+            select user_id, event_date, revenue
             from {{ this }}
             where revenue > 0 {{ "and event_date > (select " ~ dbt.dateadd('day', -var('horizon_days'), 'max(event_date)') ~ " from " ~ this ~ ")" if is_incremental() }}
         )
 
         select 'large_order' as what, user_id, event_date, revenue, revenue / typical as times
         from paid_days
-        cross join (select median(revenue) as typical, sum(revenue) as total from paid_days) as shop
+        cross join (select median(revenue) as typical, sum(revenue) as total, max(event_date) as last_day from paid_days) as shop
         where revenue > 100 * typical and revenue > 0.01 * total {{ "and event_date > " ~ dbt.dateadd('day', -7, 'last_day') if is_incremental() }}
         order by revenue desc, user_id, event_date
         limit 3
