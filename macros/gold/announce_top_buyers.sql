@@ -3,7 +3,7 @@
     {% call tell() %}
         select
             case when selected > 0 then 'top_buyers' else 'no_top_buyers' end as what,
-            {{ "concat(' for ', outcome)" if outcomes() | length > 1 else "''" }} as of_outcome,
+            case when count(*) over () > 1 then concat(' for ', outcome) else '' end as of_outcome,
             *
         from (
             select

@@ -100,3 +100,21 @@
         limit 3
     {% endcall %}
 {% endmacro %}
+
+{#- Post-hook of user_days: the same of orders out of proportion, to the median and to all that was paid in the time looked at. -#}
+{% macro tell_large_orders() %}
+    {% call tell() %}
+        with paid_days as (
+            select user_id, event_date, revenue
+            from {{ this }}
+            where revenue > 0 {{ "and event_date > (select " ~ dbt.dateadd('day', -(outcomes() | map(attribute='horizon_days') | max), 'max(event_date)') ~ " from " ~ this ~ ")" if is_incremental() }}
+        )
+
+        select 'large_order' as what, user_id, event_date, revenue, revenue / typical as times
+        from paid_days
+        cross join (select median(revenue) as typical, sum(revenue) as total, max(event_date) as last_day from paid_days) as shop
+        where revenue > 100 * typical and revenue > 0.01 * total {{ "and event_date > " ~ dbt.dateadd('day', -7, 'last_day') if is_incremental() }}
+        order by revenue desc, user_id, event_date
+        limit 3
+    {% endcall %}
+{% endmacro %}

@@ -1,6 +1,9 @@
 {{ config(materialized="table_on_change", post_hook="{{ announce_top_buyers() }}") }}
 
 {%- set liked_days = 90 %}
+{#- purchase days beyond the first, of a Poisson process that has none within a horizon with 1 - probability -#}
+{%- set further_days = '(-ln(1 - least(probability, 0.999)) - least(probability, 0.999))' %}
+{%- set days_ago = dbt.datediff('user_days.event_date', 'horizons.as_of_date', 'day') %}
 {#- looked up while compiling: the planner skips what is older by nothing but literals -#}
 {%- set days = run_query(
     "select cast(" ~ dbt.dateadd('day', -liked_days, 'min(as_of_date)') ~ " as date), cast("
@@ -37,43 +40,124 @@ scored_users as (
         count(*) as user_count,
         cast(ceil(count(*) * {{ var('top_fraction') }}) as {{ dbt.type_bigint() }}) as places,
         cast(sum(cast(probability as decimal(18, 12))) as double) / count(*) as mean_probability,
+        cast(sum(cast({{ further_days }} as decimal(18, 12))) as double) / count(*) as mean_further_days,
         min(as_of_date) as as_of_date,
         min(horizon_days) as horizon_days
     from predictions
     group by outcome
 ),
 
--- what buyers did in the last whole horizon: how often they come back within it, and what a visit is worth
-last_purchase_days as (
+horizons as (
+    select distinct
+        as_of_date,
+        horizon_days
+    from scored_users
+),
+
+-- the last whole horizon, and in a shop of few orders as much of a year as has 200 purchase days
+purchase_days as (
     select
-        scored_users.outcome,
+        horizons.horizon_days,
         user_days.user_id,
-        user_days.revenue
+        user_days.revenue,
+        {{ days_ago }} <= horizons.horizon_days as is_in_last_horizon,
+        rank() over (partition by horizons.horizon_days order by user_days.event_date desc) as recency
     from user_days
-    cross join scored_users
+    cross join horizons
     where
         user_days.purchases > 0
-        and user_days.event_date < scored_users.as_of_date
-        and {{ dbt.datediff('user_days.event_date', 'scored_users.as_of_date', 'day') }} <= scored_users.horizon_days
+        and user_days.event_date < horizons.as_of_date
+        and {{ days_ago }} <= greatest(horizons.horizon_days, 365)
 ),
 
-median_purchase_day as (
-    select
-        outcome,
-        cast(10 * median(cast(revenue as double)) as decimal(18, 4)) as most_revenue
-    from last_purchase_days
-    group by outcome
-),
-
--- one huge order, or one price with a digit too many, must not move what is expected of everybody else
 last_horizon as (
     select
-        last_purchase_days.outcome,
-        {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer,
-        {{ ratio('sum(case when revenue > most_revenue and most_revenue > 0 then most_revenue else revenue end)', 'count(*)') }} as revenue_per_purchase_day
-    from last_purchase_days
-    inner join median_purchase_day on last_purchase_days.outcome = median_purchase_day.outcome
-    group by last_purchase_days.outcome
+        horizon_days,
+        {{ ratio('count(*)', 'count(distinct user_id)') }} as purchase_days_per_buyer
+    from purchase_days
+    where is_in_last_horizon
+    group by horizon_days
+),
+
+paid_days as (
+    select
+        horizon_days,
+        revenue,
+        ntile(4) over (partition by horizon_days order by revenue desc) as quarter
+    from purchase_days
+    where revenue > 0 and (is_in_last_horizon or recency <= 200)
+),
+
+-- The most that a purchase day counts for, so that no order moves what is expected of others by much: it adds at most 1/30 to
+-- the mean, and moves the middle half by one place. A bound that grows with the number of values costs the mean least
+-- (Bubeck, Cesa-Bianchi & Lugosi, Bandits with heavy tail, 2013). It is a multiple of the geometric mean of the middle half.
+bound as (
+    select
+        horizon_days,
+        least(greatest({{ ratio('count(*)', '40') }}, 3), 100)
+        * exp({{ ratio(
+            'sum(case when quarter in (2, 3) then cast(ln(revenue) as decimal(18, 12)) end)',
+            'count(case when quarter in (2, 3) then 1 end)'
+        ) }})
+        as most_revenue
+    from paid_days
+    group by horizon_days
+),
+
+shop_spend as (
+    select
+        purchase_days.horizon_days,
+        max(bound.most_revenue) as most_revenue,
+        {{ ratio(
+            'sum(case when purchase_days.revenue > bound.most_revenue then cast(bound.most_revenue as decimal(18, 4))'
+            ~ ' else purchase_days.revenue end)',
+            'count(*)'
+        ) }} as revenue_per_purchase_day
+    from purchase_days
+    left join bound on purchase_days.horizon_days = bound.horizon_days
+    where purchase_days.is_in_last_horizon or purchase_days.recency <= 200
+    group by purchase_days.horizon_days
+),
+
+-- of a user's own days the largest is bounded, too, unless the others are nearly as large
+bounded_users as (
+    select
+        user_features.user_id,
+        horizons.horizon_days,
+        user_features.purchase_days,
+        user_features.days_since_last_purchase,
+        shop_spend.revenue_per_purchase_day as shop_mean,
+        case
+            when user_features.largest_purchase_day_revenue > shop_spend.most_revenue
+                then user_features.revenue - user_features.largest_purchase_day_revenue + least(
+                    user_features.largest_purchase_day_revenue,
+                    greatest(
+                        shop_spend.most_revenue,
+                        3 * {{ ratio(
+                            'user_features.revenue - user_features.largest_purchase_day_revenue',
+                            'greatest(user_features.purchase_days - 1, 1)'
+                        ) }}
+                    )
+                )
+            else user_features.revenue
+        end / greatest(user_features.purchase_days, 1) as own_mean
+    from user_features
+    cross join horizons
+    left join shop_spend on horizons.horizon_days = shop_spend.horizon_days
+),
+
+-- The user's own mean, drawn towards the shop's by the weight of two purchase days: credibility (Buehlmann, Experience Rating and
+-- Credibility, 1967) of the logarithm, since amounts differ by factors. Without a mean of the shop the user's stands.
+user_spend as (
+    select
+        user_id,
+        horizon_days,
+        days_since_last_purchase,
+        case
+            when shop_mean is null then own_mean
+            else power(own_mean, {{ ratio('purchase_days', 'purchase_days + 2') }}) * power(shop_mean, {{ ratio('2', 'purchase_days + 2') }})
+        end as revenue_per_purchase_day
+    from bounded_users
 ),
 
 -- everybody is ranked by two columns, and only who is selected gets the others
@@ -96,6 +180,8 @@ selected_users as (
         predictions.model_version,
         scored_users.user_count,
         predictions.probability / nullif(scored_users.mean_probability, 0) as lift,
+        {{ further_days | replace('probability', 'predictions.probability') }}
+        * scored_users.mean_probability / nullif(scored_users.mean_further_days, 0) as further_days,
         ranked_users.buyer_rank
     from ranked_users
     inner join scored_users on ranked_users.outcome = scored_users.outcome
@@ -168,24 +254,24 @@ top_buyers as (
         selected_users.probability,
         selected_users.lift,
         -- the user's own mean, drawn towards the shop's as if by one more purchase day at the shop's mean
-        -- of who buys shoes nobody can tell how much of their money goes into shoes
+        -- all users together have the last horizon's purchase days per buyer; the likelier have more of those beyond the first
         case
+            -- of who buys shoes nobody can tell how much of the money goes into shoes
             when selected_users.outcome in ({{ priced }}) then cast(
-            selected_users.probability
-            * coalesce(last_horizon.purchase_days_per_buyer, 1)
-            * (user_features.revenue + coalesce(last_horizon.revenue_per_purchase_day, 0))
-            -- of who never bought nothing is expected where nobody else bought lately
-            / greatest(
-                user_features.purchase_days + case when last_horizon.revenue_per_purchase_day is null then 0 else 1 end,
-                1
+                (
+                    selected_users.probability
+                    + coalesce(selected_users.further_days * (last_horizon.purchase_days_per_buyer - 1), 0)
+                )
+                * user_spend.revenue_per_purchase_day
+                as decimal(18, 2)
             )
-            as decimal(18, 2)
-        ) end as expected_revenue,
-        user_features.days_since_last_purchase,
+        end as expected_revenue,
+        user_spend.days_since_last_purchase,
         favourite_categories.category as favourite_category
     from selected_users
-    inner join user_features on selected_users.user_id = user_features.user_id
-    left join last_horizon on selected_users.outcome = last_horizon.outcome
+    inner join user_spend
+        on selected_users.user_id = user_spend.user_id and selected_users.horizon_days = user_spend.horizon_days
+    left join last_horizon on selected_users.horizon_days = last_horizon.horizon_days
     left join favourite_categories on selected_users.user_id = favourite_categories.user_id
 ),
 

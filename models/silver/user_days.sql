@@ -4,7 +4,7 @@
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
         pre_hook="{{ begin_loads() }}",
-        post_hook=["{{ tell_bots() }}", "{{ finish_loads() }}"],
+        post_hook=["{{ tell_bots() }}", "{{ tell_large_orders() }}", "{{ finish_loads() }}"],
     )
 }}
 -- depends_on: {{ source_rows() }}

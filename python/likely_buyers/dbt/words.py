@@ -29,6 +29,9 @@ _WORDS = {
         " (vars.bot_events_per_day: {most}). All are counted, and it is scored as any user. To leave it out, give its"
         " events a type of their own in the event mapping (event_type: case when user_id = '{user_id}' then 'bot' else"
         " event_type end): they are quarantined then.",
+        "large_order": "the user '{user_id}' spent {revenue:,.2f} on {event_date}, {times:,.0f} times a typical"
+        " purchase day (told above 100 times the median and 1 % of the revenue). Is it a price or quantity with digits"
+        " too many? It counts as revenue, but expected_revenue does not follow it, neither the user's nor others'.",
         "currencies": "events have amounts in {found}{of_shop}: they are never one sum. Money features and"
         " expected_revenue cannot be had (null) until vars.currency names the shop's currency and"
         " seeds/currency_rates.csv has a rate for: {unrated}.",

@@ -112,6 +112,8 @@ class Figures:
     outcome: Actual | None
     loads: Loads
     event_days: Sequence[Row]
+    largest_days: Sequence[Row]
+    """Purchase days of the last horizon that weigh much in its revenue."""
     campaigns: Sequence[CampaignTable]
 
 
@@ -188,6 +190,9 @@ def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | 
         outcome=_outcome(warehouse, performance, run),
         loads=_loads(warehouse),
         event_days=warehouse.rows("event_days", as_of_date=run["as_of_date"], days=DAYS_OF_EVENTS),
+        largest_days=warehouse.rows(
+            "largest_days", as_of_date=run["as_of_date"], horizon_days=run["horizon_days"]
+        ),
         campaigns=_campaigns(warehouse),
     )
 

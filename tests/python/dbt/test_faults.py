@@ -319,6 +319,23 @@ def test_a_bot_among_the_users_is_counted_and_said(shop: Shop) -> None:
     assert "more than people make" not in shop.built()
 
 
+def test_an_order_out_of_proportion_is_said_once_and_expected_revenue_does_not_follow_it(
+    shop: Shop,
+) -> None:
+    """One order of eight million, a price with digits too many."""
+    duckdb.sql(
+        "copy (select timestamp '2020-01-05 12:00:00' as event_time, 'purchase' as event_type, 1 as product_id,"
+        " 2 as category_id, null::varchar as category_code, 'acme' as brand, 8000000.0 as price, 'u1' as user_id,"
+        f" 'typo' as user_session) to '{shop.events}/5.parquet'"
+    )
+    output = shop.built()
+    assert "the user 'u1' spent 8,000,000.00 on 2020-01-05" in output
+    assert "expected_revenue does not follow it" in output
+    assert shop.warehouse.query("select max(revenue) from silver.user_days") == [(8_000_000,)]
+    deliver(shop.events / "6.csv", *lines(13, 1))
+    assert "times a typical purchase day" not in shop.built()
+
+
 def test_every_broken_check_of_a_table_is_named_with_how_often(shop: Shop) -> None:
     tested = ("test", "--select", "checks_of_user_days")
     passed = shop.warehouse.dbt(*tested, variables=shop.variables)
