@@ -254,7 +254,7 @@ def test_a_list_that_was_made_stays(copied: Installation) -> None:
     after = contents(copied)
     for table in TABLES:
         assert [row for row in after[table] if row[0] != "later"] == before[table]
-    assert {row[6] for row in after["gold.audiences"] if row[0] == "later"} == {
+    assert {row[7] for row in after["gold.audiences"] if row[0] == "later"} == {
         AS_OF + timedelta(days=9)
     }
 

@@ -18,7 +18,7 @@ HORIZON = 30
 TYPICAL, CENT, TYPO = 100.0, 0.01, 8e6
 TABLES = """
     create schema gold; create schema silver;
-    create table gold.predictions (user_id text, as_of_date date, horizon_days int, probability double,
+    create table gold.predictions (user_id text, outcome text, as_of_date date, horizon_days int, probability double,
         model_name text, model_version int);
     create table silver.user_days (user_id text, event_date date, purchases bigint, revenue decimal(18, 4));
     create table silver.user_features (user_id text, revenue double, purchase_days bigint,
@@ -69,7 +69,8 @@ class Shop:
         )
         self._connection.execute(FEATURES, [AS_OF])
         self._connection.execute(
-            f"insert into gold.predictions select user_id, '{AS_OF}', {HORIZON}, 1, 'm', 1 from everybody"
+            f"insert into gold.predictions select user_id, 'purchase_30d', '{AS_OF}', {HORIZON}, 1, 'm', 1"
+            " from everybody"
         )
         rows = self._connection.sql(self._sql).project("user_id, cast(expected_revenue as double)")
         return dict(rows.fetchall())
