@@ -24,16 +24,16 @@ COVERAGE = 0.8
 # They were learned over shops: docs/decisions/level_of_probabilities.md. A part lasts, a part fades within a horizon
 # or two, and a part is that horizon's alone.
 _LASTS = 0.2
-_FADES = 0.2
+_FADES = 0.25
 _FADES_WITHIN_HORIZONS = 1.5
 _OF_ONE_HORIZON = 0.1
 # The scale of all three is the shop's own as far as it has shown it; this prior counts as so many cutoffs.
 _PRIOR_CUTOFFS = 6.0
 
 # How alike two days of the year are (MacKay 1998, "Introduction to Gaussian processes", the periodic covariance): a
-# month and a half apart a third, a quarter apart nothing.
+# quarter apart a third, half a year apart a seventh.
 _DAYS_OF_A_YEAR = 365.25
-_LENGTH_OF_SEASON = 0.5
+_LENGTH_OF_SEASON = 1.0
 # A horizon as long as this blurs any season.
 _NO_SEASON_FROM_DAYS = 183
 

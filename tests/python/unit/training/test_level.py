@@ -72,12 +72,12 @@ def test_a_season_that_the_shop_has_shown_comes_back() -> None:
     assert learned_level(quarters, flat, 90, FIRST + np.timedelta64(91 * 11, "D")).offset < 0.3
 
 
-@pytest.mark.parametrize(("spread", "most"), [(0.0, 1.0), (0.15, 0.98), (0.3, 0.9)])
+@pytest.mark.parametrize(("spread", "most"), [(0.0, 1.0), (0.35, 0.9)])
 def test_about_four_intervals_of_five_hold_the_number(spread: float, most: float) -> None:
     held, shops = 0, 200
     rng = np.random.default_rng(1)
     for seed in range(shops):
-        shifts = rng.normal(0, spread) + rng.normal(0, spread / 2, 9)
+        shifts = rng.normal(0, 0.2) + rng.normal(0, spread, 9)
         *before, now = past(list(shifts), seed=seed, users=1500)
         low, high = interval(now, learned(before))
         held += int(low <= now.labels.sum() <= high)
