@@ -43,11 +43,6 @@ class Line:
         return np.asarray(expit(self.offset + self.slope * raw), dtype=np.float64)
 
 
-def mean_log_loss(raw: Floats, labels: NDArray[np.int8]) -> float:
-    """Mean negative log likelihood, in nats, of outcomes given log-odds."""
-    return float(np.mean(np.logaddexp(0.0, raw) - labels * raw))
-
-
 def matching_offset(raw: Floats, labels: NDArray[np.int8]) -> float:
     """The offset in log-odds at which the probabilities add up to the buyers, within +-3: by Newton's method."""
     buyers = float(labels.sum())
