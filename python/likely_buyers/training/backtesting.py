@@ -93,7 +93,7 @@ def backtest_cutoff(
 
 
 def _expected(probabilities: Floats, level: Level) -> dict[str, float]:
-    """How many were expected to buy, as nobody could yet know: also where nobody of them did."""
+    """How many were expected to buy, and the ends of the interval."""
     found = expected_buyers(
         float(probabilities.sum()), float(probabilities @ (1.0 - probabilities)), level
     )
@@ -136,12 +136,8 @@ def _measured(
     try:
         values = evaluate(labels, score, are_probabilities=are_probabilities)
         intervals = bootstrap_intervals(labels, score, are_probabilities=are_probabilities)
-    except EvaluationInputError:  # nobody of them bought, or all did: there are counts only
-        counts = {"users": float(labels.size), "buyers": float(labels.sum())}
-        return [
-            BacktestRow(cutoff, population, method, metric, value, None, None, model)
-            for metric, value in counts.items()
-        ]
+    except EvaluationInputError:
+        return []  # nobody of them bought, or all did
     rows = []
     for metric, value in values.items():
         low, high = intervals.get(metric, (None, None))
