@@ -69,6 +69,7 @@ def print_backtest(rows: Sequence[tuple[Any, ...]], population: str, outcome: st
         f"{of}The champion at each cutoff, {population}, 95 % intervals",
     )
     print()
+    _print_numbers_of_buyers(values, cutoffs, population)
     share = _share_of_the_way(values, cutoffs)
     if share is not None:
         print(
@@ -89,7 +90,9 @@ def _means(values: _Values, cutoffs: list[date], method: str) -> list[str]:
 def _champion_at(values: _Values, cutoff: date) -> list[str]:
     def cell(metric: str, digits: int) -> str:
         """A value, with its interval where there is one and room for it."""
-        value, low, high = values.get((cutoff, "champion", metric), (float("nan"), None, None))
+        if (cutoff, "champion", metric) not in values:
+            return ""
+        value, low, high = values[cutoff, "champion", metric]
         if digits < 3 or metric in ("base_rate", "ece") or low is None or high is None:
             return f"{value:.{digits}f}"
         return f"{value:.{digits}f}\n({low:.{digits - 1}f}-{high:.{digits - 1}f})"
@@ -101,6 +104,32 @@ def _champion_at(values: _Values, cutoff: date) -> list[str]:
         *(cell(metric, digits) for metric, digits in of_ranking),
         *(cell("ece", 3), cell("expected_over_observed", 2)),
     ]
+
+
+def _print_numbers_of_buyers(values: _Values, cutoffs: list[date], population: str) -> None:
+    """Expected buyers with their 80 % interval beside the actual ones, and how often it held them."""
+    metrics = ("expected_buyers", "expected_buyers_low", "expected_buyers_high", "buyers")
+    found = {
+        cutoff: [values[cutoff, "champion", metric][0] for metric in metrics]
+        for cutoff in cutoffs
+        if all((cutoff, "champion", metric) in values for metric in metrics)
+    }
+    if not found:
+        return
+    holds = {cutoff: low <= buyers <= high for cutoff, (_, low, high, buyers) in found.items()}
+    print_table(
+        [*map(Column, ("cutoff", "expected", "low", "high", "buyers")), Column("", "left")],
+        [
+            [
+                cutoff.isoformat(),
+                *(f"{number:.0f}" for number in numbers),
+                "" if holds[cutoff] else "outside",
+            ]
+            for cutoff, numbers in found.items()
+        ],
+        f"How many buy: the champion's 80 % interval, {population}",
+    )
+    print(f"\nThe interval held {sum(holds.values())} of {len(holds)}.\n")
 
 
 def _share_of_the_way(values: _Values, cutoffs: list[date]) -> float | None:

@@ -17,6 +17,7 @@ from likely_buyers.evaluation import (
 from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
 from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
+from likely_buyers.training.level import Level, expected_buyers
 from likely_buyers.training.selection import Advance, Progress, fitted
 from likely_buyers.training.settings import TrainingSettings
 
@@ -28,6 +29,7 @@ _CHAMPION = "champion"
 class BacktestRow:
     """A metric of a method at a cutoff, with its 95 % bootstrap interval (None for counts).
 
+    The champion's `expected_buyers` has its 80 % interval in `expected_buyers_low` and `expected_buyers_high`.
     `population` is "users" (everyone seen before the cutoff) or "customers" (who had bought before it); `model` says
     what the method is made of, None for a rule.
     """
@@ -83,7 +85,23 @@ def backtest_cutoff(
             rows += _measured(
                 cutoff, population, method, model, present.labels[members], score[members]
             )
+        rows += [
+            BacktestRow(cutoff, population, _CHAMPION, metric, value, None, None, trained.chosen)
+            for metric, value in _expected(scores[_CHAMPION][members], trained.level).items()
+        ]
     return rows
+
+
+def _expected(probabilities: Floats, level: Level) -> dict[str, float]:
+    """How many were expected to buy, and the ends of the interval."""
+    found = expected_buyers(
+        float(probabilities.sum()), float(probabilities @ (1.0 - probabilities)), level
+    )
+    return {
+        "expected_buyers": found.expected,
+        "expected_buyers_low": found.low,
+        "expected_buyers_high": found.high,
+    }
 
 
 def _families(
@@ -103,7 +121,7 @@ def _populations(present: Examples) -> dict[str, np.ndarray]:
     if "purchase_days" in present.feature_names:
         bought = present.features[:, present.feature_names.index("purchase_days")] > 0
         populations["customers"] = np.flatnonzero(bought)
-    return populations
+    return {name: members for name, members in populations.items() if members.size}
 
 
 def _measured(
@@ -119,7 +137,7 @@ def _measured(
         values = evaluate(labels, score, are_probabilities=are_probabilities)
         intervals = bootstrap_intervals(labels, score, are_probabilities=are_probabilities)
     except EvaluationInputError:
-        return []  # nobody there, or nobody of them bought
+        return []  # nobody of them bought, or all did
     rows = []
     for metric, value in values.items():
         low, high = intervals.get(metric, (None, None))

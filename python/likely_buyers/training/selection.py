@@ -88,8 +88,13 @@ class Candidate:
     losses: Floats = field(repr=False)
 
 
-def held_out(examples: Examples, horizon_days: int, most: int) -> HeldOut:
-    """The newest cutoffs with a finished one before, each with buyers and others; else users of the newest."""
+def held_out(
+    examples: Examples, horizon_days: int, most: int, *, most_users: int, seed: int
+) -> HeldOut:
+    """The newest cutoffs with a finished one before, each with buyers and others; else users of the newest.
+
+    At most `most` cutoffs, and of each at most `most_users`.
+    """
     horizon = np.timedelta64(horizon_days, "D")
     cutoffs = examples.distinct_cutoffs()
     folds: list[Fold] = []
@@ -97,7 +102,7 @@ def held_out(examples: Examples, horizon_days: int, most: int) -> HeldOut:
         fold = Fold(
             cutoff,
             examples.rows_at([past for past in cutoffs if past + horizon <= cutoff]),
-            examples.rows_at([cutoff]),
+            sampled(examples.rows_at([cutoff]), most_users, seed),
         )
         if _has_both(examples.labels[fold.fit_rows]) and _has_both(
             examples.labels[fold.evaluation_rows]

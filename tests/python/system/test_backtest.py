@@ -42,6 +42,12 @@ def test_every_method_is_measured_on_the_users_of_the_cutoff() -> None:
         assert row.low is not None
         assert row.high is not None
         assert row.low < row.high
+    expected_buyers = found["users", "champion", "expected_buyers"].value
+    assert expected_buyers == pytest.approx(p.sum())
+    low, high = (
+        found["users", "champion", f"expected_buyers_{end}"].value for end in ("low", "high")
+    )
+    assert low < found["users", "champion", "buyers"].value < high
     assert ("users", "recency", "brier") not in found
     assert found["users", "champion", "roc_auc"].value > found["users", "recency", "roc_auc"].value
 

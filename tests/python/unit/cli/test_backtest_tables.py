@@ -18,6 +18,10 @@ VALUES = {
     "expected_over_observed": 1.614,
     "users": 123_456.0,
     "base_rate": 0.039,
+    "expected_buyers": 4821.4,
+    "expected_buyers_low": 4102.0,
+    "expected_buyers_high": 5698.0,
+    "buyers": 4815.0,
 }
 MODEL = "0.75 logistic regression, strong penalty + 0.25 boosting, 24 leaves"
 ROWS: list[tuple[Any, ...]] = [
@@ -61,3 +65,20 @@ def test_how_far_the_champion_goes_towards_what_can_be_known(
     assert "The champion goes 75% of the way in AUC" in capsys.readouterr().out
     print_backtest(rows[:2], "users")
     assert "of the way" not in capsys.readouterr().out
+
+
+def test_how_often_the_interval_of_the_number_of_buyers_held_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    numbers = {"expected_buyers": 300, "expected_buyers_low": 250, "expected_buyers_high": 360}
+    rows = [
+        (cutoff, "users", "champion", metric, value, None, None, MODEL)
+        for cutoff, buyers in zip(CUTOFFS, (250, 361), strict=True)
+        for metric, value in (numbers | {"buyers": buyers}).items()
+    ]
+    print_backtest(rows, "users")
+    shown = capsys.readouterr().out
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["2019-11-30", "300", "250", "360", "250"] in lines
+    assert ["2019-12-30", "300", "250", "360", "361", "outside"] in lines
+    assert "The interval held 1 of 2." in shown

@@ -28,7 +28,6 @@ from likely_buyers.training import (
     fit,
 )
 from likely_buyers.training.boosted_scores import boosted_log_odds
-from likely_buyers.training.calibration import METHODS, ScoredCutoff, choose_calibration
 from likely_buyers.training.components import BgNbdComponent, BoostingComponent
 from likely_buyers.training.library import BGNBD, FITS, PLAIN_RATE, RECENCY_AND_FREQUENCY, RULES
 from likely_buyers.training.selection import LATER_CUTOFFS, OTHER_USERS
@@ -234,41 +233,6 @@ def test_a_model_that_is_fitted_again_is_read_again():
 def test_a_matrix_of_another_width_is_refused():
     with pytest.raises(FeatureMismatchError, match=r"trained on 7 features.*\(2, 3\)"):
         trained().estimator.predict_proba(np.zeros((2, 3)))
-
-
-def scored_cutoffs(offsets: list[float]) -> list[ScoredCutoff]:
-    """Cutoffs 30 days apart at which the true log-odds are the raw ones plus an offset."""
-    rng = np.random.default_rng(7)
-    cutoffs = []
-    for number, offset in enumerate(offsets):
-        raw = rng.normal(-1, 1.2, 6000)
-        labels = rng.random(6000) < 1 / (1 + np.exp(-(raw + offset)))
-        day = np.datetime64("2024-01-01") + 30 * number
-        cutoffs.append(ScoredCutoff(day, raw, labels.astype(np.int8)))
-    return cutoffs
-
-
-def test_a_lasting_bias_is_calibrated_away():
-    choice = choose_calibration(scored_cutoffs([-0.6] * 8), 30)
-    assert choice.method != "none"
-    assert choice.line.offset == pytest.approx(-0.6, abs=0.15)
-
-
-def test_a_level_that_swings_is_left_alone_because_its_last_window_points_the_wrong_way():
-    assert choose_calibration(scored_cutoffs([0.4, -0.4] * 4), 30).method == "none"
-
-
-def test_honest_scores_are_left_alone():
-    choice = choose_calibration(scored_cutoffs([0.0] * 8), 30)
-    assert (choice.method, choice.line.slope, choice.line.offset) == ("none", 1.0, 0.0)
-
-
-def test_a_line_far_from_the_scores_is_found():
-    rng = np.random.default_rng(1)
-    raw = rng.normal(-2.0, 2.8, 9_000)
-    labels = (rng.random(raw.size) < 1 / (1 + np.exp(-(0.4 * raw + 2.0)))).astype(np.int8)
-    line = METHODS["line"]([ScoredCutoff(np.datetime64("2024-01-01"), raw, labels)])
-    assert (line.slope, line.offset) == pytest.approx((0.4, 2.0), abs=0.1)
 
 
 def constant(table: pa.Table) -> pa.Table:
