@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -128,7 +129,16 @@ def _columns(features: Sequence[Feature]) -> str:
     for feature in features:
         if feature.window is not None:
             windows.setdefault(feature.counted, set()).add(feature.window)
-    by_name = ",\n".join(f"        '{name}': {sorted(windows[name])}" for name in sorted(windows))
+    by_name = textwrap.fill(
+        # a list without blanks stays on its line
+        ", ".join(
+            f"'{name}': {json.dumps(sorted(windows[name]), separators=(',', ':'))}"
+            for name in sorted(windows)
+        ),
+        width=120,
+        initial_indent=" " * 8,
+        subsequent_indent=" " * 8,
+    )
     return f"""\
 {{#- {_NOTICE} -#}}
 
