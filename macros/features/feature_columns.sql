@@ -97,9 +97,9 @@
 {#- The windows, in days, over which the catalogue has features of a name: 'views' stands for views_7d, views_14d. -#}
 {% macro feature_windows(name) %}
     {% do return({
-        'active_days': [1,3,7,14,30,90,365], 'carts': [1,3,7,14,30,90,365], 'carts_not_bought': [7,30],
-        'fading_purchase_days': [30,90,365], 'product_days': [30], 'purchase_days': [7,14,30,60,90,180,365],
-        'purchase_lines': [30,90,365], 'revenue': [30,90,365], 'sessions': [30], 'share_of_longer_gaps_ending': [30,90],
-        'views': [1,3,7,14,30,90,365]
+        'active_days': [1, 3, 7, 14, 30, 90, 365], 'carts': [1, 3, 7, 14, 30, 90, 365], 'carts_not_bought': [7, 30],
+        'fading_purchase_days': [30, 90, 365], 'product_days': [30], 'purchase_days': [7, 14, 30, 60, 90, 180, 365],
+        'purchase_lines': [30, 90, 365], 'revenue': [30, 90, 365], 'sessions': [30],
+        'share_of_longer_gaps_ending': [30, 90], 'views': [1, 3, 7, 14, 30, 90, 365]
     }.get(name, [])) %}
 {% endmacro %}

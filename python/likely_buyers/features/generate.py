@@ -26,6 +26,7 @@ LABELS_FILE = "seeds/feature_labels.csv"
 COMMAND = "make generate"
 
 _NOTICE = f"Written by `{COMMAND}` from {CATALOGUE}. Change that file, not this one."
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 # `group` is a keyword of SQL
 _LABEL_COLUMNS = {
     "feature": "name",
@@ -129,16 +130,12 @@ def _columns(features: Sequence[Feature]) -> str:
     for feature in features:
         if feature.window is not None:
             windows.setdefault(feature.counted, set()).add(feature.window)
-    by_name = textwrap.fill(
-        # a list without blanks stays on its line
-        ", ".join(
-            f"'{name}': {json.dumps(sorted(windows[name]), separators=(',', ':'))}"
-            for name in sorted(windows)
-        ),
-        width=120,
-        initial_indent=" " * 8,
-        subsequent_indent=" " * 8,
-    )
+    # an entry stays on its line: lines break at its end only
+    entries = (f"'{name}': {sorted(windows[name])}" for name in sorted(windows))
+    by_name = textwrap.indent(
+        textwrap.fill(", ".join(entry.replace(" ", _UNBROKEN) for entry in entries), width=112),
+        " " * 8,
+    ).replace(_UNBROKEN, " ")
     return f"""\
 {{#- {_NOTICE} -#}}
 
