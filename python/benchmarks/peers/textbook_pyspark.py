@@ -192,7 +192,7 @@ def user_features(days: DataFrame, as_of: date) -> DataFrame:
 
 def fading(half_life: int) -> Column:
     """Days, one counting half for each half-life that it is ago: a whole number of 2^-30 each, for exact sums."""
-    return f.sum(f.rint(2**30 * f.pow(f.lit(2.0), -f.col("days_ago") / half_life))) / 2**30
+    return f.sum(f.round(2**30 * f.pow(f.lit(2.0), -f.col("days_ago") / half_life))) / 2**30
 
 
 def activity(days: DataFrame) -> DataFrame:
