@@ -11,6 +11,9 @@
     cast(coalesce(buying.purchase_days_180d, 0) as double) as purchase_days_180d,
     cast(coalesce(buying.purchase_days_365d, 0) as double) as purchase_days_365d,
     cast(coalesce(buying.purchase_days_same_30d_last_year, 0) as double) as purchase_days_same_30d_last_year,
+    cast(coalesce(buying.purchase_days_same_90d_last_year, 0) as double) as purchase_days_same_90d_last_year,
+    cast(coalesce(buying.purchase_days_same_90d_two_years_ago, 0) as double) as purchase_days_same_90d_two_years_ago,
+    cast(coalesce(buying.purchase_days_same_90d_three_years_ago, 0) as double) as purchase_days_same_90d_three_years_ago,
     cast(buying.last_purchase_days_ago as double) as days_since_last_purchase,
     cast(buying.second_last_purchase_days_ago as double) as days_since_second_last_purchase,
     cast(buying.first_purchase_days_ago as double) as days_since_first_purchase,
@@ -21,6 +24,13 @@
     cast(buying.second_last_purchase_days_ago - buying.last_purchase_days_ago as double) as purchase_gap_last_days,
     cast(buying.longest_gap as double) as purchase_gap_longest_days,
     cast({{ ratio('buying.last_purchase_days_ago * buying.gaps', 'buying.gap_sum') }} as double) as days_since_last_purchase_in_mean_gaps,
+    cast({{ ratio('buying.last_purchase_days_ago', 'buying.longest_gap') }} as double) as days_since_last_purchase_in_longest_gaps,
+    cast({{ ratio('buying.gaps_outlasted', 'buying.gaps') }} as double) as share_of_gaps_outlasted,
+    cast({{ ratio('buying.longer_gaps_ending_30d', 'buying.gaps - buying.gaps_outlasted') }} as double) as share_of_longer_gaps_ending_30d,
+    cast({{ ratio('buying.longer_gaps_ending_90d', 'buying.gaps - buying.gaps_outlasted') }} as double) as share_of_longer_gaps_ending_90d,
+    cast(coalesce(buying.fading_purchase_days_30d, 0) as double) as fading_purchase_days_30d,
+    cast(coalesce(buying.fading_purchase_days_90d, 0) as double) as fading_purchase_days_90d,
+    cast(coalesce(buying.fading_purchase_days_365d, 0) as double) as fading_purchase_days_365d,
     cast({{ money_or_none('buying.revenue') }} as double) as revenue,
     cast(activity.refunded as double) as refunded,
     cast({{ money_or_none('buying.revenue_30d') }} as double) as revenue_30d,
@@ -87,14 +97,9 @@
 {#- The windows, in days, over which the catalogue has features of a name: 'views' stands for views_7d, views_14d. -#}
 {% macro feature_windows(name) %}
     {% do return({
-        'active_days': [1, 3, 7, 14, 30, 90, 365],
-        'carts': [1, 3, 7, 14, 30, 90, 365],
-        'carts_not_bought': [7, 30],
-        'product_days': [30],
-        'purchase_days': [7, 14, 30, 60, 90, 180, 365],
-        'purchase_lines': [30, 90, 365],
-        'revenue': [30, 90, 365],
-        'sessions': [30],
-        'views': [1, 3, 7, 14, 30, 90, 365]
+        'active_days': [1, 3, 7, 14, 30, 90, 365], 'carts': [1, 3, 7, 14, 30, 90, 365], 'carts_not_bought': [7, 30],
+        'fading_purchase_days': [30, 90, 365], 'product_days': [30], 'purchase_days': [7, 14, 30, 60, 90, 180, 365],
+        'purchase_lines': [30, 90, 365], 'revenue': [30, 90, 365], 'sessions': [30],
+        'share_of_longer_gaps_ending': [30, 90], 'views': [1, 3, 7, 14, 30, 90, 365]
     }.get(name, [])) %}
 {% endmacro %}

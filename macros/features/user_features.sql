@@ -52,6 +52,7 @@ aged_purchase_days as (
         purchase_days.*,
         cutoffs.cutoff_date,
         {{ dbt.datediff('purchase_days.event_date', 'cutoffs.cutoff_date', 'day') }} as days_ago,
+        {{ dbt.datediff('max(purchase_days.event_date) over (partition by user_id, cutoff_date)', 'cutoff_date', 'day') }} as silent_days,
         case
             when purchase_days.next_purchase_date < cutoffs.cutoff_date
                 then {{ dbt.datediff('purchase_days.event_date', 'purchase_days.next_purchase_date', 'day') }}
@@ -102,6 +103,14 @@ buying as (
         sum(gap_days) as gap_sum,
         sum(gap_days * gap_days) as gap_square_sum,
         max(gap_days) as longest_gap,
+        count(case when gap_days <= silent_days then 1 end) as gaps_outlasted,
+        {%- for window in feature_windows('share_of_longer_gaps_ending') %}
+        count(case when gap_days between silent_days + 1 and silent_days + {{ window }} then 1 end) as longer_gaps_ending_{{ window }}d,
+        {%- endfor %}
+        {%- for half_life in feature_windows('fading_purchase_days') %}
+        -- whole numbers again: of 2^-30
+        sum(round(power(2, 30 - days_ago / cast({{ half_life }} as double)))) / power(2, 30) as fading_purchase_days_{{ half_life }}d,
+        {%- endfor %}
         sum(revenue) as revenue,
         max(revenue) as largest_order,
         max(case when gap_days is null then revenue end) as last_revenue,
@@ -112,6 +121,9 @@ buying as (
         {{- in_windows('purchase_days', 'count', '1') }}
         {{- in_windows('revenue', 'sum', 'revenue') }}
         {{- in_windows('purchase_lines', 'sum', 'purchases') }}
+        {%- for years, name in {1: 'last_year', 2: 'two_years_ago', 3: 'three_years_ago'}.items() %}
+        count(case when days_ago between {{ 365 * years - 89 }} and {{ 365 * years }} then 1 end) as purchase_days_same_90d_{{ name }},
+        {%- endfor %}
         count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
     from aged_purchase_days
     group by user_id, cutoff_date

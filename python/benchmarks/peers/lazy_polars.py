@@ -44,6 +44,14 @@ CSV_SCHEMA = {
 ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
 PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
 REVENUE_WINDOWS = [30, 90, 365]
+GAP_WINDOWS = [30, 90]
+SEASONS = {
+    "purchase_days_same_30d_last_year": (336, 365),
+    "purchase_days_same_90d_last_year": (276, 365),
+    "purchase_days_same_90d_two_years_ago": (641, 730),
+    "purchase_days_same_90d_three_years_ago": (1006, 1095),
+}
+HALF_LIVES = [30, 90, 365]
 TOP_FRACTION = 0.10
 USERS_SCORED_AT_ONCE = 131_072
 USER_DAY = ["user_id", "event_date"]
@@ -147,6 +155,11 @@ def within(window: int, number: pl.Expr) -> pl.Expr:
     return pl.when(AGO.le(window)).then(number).sum()
 
 
+def fading(half_life: int) -> pl.Expr:
+    """Days, one counting half for each half-life that it is ago: a whole number of 2^-30 each, for exact sums."""
+    return (2**30 * pl.lit(2.0).pow(-AGO / half_life)).round().sum() / 2**30
+
+
 def activity(days: pl.LazyFrame) -> pl.LazyFrame:
     """Features of all active days of a user."""
     excess = (pl.col("carts") - pl.col("removals") - pl.col("purchases")).clip(0)
@@ -182,14 +195,17 @@ def buying(days: pl.LazyFrame) -> pl.LazyFrame:
     """Features of a user's purchase days; one row per user who ever bought. What cannot be had is null or NaN."""
     # days since the purchase day before
     gap = pl.col("event_date").diff().over("user_id", order_by="event_date").dt.total_days()
-    days = days.filter(pl.col("purchases") > 0).with_columns(gap=gap.cast(pl.Float64))
+    days = days.filter(pl.col("purchases") > 0).with_columns(
+        gap=gap.cast(pl.Float64), silent=AGO.min().over("user_id")
+    )
+    longer = pl.col("gap") > pl.col("silent")
     gaps, gap_sum = pl.col("gap").count(), pl.col("gap").sum()
     gap_squares = (pl.col("gap") * pl.col("gap")).sum()
     last_gap, last_revenue = (pl.col(name).max_by("event_date") for name in ["gap", "revenue"])
     revenue = pl.col("revenue").sum().round(2)
     features = {
         "purchase_days": pl.len(),
-        "purchase_days_same_30d_last_year": AGO.is_between(336, 365).sum(),
+        **{name: AGO.is_between(*days_ago).sum() for name, days_ago in SEASONS.items()},
         "days_since_last_purchase": AGO.min(),
         "days_since_second_last_purchase": AGO.min() + last_gap,
         "days_since_first_purchase": AGO.max(),
@@ -202,6 +218,8 @@ def buying(days: pl.LazyFrame) -> pl.LazyFrame:
         "purchase_gap_last_days": last_gap,
         "purchase_gap_longest_days": pl.col("gap").max(),
         "days_since_last_purchase_in_mean_gaps": AGO.min() * gaps / gap_sum,
+        "days_since_last_purchase_in_longest_gaps": AGO.min() / pl.col("gap").max(),
+        "share_of_gaps_outlasted": (pl.col("gap") <= pl.col("silent")).sum() / gaps,
         "revenue": revenue,
         "revenue_per_purchase_day": revenue / pl.len(),
         "largest_purchase_day_revenue": pl.col("revenue").max(),
@@ -213,6 +231,11 @@ def buying(days: pl.LazyFrame) -> pl.LazyFrame:
         "quantity_per_purchase_day": pl.col("purchases").sum() / pl.len(),
         "products_per_purchase_day": pl.col("purchased_products").sum() / pl.len(),
     }
+    for window in GAP_WINDOWS:
+        ending = longer & (pl.col("gap") <= pl.col("silent") + window)
+        features[f"share_of_longer_gaps_ending_{window}d"] = ending.sum() / longer.sum()
+    for half_life in HALF_LIVES:
+        features[f"fading_purchase_days_{half_life}d"] = fading(half_life)
     for window in PURCHASE_WINDOWS:
         features[f"purchase_days_{window}d"] = (AGO.le(window)).sum()
     for window in REVENUE_WINDOWS:
@@ -223,7 +246,8 @@ def buying(days: pl.LazyFrame) -> pl.LazyFrame:
 
 ZERO_IF_NEVER_BOUGHT = [
     "purchase_days",
-    "purchase_days_same_30d_last_year",
+    *SEASONS,
+    *(f"fading_purchase_days_{half_life}d" for half_life in HALF_LIVES),
     "revenue",
     *(f"purchase_days_{window}d" for window in PURCHASE_WINDOWS),
     *(f"{name}_{window}d" for name in ["revenue", "purchase_lines"] for window in REVENUE_WINDOWS),

@@ -26,6 +26,16 @@ EVENT_TYPES = {
 ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
 PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
 REVENUE_WINDOWS = [30, 90, 365]
+GAP_WINDOWS = [30, 90]
+SEASONS = {
+    "purchase_days_same_30d_last_year": (336, 365),
+    "purchase_days_same_90d_last_year": (276, 365),
+    "purchase_days_same_90d_two_years_ago": (641, 730),
+    "purchase_days_same_90d_three_years_ago": (1006, 1095),
+}
+HALF_LIVES = [30, 90, 365]
+# a day that fades is a whole number of these, so that sums are exact
+WHOLE = 2**30
 USER_DAY = ["user_id", "event_date"]
 
 
@@ -143,6 +153,9 @@ def buying(days: pd.DataFrame) -> pd.DataFrame:
     days = days[days["purchases"] > 0].copy()
     days["gap"] = -days.groupby("user_id")["days_ago"].diff()
     days["gap_square"] = days["gap"] ** 2
+    days["silent"] = days.groupby("user_id")["days_ago"].transform("min")
+    days["is_outlasted"] = days["gap"] <= days["silent"]
+    days["is_longer"] = days["gap"] > days["silent"]
     users = days.groupby("user_id")
     purchase_days, gaps = users.size(), users["gap"].count()
     gap_sum = users["gap"].sum(min_count=1)
@@ -163,6 +176,8 @@ def buying(days: pd.DataFrame) -> pd.DataFrame:
             "purchase_gap_last_days": users["gap"].last(),
             "purchase_gap_longest_days": users["gap"].max(),
             "days_since_last_purchase_in_mean_gaps": last * gaps / gap_sum,
+            "days_since_last_purchase_in_longest_gaps": last / users["gap"].max(),
+            "share_of_gaps_outlasted": users["is_outlasted"].sum() / gaps,
             "revenue": revenue,
             "revenue_per_purchase_day": revenue / purchase_days,
             "largest_purchase_day_revenue": users["revenue"].max(),
@@ -181,14 +196,28 @@ def buying(days: pd.DataFrame) -> pd.DataFrame:
         if window in REVENUE_WINDOWS:
             features[f"revenue_{window}d"] = recent["revenue"].sum().round(2)
             features[f"purchase_lines_{window}d"] = recent["purchases"].sum()
-    a_year_ago = days[days["days_ago"].between(336, 365)].groupby("user_id")
-    features["purchase_days_same_30d_last_year"] = a_year_ago.size()
+    for window in GAP_WINDOWS:
+        ending = days["is_longer"] & (days["gap"] <= days["silent"] + window)
+        features[f"share_of_longer_gaps_ending_{window}d"] = (
+            ending.groupby(days["user_id"]).sum() / users["is_longer"].sum()
+        )
+    for half_life in HALF_LIVES:
+        features[f"fading_purchase_days_{half_life}d"] = fading(days, half_life)
+    for name, (first, last) in SEASONS.items():
+        features[name] = days[days["days_ago"].between(first, last)].groupby("user_id").size()
     return features
+
+
+def fading(days: pd.DataFrame, half_life: int) -> pd.Series:
+    """Days of each user, one counting half for each half-life that it is ago."""
+    weights = (WHOLE * 2.0 ** (-days["days_ago"] / half_life)).round()
+    return weights.groupby(days["user_id"]).sum() / WHOLE
 
 
 ZERO_IF_NEVER_BOUGHT = [
     "purchase_days",
-    "purchase_days_same_30d_last_year",
+    *SEASONS,
+    *(f"fading_purchase_days_{half_life}d" for half_life in HALF_LIVES),
     "revenue",
     *(f"purchase_days_{window}d" for window in PURCHASE_WINDOWS),
     *(f"{name}_{window}d" for name in ["revenue", "purchase_lines"] for window in REVENUE_WINDOWS),

@@ -34,6 +34,14 @@ TOP_FRACTION = 0.10
 ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
 PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
 REVENUE_WINDOWS = [30, 90, 365]
+GAP_WINDOWS = [30, 90]
+SEASONS = {
+    "purchase_days_same_30d_last_year": (336, 365),
+    "purchase_days_same_90d_last_year": (276, 365),
+    "purchase_days_same_90d_two_years_ago": (641, 730),
+    "purchase_days_same_90d_three_years_ago": (1006, 1095),
+}
+HALF_LIVES = [30, 90, 365]
 
 READ_CSV = """
 read_csv(
@@ -118,6 +126,11 @@ def days_within(window: int) -> str:
     return f"count(case when days_ago <= {window} then 1 end)"
 
 
+def fading(half_life: int) -> str:
+    """A user's days, one counting half for each half-life that it is ago: a whole number of 2^-30 each."""
+    return f"sum(round(power(2, 30 - days_ago / {half_life}))) / power(2, 30)"
+
+
 # name -> aggregate over all active days of a user
 ACTIVITY = {
     "active_days": "count(*)",
@@ -157,7 +170,11 @@ ACTIVITY = {
 ZERO_IF_NEVER_BOUGHT = {
     "purchase_days": "count(*)",
     **{f"purchase_days_{window}d": days_within(window) for window in PURCHASE_WINDOWS},
-    "purchase_days_same_30d_last_year": "count(case when days_ago between 336 and 365 then 1 end)",
+    **{
+        name: f"count_if(days_ago between {first} and {last})"
+        for name, (first, last) in SEASONS.items()
+    },
+    **{f"fading_purchase_days_{half_life}d": fading(half_life) for half_life in HALF_LIVES},
     "revenue": "sum(revenue_cents) / 100",
     **{
         f"revenue_{window}d": f"{within(window, 'revenue_cents')} / 100"
@@ -180,6 +197,14 @@ BUYING = ZERO_IF_NEVER_BOUGHT | {
     "purchase_gap_last_days": "arg_max(gap, event_date)",
     "purchase_gap_longest_days": "max(gap)",
     "days_since_last_purchase_in_mean_gaps": "min(days_ago) * count(gap) / sum(gap)",
+    "days_since_last_purchase_in_longest_gaps": "min(days_ago) / max(gap)",
+    "share_of_gaps_outlasted": "count_if(gap <= silent) / count(gap)",
+    **{
+        f"share_of_longer_gaps_ending_{window}d": f"""
+            count_if(gap > silent and gap <= silent + {window}) / nullif(count_if(gap > silent), 0)
+        """
+        for window in GAP_WINDOWS
+    },
     "revenue_per_purchase_day": "sum(revenue_cents) / 100 / count(*)",
     "largest_purchase_day_revenue": "max(revenue_cents) / 100",
     "last_purchase_day_revenue": "arg_max(revenue_cents, event_date) / 100",
@@ -204,7 +229,8 @@ with aged_days as not materialized (
 purchase_days as (
     select
         *,
-        cast(event_date - lag(event_date) over (partition by user_id order by event_date) as double) as gap
+        cast(event_date - lag(event_date) over (partition by user_id order by event_date) as double) as gap,
+        min(days_ago) over (partition by user_id) as silent
     from aged_days
     where purchases > 0
 ),

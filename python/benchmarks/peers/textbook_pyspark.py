@@ -37,6 +37,14 @@ CSV_COLUMNS = [
 ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
 PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
 REVENUE_WINDOWS = [30, 90, 365]
+GAP_WINDOWS = [30, 90]
+SEASONS = {
+    "purchase_days_same_30d_last_year": (336, 365),
+    "purchase_days_same_90d_last_year": (276, 365),
+    "purchase_days_same_90d_two_years_ago": (641, 730),
+    "purchase_days_same_90d_three_years_ago": (1006, 1095),
+}
+HALF_LIVES = [30, 90, 365]
 TOP_FRACTION = 0.10
 
 
@@ -182,6 +190,11 @@ def user_features(days: DataFrame, as_of: date) -> DataFrame:
     return features.fillna(0, ZERO_IF_NEVER_BOUGHT)
 
 
+def fading(half_life: int) -> Column:
+    """Days, one counting half for each half-life that it is ago: a whole number of 2^-30 each, for exact sums."""
+    return f.sum(f.round(2**30 * f.pow(f.lit(2.0), -f.col("days_ago") / half_life))) / 2**30
+
+
 def activity(days: DataFrame) -> DataFrame:
     """Features of all active days of a user."""
     ago = f.col("days_ago")
@@ -229,10 +242,12 @@ def activity(days: DataFrame) -> DataFrame:
 def buying(days: DataFrame) -> DataFrame:
     """Features of a user's purchase days; one row per user who ever bought."""
     in_order = Window.partitionBy("user_id").orderBy("event_date")
-    days = days.where(f.col("purchases") > 0).withColumn(
-        "gap", f.datediff("event_date", f.lag("event_date").over(in_order))
+    days = (
+        days.where(f.col("purchases") > 0)
+        .withColumn("gap", f.datediff("event_date", f.lag("event_date").over(in_order)))
+        .withColumn("silent", f.min("days_ago").over(Window.partitionBy("user_id")))
     )
-    ago, gap = f.col("days_ago"), f.col("gap")
+    ago, gap, silent = f.col("days_ago"), f.col("gap"), f.col("silent")
     purchase_days, gaps, gap_sum = f.count("*"), f.count("gap"), f.sum("gap")
     last, last_gap = f.min("days_ago"), f.max_by("gap", "event_date")
     revenue, last_revenue = f.sum("revenue"), f.max_by("revenue", "event_date")
@@ -252,7 +267,7 @@ def buying(days: DataFrame) -> DataFrame:
             f.count_if(ago <= window).alias(f"purchase_days_{window}d")
             for window in PURCHASE_WINDOWS
         ),
-        f.count_if(ago.between(336, 365)).alias("purchase_days_same_30d_last_year"),
+        *(f.count_if(ago.between(*days)).alias(name) for name, days in SEASONS.items()),
         last.alias("days_since_last_purchase"),
         (last + last_gap).alias("days_since_second_last_purchase"),
         f.max("days_ago").alias("days_since_first_purchase"),
@@ -265,6 +280,18 @@ def buying(days: DataFrame) -> DataFrame:
         last_gap.alias("purchase_gap_last_days"),
         f.max("gap").alias("purchase_gap_longest_days"),
         f.try_divide(last * gaps, gap_sum).alias("days_since_last_purchase_in_mean_gaps"),
+        (last / f.max("gap")).alias("days_since_last_purchase_in_longest_gaps"),
+        f.try_divide(f.count_if(gap <= silent), gaps).alias("share_of_gaps_outlasted"),
+        *(
+            f.try_divide(
+                f.count_if((gap > silent) & (gap <= silent + window)), f.count_if(gap > silent)
+            ).alias(f"share_of_longer_gaps_ending_{window}d")
+            for window in GAP_WINDOWS
+        ),
+        *(
+            fading(half_life).alias(f"fading_purchase_days_{half_life}d")
+            for half_life in HALF_LIVES
+        ),
         revenue.alias("revenue"),
         *(column for window in REVENUE_WINDOWS for column in within(window)),
         (money(revenue) / purchase_days).alias("revenue_per_purchase_day"),
@@ -283,7 +310,8 @@ def buying(days: DataFrame) -> DataFrame:
 
 ZERO_IF_NEVER_BOUGHT = [
     "purchase_days",
-    "purchase_days_same_30d_last_year",
+    *SEASONS,
+    *(f"fading_purchase_days_{half_life}d" for half_life in HALF_LIVES),
     "revenue",
     *(f"purchase_days_{window}d" for window in PURCHASE_WINDOWS),
     *(f"{name}_{window}d" for name in ["revenue", "purchase_lines"] for window in REVENUE_WINDOWS),

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -25,6 +26,7 @@ LABELS_FILE = "seeds/feature_labels.csv"
 COMMAND = "make generate"
 
 _NOTICE = f"Written by `{COMMAND}` from {CATALOGUE}. Change that file, not this one."
+_UNBROKEN = "\N{NO-BREAK SPACE}"
 # `group` is a keyword of SQL
 _LABEL_COLUMNS = {
     "feature": "name",
@@ -128,7 +130,12 @@ def _columns(features: Sequence[Feature]) -> str:
     for feature in features:
         if feature.window is not None:
             windows.setdefault(feature.counted, set()).add(feature.window)
-    by_name = ",\n".join(f"        '{name}': {sorted(windows[name])}" for name in sorted(windows))
+    # an entry stays on its line: lines break at its end only
+    entries = (f"'{name}': {sorted(windows[name])}" for name in sorted(windows))
+    by_name = textwrap.indent(
+        textwrap.fill(", ".join(entry.replace(" ", _UNBROKEN) for entry in entries), width=112),
+        " " * 8,
+    ).replace(_UNBROKEN, " ")
     return f"""\
 {{#- {_NOTICE} -#}}
 
