@@ -17,6 +17,7 @@ from likely_buyers.training.errors import (
 )
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.fitting import TrainedModel, fit
+from likely_buyers.training.level import ExpectedBuyers, Level, expected_buyers
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "Champion",
     "ConstantFeaturesError",
     "ExamplesSchemaError",
+    "ExpectedBuyers",
     "FeatureMismatchError",
+    "Level",
     "NoCutoffsError",
     "OneClassError",
     "PurchaseModel",
@@ -33,5 +36,6 @@ __all__ = [
     "TrainingError",
     "TrainingSettings",
     "backtest_cutoff",
+    "expected_buyers",
     "fit",
 ]

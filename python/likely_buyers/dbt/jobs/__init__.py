@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likely_buyers.dbt.jobs.backtest import run_backtest
+    from likely_buyers.dbt.jobs.expect import expect_buyers
     from likely_buyers.dbt.jobs.explain import explain_buyers
     from likely_buyers.dbt.jobs.promotion_log import list_promotions
     from likely_buyers.dbt.jobs.score import score_users
     from likely_buyers.dbt.jobs.train import train_version
 
 __all__ = [
+    "expect_buyers",
     "explain_buyers",
     "list_promotions",
     "load_scoring",
@@ -28,6 +30,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "expect_buyers": "expect",
     "explain_buyers": "explain",
     "list_promotions": "promotion_log",
     "run_backtest": "backtest",

@@ -38,6 +38,13 @@ listed_users as (
 select
     scored_users.*,
     listed_users.*,
+    expected.expected_buyers_low,
+    expected.expected_buyers_high,
     cast(scored_users.as_of_date + scored_users.horizon_days - 1 as date) as last_horizon_day
 from scored_users
 cross join listed_users
+left join gold.expected_buyers as expected
+    on
+        scored_users.as_of_date = expected.as_of_date
+        and scored_users.model_name = expected.model_name
+        and scored_users.model_version = expected.model_version
