@@ -9,7 +9,9 @@
 {%- endfor %}
 
 with nested_outcomes as (
-    select *
+    select
+        pairs.shorter,
+        pairs.longer
     from (values {{ nested | join(', ') or "('', '')" }}) as pairs (shorter, longer)
 )
 
