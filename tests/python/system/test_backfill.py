@@ -56,7 +56,7 @@ def test_a_backfill_scores_as_the_builds_of_those_days_would_have(
     assert list(history(installation)) == days
 
     again = installation.run(*command, "--every", "2", variables=variables)
-    assert "0 scores of version 1 of likely_buyers as of 0 days" in again.output
+    assert "0 scores of version 1 of likely_buyers.purchase_30d as of 0 days" in again.output
 
     before = history(installation)
     of_day = f"select {SCORES} from gold.prediction_history where as_of_date = '{days[-1]}'"
