@@ -13,6 +13,8 @@ from likely_buyers.settings import DATA_FOLDER, Lake
 from likely_buyers.sql_text import literal, quoted
 
 _OLD = "earlier"
+# columns of today -> what they are of rows from before there were several outcomes
+_SINCE_OUTCOMES = {"outcome": "concat('purchase_', horizon_days, 'd')", "scored_with": "null"}
 
 Columns = Mapping[str, str]
 """Column -> its type, and `not null` where that is asked for."""
@@ -89,6 +91,8 @@ def _carried(
 ) -> Carried:
     schema, name = table.split(".")
     found = _columns(connection, _OLD, table)
+    since = {name: text for name, text in _SINCE_OUTCOMES.items() if name in columns.keys() - found}
+    found |= since.keys()
     if found != columns.keys():
         raise CarryOverImpossible(
             f"{table} of {old} has other columns: without {sorted(columns.keys() - found)}, and with"
@@ -96,6 +100,9 @@ def _carried(
             " the lake build there once more. Nothing was carried over."
         )
     ours, theirs = (f"{database}.{quoted(schema)}.{quoted(name)}" for database in (LAKE, _OLD))
+    if since:
+        added = ", ".join(f"{text} as {column}" for column, text in since.items())
+        theirs = f"(select *, {added} from {theirs})"  # noqa: S608 (texts of this module)
     defined = ", ".join(f"{quoted(column)} {type_}" for column, type_ in columns.items())
     connection.execute(
         f"create schema if not exists {LAKE}.{quoted(schema)}; create table if not exists {ours} ({defined})"

@@ -71,7 +71,10 @@ def test_what_was_scored_is_scored_the_same_again(scored: Installation) -> None:
     with open_lake(scored.state, read_only=True):
         finished = replayed(scored)
     assert finished.succeeded, finished.output
-    assert f"identical: 300 users, as of {AS_OF}, version 1 of likely_buyers.purchase_30d" in finished.output
+    assert (
+        f"identical: 300 users, as of {AS_OF}, version 1 of likely_buyers.purchase_30d"
+        in finished.output
+    )
     assert contents(scored) == before
 
 
