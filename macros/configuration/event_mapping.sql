@@ -23,10 +23,11 @@
         'columns': {'events': columns_of('events'), 'features': columns_of('user_features', ['user_id', 'as_of_date'])}}) %}
 {% endmacro %}
 
-{#- Columns of a model, less some, as it is described: name -> type. -#}
+{#- Columns of a model, less some, as it is described: name -> type. None of a model that is not in the project. -#}
 {% macro columns_of(model, less=[]) %}
     {% set columns = {} %}
-    {% for name, column in (graph.nodes['model.' ~ project_name ~ '.' ~ model].columns.items() if execute else []) if name not in less %}
+    {% set node = graph.get('nodes', {}).get('model.' ~ project_name ~ '.' ~ model) or {'columns': {}} %}
+    {% for name, column in node.columns.items() if name not in less %}
         {% do columns.update({name: column.data_type}) %}
     {% endfor %}
     {% do return(columns) %}
