@@ -247,6 +247,8 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
         "bronze.rejected_lines",
         "silver.events",
         "silver.quarantined_events",
+        "gold.top_buyers_v1",
+        "gold.user_scores",
     }
     assert mute == {"bronze.raw_events"} | log_tables | views
     assert views == {
