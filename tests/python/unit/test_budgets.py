@@ -8,8 +8,8 @@ from support.installation import PROJECT
 
 PACKAGE = PROJECT / "python" / "likely_buyers"
 MODULE = 350
-# lines of all files of a kind below a folder; a budget falls when something is deleted, and rises only for what is new to
-# users, which is named here
+# lines of all files of a kind below a folder; a budget falls when something is deleted, and rises only for what is new
+# to users, which is named here
 FOLDERS = {
     # 1,240, and 130 for outcomes, features of seasons and gaps, and orders out of proportion
     "macros": ("*.sql", 1_370),
