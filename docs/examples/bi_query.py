@@ -17,6 +17,7 @@ QUERY = """
         round(avg(lift), 1) as mean_lift,
         round(sum(expected_revenue), 2) as expected_revenue
     from gold.top_buyers
+    where outcome = 'purchase_30d'
     group by all
     order by expected_revenue desc nulls last, favourite_category
     limit 10
