@@ -487,7 +487,7 @@ def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Lake) 
 
 
 def test_orders_that_weigh_most_are_named(warehouse: Lake, tmp_path: Path) -> None:
-    assert "Orders that weigh most" not in page_of(read_figures(warehouse, 1))
+    assert "Orders that weigh most" not in page_of(read_figures(warehouse, OUTCOME, 1))
     # thirty days of 10 are in the horizon, and an order of as much before it is none of them
     large = changed(
         warehouse,
@@ -496,15 +496,15 @@ def test_orders_that_weigh_most_are_named(warehouse: Lake, tmp_path: Path) -> No
         f"update silver.user_days set revenue = 8000000, user_id = '{HOSTILE_USER}' where event_date = '2020-03-20'",
         "update silver.user_days set revenue = 8000000 where event_date = '2020-02-27'",
     )
-    (day,) = read_figures(large, 1).largest_days
+    (day,) = read_figures(large, OUTCOME, 1).largest_days
     assert (day["user_id"], day["event_date"]) == (HOSTILE_USER, date(2020, 3, 20))
-    page = page_of(read_figures(large, 1))
+    page = page_of(read_figures(large, OUTCOME, 1))
     told = page[page.index("Orders that weigh most") :]
     for text in ("2020-03-20", "8,000,000.00", "100.0\u00a0%", "&lt;script&gt;"):
         assert text in told
     # among many orders one that is large, but not out of proportion
     usual = changed(large, tmp_path, "update silver.user_days set revenue = 14 where revenue > 10")
-    assert not read_figures(usual, 1).largest_days
+    assert not read_figures(usual, OUTCOME, 1).largest_days
 
 
 def test_campaigns_are_told_with_their_results(warehouse: Lake) -> None:
@@ -568,7 +568,9 @@ def test_the_same_database_gives_the_same_page(warehouse: Lake, tmp_path: Path) 
     write = (
         "import sys; from pathlib import Path; from likely_buyers.settings import Lake;"
         " from likely_buyers.report import read_figures, write_report;"
-        " write_report(read_figures(Lake.in_folder(Path(sys.argv[1])), 1000), Path(sys.argv[2]))"
+        " from likely_buyers.outcomes import Outcome;"
+        " figures = read_figures(Lake.in_folder(Path(sys.argv[1])), Outcome('purchase_30d', 30), 1000);"
+        " write_report(figures, Path(sys.argv[2]))"
     )
     subprocess.run(
         [sys.executable, "-c", write, str(warehouse.state), str(tmp_path / "there.html")],
