@@ -300,7 +300,7 @@ def _served(connection: duckdb.DuckDBPyConnection, build_id: str) -> Served:
     if len(days) != 1 or len(versions) != len(served):
         raise PublishingError(
             f"gold.predictions of build {build_id} has scores of {len(served) or 'no'} model versions, for"
-            f" {len(versions)} outcomes and {len(days)} days, and must have those of one version an outcome and of one day."
-            " Nothing was published. Run dbt build, then likely-buyers publish."
+            f" {len(versions)} outcomes and {len(days)} days, and must have those of one version an outcome and of one"
+            " day. Nothing was published. Run dbt build, then likely-buyers publish."
         )
     return Served(served[0][0], build_id, days.pop(), versions, datetime.now(UTC))
