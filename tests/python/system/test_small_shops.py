@@ -19,7 +19,9 @@ def trained(
     finished = installation.run("likely-buyers", "train", "--promote", variables=variables)
     assert finished.succeeded, finished.output
     installation.built(variables=variables)
-    return finished, dict(Registry(installation.state).version(1).parameters)
+    name = f"likely_buyers.purchase_{variables.get('horizon_days', 30)}d"
+    registry = Registry(installation.state, model_name=name)
+    return finished, dict(registry.version(1).parameters)
 
 
 def ranked(installation: Installation) -> int:
