@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from likely_buyers.errors import LikelyBuyersError, did_you_mean, nearest
-from likely_buyers.outcomes import outcomes_of
+from likely_buyers.outcomes import BadOutcome, outcomes_of
 
 PROJECT = "likely_buyers"
 
@@ -128,7 +128,10 @@ def _check_values(values: Mapping[str, Any]) -> None:
             days += [(name, day) for day in value]
         elif name in values and not numbers.holds(value):
             raise BadVariable(f"vars.{name} must be {numbers}; found: {value}.")
-    outcomes_of(values.get("outcomes"), values.get("horizon_days"))
+    try:
+        outcomes_of(values.get("outcomes"), values.get("horizon_days"))
+    except BadOutcome as error:
+        raise BadVariable(str(error)) from error
     for name, day in days:
         text = str(day).strip()
         if not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", text):

@@ -360,7 +360,7 @@ def test_sql_and_numpy_give_the_same_results(finished: Installation, campaign: s
     (found,) = rows(finished, f"from gold.campaign_results where campaign = '{campaign}'")
     expected = expected_results(finished, campaign)
     for column, value in found.items():
-        if column in ("campaign", "as_of_date", "horizon_days", "purchase_digest"):
+        if column in ("campaign", "outcome", "as_of_date", "horizon_days", "purchase_digest"):
             continue
         if expected.get(column) is None:
             assert value is None, column
@@ -474,7 +474,8 @@ def test_a_campaign_that_cannot_be_listed_stops_the_build(
     installation = Installation(tmp_path / "state", folder=project)
 
     def seeded(*lines: str) -> Any:
-        text = "\n".join([",".join(TERMS), *lines, ""])
+        header = ",".join((*TERMS, "outcome"))
+        text = "\n".join([header, *(f"{line}," for line in lines), ""])
         (project / "seeds" / "campaigns.csv").write_text(text)
         return installation.dbt("build", "--select", "campaigns")
 

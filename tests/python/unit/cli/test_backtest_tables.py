@@ -72,7 +72,7 @@ def test_how_often_the_interval_of_the_number_of_buyers_held_it(
 ) -> None:
     numbers = {"expected_buyers": 300, "expected_buyers_low": 250, "expected_buyers_high": 360}
     rows = [
-        (cutoff, "users", "champion", metric, value, None, None, MODEL)
+        ("purchase_30d", cutoff, "users", "champion", metric, value, None, None, MODEL)
         for cutoff, buyers in zip(CUTOFFS, (250, 361), strict=True)
         for metric, value in (numbers | {"buyers": buyers}).items()
     ]
