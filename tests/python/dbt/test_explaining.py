@@ -343,7 +343,7 @@ def test_a_later_champion_does_not_explain_what_it_did_not_score(job: Installati
     registered(job, names, users, [REGRESSION])
     job.built("--select", "top_buyer_contributions+", *UNTESTED)
     assert job.query(REASONS) == before
-    assert {row[3] for row in before} == {1}
+    assert {row[4] for row in before} == {1}
 
 
 def test_top_prints_the_first_reason(job: Installation) -> None:
