@@ -20,6 +20,14 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+from windows import (
+    ACTIVITY_WINDOWS,
+    GAP_WINDOWS,
+    HALF_LIVES,
+    PURCHASE_WINDOWS,
+    REVENUE_WINDOWS,
+    SEASONS,
+)
 
 from likely_buyers.registry import LoadedModel, Registry
 
@@ -41,17 +49,6 @@ CSV_SCHEMA = {
     "user_id": pl.Int64,
     "user_session": pl.String,
 }
-ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
-PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
-REVENUE_WINDOWS = [30, 90, 365]
-GAP_WINDOWS = [30, 90]
-SEASONS = {
-    "purchase_days_same_30d_last_year": (336, 365),
-    "purchase_days_same_90d_last_year": (276, 365),
-    "purchase_days_same_90d_two_years_ago": (641, 730),
-    "purchase_days_same_90d_three_years_ago": (1006, 1095),
-}
-HALF_LIVES = [30, 90, 365]
 TOP_FRACTION = 0.10
 USERS_SCORED_AT_ONCE = 131_072
 USER_DAY = ["user_id", "event_date"]

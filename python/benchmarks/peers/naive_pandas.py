@@ -13,6 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from windows import (
+    ACTIVITY_WINDOWS,
+    GAP_WINDOWS,
+    HALF_LIVES,
+    PURCHASE_WINDOWS,
+    REVENUE_WINDOWS,
+    SEASONS,
+)
 
 from likely_buyers.registry import LoadedModel, Registry
 
@@ -23,17 +31,6 @@ EVENT_TYPES = {
     "purchase": "purchases",
     "refund": "refunds",
 }
-ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
-PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
-REVENUE_WINDOWS = [30, 90, 365]
-GAP_WINDOWS = [30, 90]
-SEASONS = {
-    "purchase_days_same_30d_last_year": (336, 365),
-    "purchase_days_same_90d_last_year": (276, 365),
-    "purchase_days_same_90d_two_years_ago": (641, 730),
-    "purchase_days_same_90d_three_years_ago": (1006, 1095),
-}
-HALF_LIVES = [30, 90, 365]
 # a day that fades is a whole number of these, so that sums are exact
 WHOLE = 2**30
 USER_DAY = ["user_id", "event_date"]

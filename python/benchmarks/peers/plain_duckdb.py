@@ -21,6 +21,14 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from windows import (
+    ACTIVITY_WINDOWS,
+    GAP_WINDOWS,
+    HALF_LIVES,
+    PURCHASE_WINDOWS,
+    REVENUE_WINDOWS,
+    SEASONS,
+)
 
 from likely_buyers.registry import LoadedModel, Registry
 from likely_buyers.scoring import feature_matrix
@@ -31,17 +39,6 @@ LINES_AT_ONCE = 25_000_000
 USERS_AT_ONCE = 1_000_000
 USERS_SCORED_AT_ONCE = 131_072
 TOP_FRACTION = 0.10
-ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
-PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
-REVENUE_WINDOWS = [30, 90, 365]
-GAP_WINDOWS = [30, 90]
-SEASONS = {
-    "purchase_days_same_30d_last_year": (336, 365),
-    "purchase_days_same_90d_last_year": (276, 365),
-    "purchase_days_same_90d_two_years_ago": (641, 730),
-    "purchase_days_same_90d_three_years_ago": (1006, 1095),
-}
-HALF_LIVES = [30, 90, 365]
 
 READ_CSV = """
 read_csv(

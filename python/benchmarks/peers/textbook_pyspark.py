@@ -20,6 +20,14 @@ from pathlib import Path
 import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
+from windows import (
+    ACTIVITY_WINDOWS,
+    GAP_WINDOWS,
+    HALF_LIVES,
+    PURCHASE_WINDOWS,
+    REVENUE_WINDOWS,
+    SEASONS,
+)
 
 from likely_buyers.registry import LoadedModel, Registry
 
@@ -34,17 +42,6 @@ CSV_COLUMNS = [
     *("event_time", "event_type", "product_id", "category_id", "category_code", "brand"),
     *("price", "user_id", "user_session"),
 ]
-ACTIVITY_WINDOWS = [1, 3, 7, 14, 30, 90, 365]
-PURCHASE_WINDOWS = [7, 14, 30, 60, 90, 180, 365]
-REVENUE_WINDOWS = [30, 90, 365]
-GAP_WINDOWS = [30, 90]
-SEASONS = {
-    "purchase_days_same_30d_last_year": (336, 365),
-    "purchase_days_same_90d_last_year": (276, 365),
-    "purchase_days_same_90d_two_years_ago": (641, 730),
-    "purchase_days_same_90d_three_years_ago": (1006, 1095),
-}
-HALF_LIVES = [30, 90, 365]
 TOP_FRACTION = 0.10
 
 
