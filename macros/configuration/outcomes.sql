@@ -42,19 +42,30 @@
     {%- endif %}
 {% endmacro %}
 
-{#- Select of the users who met an outcome in each of the horizons, a relation of as_of_date and horizon_days. -#}
-{% macro who_met(outcome, horizons) %}
+{#- Select of the users who met each outcome in the horizons, a relation of outcome, as_of_date and horizon_days. -#}
+{% macro who_met(horizons) %}
+    {%- for outcome in outcomes() %}
     select
+        horizons.outcome,
         horizons.as_of_date,
         horizons.horizon_days,
         days.user_id
-    from {{ horizons }} as horizons
+    from (
+        select distinct
+            outcome,
+            as_of_date,
+            horizon_days
+        from {{ horizons }}
+        where outcome = '{{ outcome.name }}'
+    ) as horizons
     inner join ({{ outcome_days(outcome) }}) as days
         on
             horizons.as_of_date <= days.event_date
             and {{ horizon_end('horizons') }} > days.event_date
-    group by horizons.as_of_date, horizons.horizon_days, days.user_id
+    group by horizons.outcome, horizons.as_of_date, horizons.horizon_days, days.user_id
     {%- if outcome.at_least > 1 %}
     having sum(days.times) >= {{ outcome.at_least }}
     {%- endif %}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
 {% endmacro %}

@@ -7,6 +7,7 @@
     {%- set days_before = outcome.horizon_days ~ ' + numbers.number * ' ~ step_days %}
     select
         '{{ outcome.name }}' as outcome,
+        {{ outcome.horizon_days }} as horizon_days,
         cast({{ dbt.dateadd('day', '-(' ~ days_before ~ ')', 'moments.moment') }} as date) as cutoff_date
     from {{ moments }} as moments
     cross join (values {% for number in range(how_many) %}({{ number }}){{ ', ' if not loop.last }}{% endfor %}) as numbers (number)

@@ -2,7 +2,7 @@
     One row per sampled user and cutoff: features at the cutoff and, as label_<outcome>, whether the user met the outcome in the
     horizon after it. Null where the cutoff is none of the outcome's, or the user not of its population.
 
-    cutoffs     CTE with `outcome` and `cutoff_date`, whose horizons are over
+    cutoffs     CTE with `outcome`, `cutoff_date` and `horizon_days`, whose horizons are over
     user_days   relation with one row per user and day
     most_users  users known by as_of, chosen by a hash of their id: the same ones whatever the order of rows and
                 however the shop grows
@@ -27,27 +27,24 @@ features as (
     {{ user_features('cutoff_days', user_days, users='training_users') }}
 ),
 
-{%- for outcome in outcomes() %}
-
-horizons_of_{{ outcome.name }} as (
+horizons as (
     select
+        outcome,
         cutoff_date as as_of_date,
-        {{ outcome.horizon_days }} as horizon_days
+        horizon_days
     from {{ cutoffs }}
-    where outcome = '{{ outcome.name }}'
 ),
 
-met_{{ outcome.name }} as (
-    {{ who_met(outcome, 'horizons_of_' ~ outcome.name) }}
+met as (
+    {{ who_met('horizons') }}
 ),
-{%- endfor %}
 
 labelled as (
     select
         features.*,
         {%- for outcome in outcomes() %}
         case
-            when features.cutoff_date in (select as_of_date from horizons_of_{{ outcome.name }})
+            when features.cutoff_date in (select as_of_date from horizons where outcome = '{{ outcome.name }}')
                 {%- if outcome.population %} and coalesce(({{ outcome.population }}), false){% endif %}
                 then met_{{ outcome.name }}.user_id is not null
         end as label_{{ outcome.name }}
@@ -55,8 +52,11 @@ labelled as (
         {%- endfor %}
     from features
     {%- for outcome in outcomes() %}
-    left join met_{{ outcome.name }}
-        on features.user_id = met_{{ outcome.name }}.user_id and features.cutoff_date = met_{{ outcome.name }}.as_of_date
+    left join met as met_{{ outcome.name }}
+        on
+            features.user_id = met_{{ outcome.name }}.user_id
+            and features.cutoff_date = met_{{ outcome.name }}.as_of_date
+            and met_{{ outcome.name }}.outcome = '{{ outcome.name }}'
     {%- endfor %}
 )
 

@@ -26,15 +26,7 @@
                 and scores.model_name = due_sets.model_name
                 and scores.model_version = due_sets.model_version
         left join (
-            {%- for outcome in outcomes() %}
-            select
-                '{{ outcome.name }}' as outcome,
-                buyers.*
-            from (
-                {{ who_met(outcome, "(select distinct as_of_date, horizon_days from due_sets where outcome = '" ~ outcome.name ~ "')") }}
-            ) as buyers
-            {{ 'union all' if not loop.last }}
-            {%- endfor %}
+            {{ who_met('due_sets') }}
         ) as buyers
             on
                 scores.outcome = buyers.outcome

@@ -9,25 +9,12 @@ with scored_users as (
     group by outcome
 ),
 
-campaign_terms as (
-    select
-        campaign,
-        coalesce(outcome, '{{ outcomes()[0].name }}') as outcome,
-        start_date,
-        top_fraction,
-        size,
-        min_probability,
-        margin,
-        cost_per_contact,
-        control_share
-    from {{ ref('campaigns') }}
-),
-
 -- A list is made once, by the first build whose scores speak from its start_date or later, and never touched again.
 -- Shares are decimal: 0.07 of 6,000 users are 420 and not, by a floating-point hair, 421.
 due_campaigns as (
     select
         campaigns.*,
+        scored_users.outcome as ranked_by,
         case
             when campaigns.top_fraction is not null
                 then ceil(scored_users.user_count * cast(campaigns.top_fraction as decimal(18, 12)))
@@ -35,8 +22,8 @@ due_campaigns as (
             else scored_users.user_count
         end as places,
         campaigns.top_fraction is null and campaigns.size is null as is_left_to_the_money
-    from campaign_terms as campaigns
-    inner join scored_users on campaigns.outcome = scored_users.outcome
+    from {{ ref('campaigns') }} as campaigns
+    inner join scored_users on coalesce(campaigns.outcome, '{{ outcomes()[0].name }}') = scored_users.outcome
     where
         campaigns.start_date <= scored_users.as_of_date
         {%- if is_incremental() %}
@@ -66,7 +53,7 @@ listed_users as (
         cast(ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact as double) as expected_profit
     from ranked_users
     inner join due_campaigns
-        on ranked_users.scored_outcome = due_campaigns.outcome and ranked_users.rank <= due_campaigns.places
+        on ranked_users.scored_outcome = due_campaigns.ranked_by and ranked_users.rank <= due_campaigns.places
     where
         (
             not due_campaigns.is_left_to_the_money
@@ -78,7 +65,7 @@ listed_users as (
 audiences as (
     select
         campaign,
-        outcome,
+        ranked_by as outcome,
         user_id,
         -- of the campaign, its control_share and the user alone, so nobody changes sides whatever is built again; and between
         -- campaigns it is as good as independent

@@ -71,15 +71,7 @@ horizon_purchases as (
 ),
 
 horizon_buyers as (
-    {%- for outcome in outcomes() %}
-    select
-        '{{ outcome.name }}' as outcome,
-        buyers.*
-    from (
-        {{ who_met(outcome, "(select distinct as_of_date, horizon_days from due_campaigns where outcome = '" ~ outcome.name ~ "')") }}
-    ) as buyers
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{ who_met('due_campaigns') }}
 ),
 
 -- everybody who was listed counts in the arm of the list, reached or not

@@ -12,6 +12,7 @@ with evaluated as (
     {%- for day in var('backtest_cutoffs') %}
     select
         '{{ outcome.name }}' as outcome,
+        {{ outcome.horizon_days }} as horizon_days,
         cast('{{ day | string | trim }}' as date) as cutoff_date
     {{ 'union all' if not loop.last }}
     {%- endfor %}
@@ -20,19 +21,10 @@ with evaluated as (
     {%- endfor %}
 ),
 
-{%- for outcome in outcomes() %}
-
-moments_of_{{ outcome.name }} as (
-    select cutoff_date as moment
-    from evaluated
-    where outcome = '{{ outcome.name }}'
-),
-{%- endfor %}
-
 -- those that training would have had at each of them
 trained as (
     {%- for outcome in outcomes() %}
-    {{ cutoffs_over_by('moments_of_' ~ outcome.name, var('training_cutoffs'), outcome) }}
+    {{ cutoffs_over_by("(select cutoff_date as moment from evaluated where outcome = '" ~ outcome.name ~ "')", var('training_cutoffs'), outcome) }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),

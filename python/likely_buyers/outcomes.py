@@ -12,16 +12,8 @@ from typing import Any
 
 from likely_buyers.errors import LikelyBuyersError, did_you_mean
 
-EVENT_COUNTS = {
-    "view": "views",
-    "cart": "carts",
-    "remove_from_cart": "removals",
-    "purchase": "purchases",
-    "refund": "refunds",
-}
-"""Type of event -> the column of silver.user_days that counts it."""
-
-MOST_DAYS = 365
+_EVENTS = ("view", "cart", "remove_from_cart", "purchase", "refund")
+_MOST_DAYS = 365
 _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
 
@@ -107,6 +99,11 @@ class Predicted:
         return f"{self.base}.{outcome.name}"
 
 
+def outcome_of(model_name: str) -> str:
+    """The name of the outcome that a registered model is of, which its name ends in."""
+    return model_name.rpartition(".")[2]
+
+
 def chosen(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[Outcome]:
     """Those of the names; all where none is named.
 
@@ -152,10 +149,8 @@ def _outcome(name: str, told: Any) -> Outcome:
     if "horizon_days" not in given:
         raise BadOutcome(f"{what} has no horizon_days: say how many days ahead it looks.")
     event = given.get("event", "purchase")
-    if event not in EVENT_COUNTS:
-        raise BadOutcome(
-            f"{what} has the event '{event}'. {did_you_mean(str(event), EVENT_COUNTS)}"
-        )
+    if event not in _EVENTS:
+        raise BadOutcome(f"{what} has the event '{event}'. {did_you_mean(str(event), _EVENTS)}")
     at_least = given.get("at_least", 1)
     if isinstance(at_least, bool) or not isinstance(at_least, int) or at_least < 1:
         raise BadOutcome(f"{what} has at_least {at_least}; expected a whole number of at least 1.")
@@ -176,8 +171,8 @@ def _outcome(name: str, told: Any) -> Outcome:
 
 def _days(what: str, found: Any) -> int:
     whole = isinstance(found, int | float) and not isinstance(found, bool)
-    if not whole or not float(found).is_integer() or not 1 <= found <= MOST_DAYS:
+    if not whole or not float(found).is_integer() or not 1 <= found <= _MOST_DAYS:
         raise BadOutcome(
-            f"{what} must be a whole number of at least 1 and at most {MOST_DAYS}; found: {found}."
+            f"{what} must be a whole number of at least 1 and at most {_MOST_DAYS}; found: {found}."
         )
     return int(found)

@@ -1,7 +1,7 @@
 """The options that many commands share, each said once."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import wraps
 from itertools import chain
@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from likely_buyers.dbt.project import Project
+from likely_buyers.outcomes import Outcome
 from likely_buyers.terminal import Volume, set_volume
 
 Format = Annotated[
@@ -86,6 +87,19 @@ def day(option: str, given: str) -> date:
         raise typer.BadParameter(
             f"{option} must be a date as YYYY-MM-DD, found: {given}"
         ) from error
+
+
+def of_one_outcome(version: str, outcomes: Sequence[Outcome]) -> None:
+    """Refuse a version's number where it is not said of which outcome: each counts its versions by itself.
+
+    Raises:
+        typer.BadParameter: there are several outcomes.
+    """
+    if len(outcomes) > 1:
+        raise typer.BadParameter(
+            f"version {version} of which outcome? Each counts its versions by itself: --outcome"
+            f" {outcomes[0].name}. See: likely-buyers models"
+        )
 
 
 def _with_options(command: _Command, *givers: Callable[..., Any]) -> _Command:

@@ -26,8 +26,7 @@ def write_pages(project: Project, outcomes: Sequence[Outcome], first: Path, rows
         outcome.name: first if place == 0 else first.with_stem(f"{first.stem}_{outcome.name}")
         for place, outcome in enumerate(outcomes)
     }
-    written, refusals = [], []
-    found = {}
+    found, refusals = {}, []
     for outcome in outcomes:
         try:
             found[outcome.name] = read_figures(lake, outcome, rows, project.var("currency"))
@@ -46,7 +45,6 @@ def write_pages(project: Project, outcomes: Sequence[Outcome], first: Path, rows
             raise ReportImpossible(
                 f"the page cannot be written to {files[name]}: {error.strerror or error}. Name another file: --out"
             ) from error
-        written.append(files[name])
         run = figures.run
         print(
             f"The report on {run['users']:,} users as of {run['as_of_date']}, scored by version"

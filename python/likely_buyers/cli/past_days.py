@@ -8,7 +8,7 @@ import typer
 from likely_buyers.cli.tables import Column, print_table
 from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import Project
-from likely_buyers.outcomes import Outcome
+from likely_buyers.outcomes import Outcome, outcome_of
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import (
     BackfillImpossible,
@@ -110,8 +110,8 @@ def replay_version(project: Project, outcome: Outcome, day: date, version: str) 
     def load(name: str, number: int) -> Scorer:
         """A version of any outcome, for the outcome that it was trained for."""
         model = Registry.of(settings, model_name=name).load(number)
-        given = dict(model.outcome or outcome.definition)
-        return Scorer(Outcome(name.rpartition(".")[2], **given), model)
+        given = dict(model.definition or outcome.definition)
+        return Scorer(Outcome(outcome_of(name), **given), model)
 
     model = project.registry(outcome).load(version)
     found = replay_scores(

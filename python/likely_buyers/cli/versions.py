@@ -5,7 +5,6 @@ from typing import Literal
 
 from likely_buyers.cli.tables import Column, print_json, print_rows, print_table
 from likely_buyers.dbt.project import Project
-from likely_buyers.outcomes import chosen
 from likely_buyers.registry import ModelVersion, Registry
 from likely_buyers.terminal import say
 
@@ -23,14 +22,14 @@ _COLUMNS = (
 
 
 def print_known_versions(
-    project: Project, names: Sequence[str], form: Literal["table", "csv", "json"]
+    project: Project, names: Sequence[str] | None, form: Literal["table", "csv", "json"]
 ) -> None:
     """Print the versions of outcomes, all where none is named; and say which outcomes are configured no longer."""
     predicted, settings = project.predicted(), project.settings()
     configured = {outcome.name for outcome in predicted.outcomes}
     versions = Registry.all_versions(settings, predicted.base)
     if names:
-        wanted = {outcome.name for outcome in chosen(predicted.outcomes, names)}
+        wanted = {outcome.name for outcome in project.outcomes(names)}
         versions = [version for version in versions if version.outcome in wanted]
     print_versions(versions, form)
     gone = sorted({version.outcome for version in versions} - configured)

@@ -7,17 +7,12 @@ import duckdb
 
 from likely_buyers.errors import nearest
 from likely_buyers.outcomes import BadOutcome, Outcome
-from likely_buyers.sources.mapping.dialect import Described, DuckDB, NoSql, nodes, parsed
+from likely_buyers.sources.mapping.dialect import AGGREGATE, Described, DuckDB, NoSql, nodes
 from likely_buyers.sql_text import quoted
 
 _OF_MORE_ROWS = {"SUBQUERY", "WINDOW", "STAR", "PARAMETER"}
-_SEVERAL_ROWS = (
-    "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
-)
-# of a function without a stability DuckDB says nothing but that it is made of others
-_CLOCK_OR_CHANCE = (
-    "select distinct function_name from duckdb_functions() where stability <> 'CONSISTENT'"
-)
+# of a function that is made of others DuckDB does not say whether it is stable
+_CLOCK_OR_CHANCE = "stability <> 'CONSISTENT'"
 
 
 def check_conditions(
@@ -35,7 +30,6 @@ def check_conditions(
     Raises:
         BadOutcome: naming the outcome, what is wrong and what there is.
     """
-    engine = DuckDB(connection.cursor())
     for outcome in outcomes:
         for key, condition, known in (
             ("where", outcome.where, columns["events"]),
@@ -43,23 +37,17 @@ def check_conditions(
         ):
             # a part of the project, as `inspect` builds it, has no features
             if condition and known:
-                problem = _problem(condition, key, known, engine, connection.cursor())
+                problem = _problem(condition, key, known, DuckDB(connection.cursor()))
                 if problem:
                     raise BadOutcome(
                         f"the outcome '{outcome.name}' has {key} \"{condition}\", which {problem}"
                     )
 
 
-def _problem(
-    condition: str,
-    key: str,
-    known: Mapping[str, str],
-    engine: DuckDB,
-    cursor: duckdb.DuckDBPyConnection,
-) -> str:
+def _problem(condition: str, key: str, known: Mapping[str, str], engine: DuckDB) -> str:
     """What is wrong, to follow 'which'; '' where nothing is."""
     try:
-        tree = parsed(f"select {condition}", cursor)
+        tree = engine.parsed(condition)
     except NoSql as error:
         return f"is no SQL: {error}."
     names = {name.lower() for name in known}
@@ -77,14 +65,13 @@ def _more_than_a_condition(tree: Any, engine: DuckDB) -> str:
         return "must be one condition, and is more than that."
     parts = list(nodes(tree["select_list"]))
     called = {str(part.get("function_name")) for part in parts if part.get("class") == "FUNCTION"}
-    aggregates, changing = (
-        {name for (name,) in engine.ask(query)} for query in (_SEVERAL_ROWS, _CLOCK_OR_CHANCE)
-    )
-    if {str(part.get("class")) for part in parts} & _OF_MORE_ROWS or called & aggregates:
+    classes = {str(part.get("class")) for part in parts}
+    if classes & _OF_MORE_ROWS or called & engine.functions(AGGREGATE):
         return "must be a condition on one row: no subquery, window, aggregate or parameter."
-    if called & changing:
+    changing = called & engine.functions(_CLOCK_OR_CHANCE)
+    if changing:
         return (
-            f"calls {', '.join(sorted(called & changing))}: the clock or chance. Times count from the cutoff; see"
+            f"calls {', '.join(sorted(changing))}: the clock or chance. Times count from the cutoff; see"
             " days_since_last_event and the like."
         )
     return ""

@@ -17,9 +17,8 @@ from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.settings import ARTIFACTS, LOGS, Settings
-from likely_buyers.variables import PROJECT, check_variables
+from likely_buyers.variables import PROJECT, BadVariable, check_variables
 
 
 class StatePaths(dbtPlugin):
@@ -47,7 +46,7 @@ def _check_names(context: click.Context) -> None:
         check_variables(
             getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
         )
-    except LikelyBuyersError as error:
+    except BadVariable as error:
         raise DbtRuntimeError(f"likely_buyers: {error}") from None
 
 

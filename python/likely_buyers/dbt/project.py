@@ -16,7 +16,7 @@ import yaml
 
 from likely_buyers.dbt.profile import NO_LAKE, TOLD_BY_DBT, lake_of_profile, read_yaml
 from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line
-from likely_buyers.outcomes import Outcome, Predicted
+from likely_buyers.outcomes import Outcome, Predicted, chosen
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import Volume, volume
@@ -104,12 +104,23 @@ class Project:
         names = ("model_name", "outcomes", "horizon_days")
         return Predicted.of({name: self.var(name) for name in names})
 
+    def outcomes(self, names: Sequence[str] | None) -> list[Outcome]:
+        """Its outcomes of these names; all where none is named.
+
+        Raises:
+            BadOutcome: there is none of a name.
+        """
+        return chosen(self.predicted().outcomes, names or [])
+
     def registry(self, outcome: Outcome) -> Registry:
         """The registered models of an outcome."""
         return Registry.of(self.settings(), model_name=self.predicted().model_name(outcome))
 
     def of_outcomes(self, outcomes: Sequence[Outcome]) -> "Project":
         """The same project with these of its outcomes alone."""
+        if list(outcomes) == list(self.predicted().outcomes):
+            # dbt reads the whole project anew when a variable has another value
+            return self
         told = {outcome.name: outcome.definition for outcome in outcomes}
         return self.with_var("outcomes", told).with_var("horizon_days", None)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Literal
 
+from likely_buyers.outcomes import outcome_of
 from likely_buyers.registry.errors import RegistryError
 
 CHAMPION = "champion"
@@ -36,16 +37,16 @@ class ModelVersion:
 
     @property
     def outcome(self) -> str:
-        """The name of what it predicts, which the registered name ends in."""
-        return self.model_name.rpartition(".")[2]
+        """The name of what it predicts."""
+        return outcome_of(self.model_name)
 
 
 @dataclass(frozen=True)
 class LoadedModel:
     """A version's estimator, checked, with what is needed to score and to sign the scores.
 
-    `feature_types` are MLflow's names. Columns of `predict_proba` are those of the estimator's `classes_`. `outcome` is
-    the definition of what it predicts, as training noted it.
+    `feature_types` are MLflow's names. Columns of `predict_proba` are those of the estimator's `classes_`.
+    `definition` is that of the outcome it predicts, as training noted it.
     """
 
     estimator: Any
@@ -56,11 +57,11 @@ class LoadedModel:
     model_name: str
     version: int
     model_digest: str
-    outcome: Mapping[str, Any] | None = None
+    definition: Mapping[str, Any] | None = None
 
     @property
     def label(self) -> str:
-        """How messages and `scored_with` name it."""
+        """How messages name it."""
         return f"version {self.version} of {self.model_name}"
 
 

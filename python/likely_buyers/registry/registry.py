@@ -176,7 +176,7 @@ class Registry:
             model_name=self.model_name,
             version=stored.version,
             model_digest=digest,
-            outcome=described.parameters.get("outcome"),
+            definition=described.parameters.get("outcome"),
         )
 
     def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:

@@ -65,17 +65,16 @@ class Scoring:
         """Places of scorers whose outcomes are nested in each other, the shortest horizon first."""
         return nested_chains([scorer.outcome for scorer in self.scorers])
 
-    def scored_with(self, scorer: Scorer) -> str | None:
-        """The other versions that the scorer's probabilities were nested with, as 'name version, name version'."""
-        together = next(
-            (chain for chain in self.chains if scorer in [self.scorers[place] for place in chain]),
-            [],
-        )
-        others = [self.scorers[place].model for place in together]
-        named = [
-            f"{model.model_name} {model.version}" for model in others if model is not scorer.model
+    def scored_with(self, place: int) -> str | None:
+        """The versions that the probabilities of a scorer were nested with, as 'name version, name version'."""
+        others = [
+            self.scorers[other].model
+            for chain in self.chains
+            if place in chain
+            for other in chain
+            if other != place
         ]
-        return ", ".join(named) or None
+        return ", ".join(f"{model.model_name} {model.version}" for model in others) or None
 
 
 def population_columns(outcomes: Sequence[Outcome]) -> list[str]:
@@ -158,7 +157,7 @@ def nested(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 def _check_outcome(scorer: Scorer) -> None:
     """Raises OutcomeMismatch unless the model was trained for the outcome as it is configured."""
     outcome, model = scorer.outcome, scorer.model
-    known = {"horizon_days": model.horizon_days} | dict(model.outcome or {})
+    known = {"horizon_days": model.horizon_days} | dict(model.definition or {})
     now = outcome.definition
     changed = [
         f"{key} is {now[key]}, and it was trained for {value}"
@@ -248,8 +247,8 @@ def _scored(batch: pa.RecordBatch, scoring: Scoring) -> list[pa.RecordBatch]:
     for chain in scoring.chains:
         p[chain] = nested(p[chain])
     return [
-        _predictions(batch, scorer, scoring, inside[place], p[place])
-        for place, scorer in enumerate(scorers)
+        _predictions(batch, scoring, place, inside[place], p[place])
+        for place in range(len(scorers))
     ]
 
 
@@ -262,11 +261,12 @@ def _in_population(batch: pa.RecordBatch, outcome: Outcome) -> NDArray[np.bool_]
 
 def _predictions(
     batch: pa.RecordBatch,
-    scorer: Scorer,
     scoring: Scoring,
+    place: int,
     rows: NDArray[np.bool_],
     p: NDArray[np.float64],
 ) -> pa.RecordBatch:
+    scorer = scoring.scorers[place]
     model = scorer.model
     keys, p = (batch, p) if rows.all() else (batch.filter(pa.array(rows)), p[rows])
     constants = {
@@ -275,7 +275,7 @@ def _predictions(
         "model_name": model.model_name,
         "model_version": model.version,
         "model_digest": model.model_digest,
-        "scored_with": scoring.scored_with(scorer),
+        "scored_with": scoring.scored_with(place),
         "scored_at": scoring.scored_at,
         "run_id": scoring.run_id,
     }

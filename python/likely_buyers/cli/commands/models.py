@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from likely_buyers.cli.options import Format, Outcomes
+from likely_buyers.cli.options import Format, Outcomes, of_one_outcome
 from likely_buyers.dbt.project import Project
-from likely_buyers.outcomes import Outcome, chosen
+from likely_buyers.outcomes import Outcome
 
 
 def train(
@@ -21,7 +21,7 @@ def train(
     from likely_buyers.cli.promotion import promote_versions
     from likely_buyers.cli.versions import print_versions
 
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    outcomes = project.outcomes(outcome)
     before = {one.name: len(project.registry(one).versions()) for one in outcomes}
     if not project.of_outcomes(outcomes).dbt("build", "--selector", "training"):
         typer.echo("Error: training failed: see what dbt says above.", err=True)
@@ -54,7 +54,7 @@ def backtest(
     if cutoffs is not None:
         dates = [day.strip() for day in cutoffs.split(",")]
         project = project.with_var("backtest_cutoffs", int(cutoffs) if cutoffs.isdigit() else dates)
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    outcomes = project.outcomes(outcome)
     project = project.of_outcomes(outcomes)
     # what other programs read has stdout to itself
     if not project.dbt("build", "--selector", "backtest", aside=form != "table"):
@@ -92,12 +92,9 @@ def promote(
     if force and not reason:
         raise typer.BadParameter("--force needs --reason 'WHY', which the promotion log keeps.")
     why = f"forced: {reason}" if force else reason or "promoted"
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
-    if len(outcomes) > 1 and version != "latest":
-        raise typer.BadParameter(
-            f"version {version} of which outcome? Each counts its versions by itself: --outcome"
-            f" {outcomes[0].name}. See: likely-buyers models"
-        )
+    outcomes = project.outcomes(outcome)
+    if version != "latest":
+        of_one_outcome(version, outcomes)
     promote_versions(project, outcomes, version, reason=why, force=force)
 
 
@@ -116,11 +113,11 @@ def rollback(
         promotion = registry.rollback(reason=reason, by=current_user(), at=datetime.now(UTC))
         announce(promotion, registry)
 
-    for_each(project, chosen(project.predicted().outcomes, outcome or []), roll_back)
+    for_each(project, project.outcomes(outcome), roll_back)
 
 
 def models(project: Project, outcome: Outcomes = None, form: Format = "table") -> None:
     """List the trained versions."""
     from likely_buyers.cli.versions import print_known_versions
 
-    print_known_versions(project, outcome or [], form)
+    print_known_versions(project, outcome, form)

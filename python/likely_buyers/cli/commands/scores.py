@@ -5,10 +5,9 @@ from typing import Annotated
 
 import typer
 
-from likely_buyers.cli.options import Format, Outcomes, day
+from likely_buyers.cli.options import Format, Outcomes, day, of_one_outcome
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import from_extra
-from likely_buyers.outcomes import chosen
 
 
 def top(
@@ -24,7 +23,7 @@ def top(
     """Print the heads of the lists in gold.top_buyers, or who was likeliest as of a past day."""
     from likely_buyers.cli.top import print_past_top, print_tops
 
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    outcomes = project.outcomes(outcome)
     if as_of is None:
         print_tops(project, outcomes, rows, form)
         return
@@ -53,7 +52,7 @@ def report(
     with from_extra("report", "the report"):
         from likely_buyers.cli.pages import write_pages
 
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
+    outcomes = project.outcomes(outcome)
     write_pages(project, outcomes, out or project.settings().state / "report.html", rows)
 
 
@@ -68,11 +67,8 @@ def replay(
     """Compute scores of the history once more, and say whether they are the same; writes nothing."""
     from likely_buyers.cli.past_days import replay_version
 
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
-    if len(outcomes) > 1:
-        raise typer.BadParameter(
-            f"version {version} of which outcome? --outcome {outcomes[0].name}"
-        )
+    outcomes = project.outcomes(outcome)
+    of_one_outcome(version, outcomes)
     if not replay_version(project, outcomes[0], day("--as-of", as_of), version):
         raise typer.Exit(1)
 
@@ -90,11 +86,9 @@ def backfill(
     """Fill the history with scores as of past days; what is there stays, a stopped run goes on."""
     from likely_buyers.cli.past_days import backfill as fill
 
-    outcomes = chosen(project.predicted().outcomes, outcome or [])
-    if len(outcomes) > 1 and version != "champion":
-        raise typer.BadParameter(
-            f"version {version} of which outcome? --outcome {outcomes[0].name}"
-        )
+    outcomes = project.outcomes(outcome)
+    if version != "champion":
+        of_one_outcome(version, outcomes)
     fill(project, outcomes, day("--from", first), day("--to", last), every, version)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from likely_buyers.dbt.jobs.each import of_each
 from likely_buyers.dbt.jobs.train import examples_of
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
@@ -69,21 +70,14 @@ def run_backtest(
         TrainingError: at none of the cutoffs could anything be learned, for any outcome.
     """
     events = Path(events_path) if events_path else Settings.of().demo_shop
-    outcomes = Predicted.of(predicted).outcomes
-    table: list[dict[str, object]] = []
-    refusals: list[str] = []
-    for outcome in outcomes:
-        own = examples_of(examples, outcome)
+
+    def backtest(outcome: Outcome) -> list[dict[str, object]]:
         step = int(step_days) if step_days else max(7, outcome.horizon_days // 2)
-        try:
-            table += _backtest(own, outcome, evaluate_at, most_cutoffs, step, seed, events)
-        except TrainingError as error:
-            if len(outcomes) == 1:
-                raise
-            refusals.append(f"outcome '{outcome.name}': {error}")
-            say(f"left out: {refusals[-1]}")
-    if not table:
-        raise TrainingError(f"no backtest for any outcome. {' '.join(refusals)}")
+        own = examples_of(examples, outcome)
+        return _backtest(own, outcome, evaluate_at, most_cutoffs, step, seed, events)
+
+    tables = of_each("backtest", Predicted.of(predicted).outcomes, backtest)
+    table = [row for rows in tables for row in rows]
     return pa.Table.from_pylist(table, schema=BACKTEST_SCHEMA)
 
 

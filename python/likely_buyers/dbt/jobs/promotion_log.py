@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from likely_buyers.dbt.refusals import without_traceback
-from likely_buyers.outcomes import Predicted
+from likely_buyers.outcomes import Predicted, outcome_of
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Settings
 
@@ -42,7 +42,7 @@ def list_promotions(*, predicted: Any) -> pa.Table:
     rows = [
         {
             "number": promotion.number,
-            "outcome": name.rpartition(".")[2],
+            "outcome": outcome_of(name),
             "model_name": name,
             "model_version": promotion.version,
             "replaces": promotion.replaces,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from likely_buyers.dbt.jobs.each import of_each
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.promotion import RANKING_METRICS
@@ -59,18 +60,12 @@ def train_version(examples: "DuckDBPyRelation", *, predicted: Any, seed: int) ->
         RegistryError: a version cannot be registered.
     """
     of = Predicted.of(predicted)
-    refusals = []
-    for outcome in of.outcomes:
+
+    def train(outcome: Outcome) -> None:
         registry = Registry.of(Settings.of(), model_name=of.model_name(outcome))
-        try:
-            _train(examples, outcome, registry, seed)
-        except TrainingError as error:
-            if len(of.outcomes) == 1:
-                raise
-            refusals.append(f"outcome '{outcome.name}': {error}")
-            say(f"left out: {refusals[-1]}")
-    if len(refusals) == len(of.outcomes):
-        raise TrainingError(f"no model for any outcome. {' '.join(refusals)}")
+        _train(examples, outcome, registry, seed)
+
+    of_each("model", of.outcomes, train)
     return versions_table(Registry.all_versions(Settings.of(), of.base))
 
 
@@ -133,7 +128,7 @@ def _champion(registry: Registry, outcome: Outcome) -> tuple[int | None, Champio
     except RegistryError as error:
         say(f"the champion cannot be compared with: {error}")
         return version.version, None
-    if not isinstance(loaded.estimator, PurchaseModel) or loaded.outcome != outcome.definition:
+    if not isinstance(loaded.estimator, PurchaseModel) or loaded.definition != outcome.definition:
         return version.version, None
     return version.version, Champion(loaded.estimator, loaded.feature_names, loaded.as_of)
 

@@ -14,6 +14,8 @@ _BARE_COLUMN = re.compile(r'[A-Za-z_"][A-Za-z0-9_" ]*')
 _MISSING = re.compile(
     r'Referenced column "([^"]+)" not found|does not have a column named "([^"]+)"'
 )
+AGGREGATE = "function_type = 'aggregate'"
+"""A condition for `DuckDB.functions`."""
 TEXT = "VARCHAR"
 FLOATING = ("DOUBLE", "FLOAT")
 _OVER_SEVERAL_LINES = ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER")
@@ -94,10 +96,23 @@ class DuckDB:
         """
         names = (
             str(node["column_names"][-1])
-            for node in nodes(parsed(f"select {expression}", self._cursor))
+            for node in nodes(self.parsed(expression))
             if node.get("column_names")
         )
         return list(dict.fromkeys(names))
+
+    def functions(self, condition: str) -> set[str]:
+        """Names of the engine's functions of which a condition on duckdb_functions() holds."""
+        query = f"select distinct function_name from duckdb_functions() where {condition}"
+        return {name for (name,) in self._cursor.execute(query).fetchall()}
+
+    def parsed(self, expression: str) -> Any:
+        """The tree of `select` and an expression.
+
+        Raises:
+            NoSql: it is none.
+        """
+        return parsed(f"select {expression}", self._cursor)
 
     def is_by_line(self, rows: str) -> bool:
         """Whether a SELECT over `lines` makes its rows of one line each: no join, group, window, sort or limit."""
@@ -105,12 +120,7 @@ class DuckDB:
             tree = parsed(rows, self._cursor)
         except NoSql:
             return False
-        aggregates = {
-            name
-            for (name,) in self._cursor.execute(
-                "select distinct function_name from duckdb_functions() where function_type = 'aggregate'"
-            ).fetchall()
-        }
+        aggregates = self.functions(AGGREGATE)
         tables = 0
         for node in nodes(tree):
             kind = str(node.get("type", ""))

@@ -101,7 +101,7 @@ def test_a_table_that_does_not_fit_is_refused(features: pa.Table, expected: str)
     ],
 )
 def test_a_model_of_another_outcome_is_refused(now: Outcome, told: str) -> None:
-    trained = replace(MODEL, outcome=Outcome("month", 30).definition)
+    trained = replace(MODEL, definition=Outcome("month", 30).definition)
     with pytest.raises(OutcomeMismatch, match=told) as refused:
         score_batches(FEATURES.to_reader(), replace(SCORING, scorers=[Scorer(now, trained)]))
     assert "likely-buyers train --promote --outcome month" in str(refused.value)
