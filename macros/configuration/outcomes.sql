@@ -42,8 +42,8 @@
     {%- endif %}
 {% endmacro %}
 
-{#- Select of the users who met each outcome in the horizons, a relation of outcome, as_of_date and horizon_days. -#}
-{% macro who_met(horizons) %}
+{#- Select of the users who met each outcome in the horizons, a relation of outcome, first_day (as_of_date) and horizon_days. -#}
+{% macro who_met(horizons, first_day='as_of_date') %}
     {%- for outcome in outcomes() %}
     select
         horizons.outcome,
@@ -53,7 +53,7 @@
     from (
         select distinct
             outcome,
-            as_of_date,
+            {{ first_day ~ ' as as_of_date' if first_day != 'as_of_date' else first_day }},
             horizon_days
         from {{ horizons }}
         where outcome = '{{ outcome.name }}'

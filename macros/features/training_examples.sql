@@ -27,16 +27,8 @@ features as (
     {{ user_features('cutoff_days', user_days, users='training_users') }}
 ),
 
-horizons as (
-    select
-        outcome,
-        cutoff_date as as_of_date,
-        horizon_days
-    from {{ cutoffs }}
-),
-
 met as (
-    {{ who_met('horizons') }}
+    {{ who_met(cutoffs, first_day='cutoff_date') }}
 ),
 
 labelled as (
@@ -44,7 +36,7 @@ labelled as (
         features.*,
         {%- for outcome in outcomes() %}
         case
-            when features.cutoff_date in (select as_of_date from horizons where outcome = '{{ outcome.name }}')
+            when features.cutoff_date in (select cutoff_date from {{ cutoffs }} where outcome = '{{ outcome.name }}')
                 {%- if outcome.population %} and coalesce(({{ outcome.population }}), false){% endif %}
                 then met_{{ outcome.name }}.user_id is not null
         end as label_{{ outcome.name }}

@@ -68,10 +68,10 @@ class Registry:
     @classmethod
     def all_versions(cls, settings: Settings, base: str) -> list[ModelVersion]:
         """Versions of all outcomes, configured or not: of each registered model named `base`, a dot and an outcome."""
-        found: list[ModelVersion] = []
-        for name in cls.of(settings, model_name=base).names():
-            found += cls.of(settings, model_name=name).versions()
-        return found
+        names = cls.of(settings, model_name=base).names()
+        return [
+            version for name in names for version in cls.of(settings, model_name=name).versions()
+        ]
 
     def names(self) -> list[str]:
         """Registered models whose names are this one's, a dot and one more word, in their order."""
@@ -266,6 +266,4 @@ def _check_estimator(estimator: Any, names: Sequence[str]) -> None:
 
 def _require_aware(at: datetime) -> None:
     if at.tzinfo is None:
-        raise RegistryError(
-            f"Expected a time with a time zone, found {at!r}. Pass datetime.now(UTC)."
-        )
+        raise RegistryError(f"Expected a time with a zone, found {at!r}. Pass datetime.now(UTC).")

@@ -172,8 +172,9 @@ def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | 
     (run,) = warehouse.rows("run", **of)
     if not run["users"]:
         raise ReportImpossible(
-            f"gold.predictions has nobody for the outcome '{predicted.name}': nobody was scored yet. Deliver events,"
-            " train it (likely-buyers train --promote) and run dbt build."
+            f"gold.predictions has nobody for the outcome '{predicted.name}': nobody was scored yet (found:"
+            f" {run['scored_outcomes'] or 'no outcome'}). Deliver events, train it (likely-buyers train --promote) and"
+            " run dbt build."
         )
     current = {name: run[name] for name in ("as_of_date", "model_name", "model_version")}
     earlier = next(iter(warehouse.rows("earlier_scores", **current, **of)), None)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from scipy.stats import norm
 
-from support.installation import PROJECT, Installation
+from support.installation import PROJECT, Finished, Installation
 from support.lakes import open_lake
 
 AS_OF = date(2020, 3, 1)
@@ -462,22 +462,51 @@ def test_results_are_computed_anew_only_when_a_purchase_changes(copied: Installa
 # --- the seed -------------------------------------------------------------------
 
 
-def test_a_campaign_that_cannot_be_listed_stops_the_build(
-    tmp_path: Path,
-) -> None:
-    project = tmp_path / "project"
+def with_seeds_of_its_own(folder: Path) -> Installation:
+    project = folder / "project"
     project.mkdir()
     for name in ("dbt_project.yml", "profiles.yml", "selectors.yml", "macros", "models", "python"):
         (project / name).symlink_to(PROJECT / name)
     (project / "tests").symlink_to(PROJECT / "tests")
     shutil.copytree(PROJECT / "seeds", project / "seeds")
-    installation = Installation(tmp_path / "state", folder=project)
+    return Installation(folder / "state", folder=project)
 
-    def seeded(*lines: str) -> Any:
-        header = ",".join((*TERMS, "outcome"))
-        text = "\n".join([header, *(f"{line}," for line in lines), ""])
-        (project / "seeds" / "campaigns.csv").write_text(text)
-        return installation.dbt("build", "--select", "campaigns")
+
+def seed_of(installation: Installation, *lines: str) -> Finished:
+    assert installation.folder is not None
+    (installation.folder / "seeds" / "campaigns.csv").write_text("\n".join([*lines, ""]))
+    return installation.dbt("build", "--select", "campaigns")
+
+
+def test_files_and_tables_of_before_there_were_several_outcomes_are_read(tmp_path: Path) -> None:
+    installation = with_seeds_of_its_own(tmp_path)
+    before = [",".join(TERMS), "good,2020-03-01,0.25,,,10,1,0.1"]
+    since = [",".join((*TERMS, "outcome")), "new,2020-03-02,,5,,10,1,0.1,purchase_30d"]
+    read = "select campaign, top_fraction, size, control_share, outcome from bronze.campaigns"
+    good, new = ("good", 0.25, None, 0.1, None), ("new", None, 5, 0.1, "purchase_30d")
+
+    def table_of_before() -> None:
+        with open_lake(installation.state) as connection:
+            connection.execute("alter table bronze.campaigns drop column outcome")
+
+    for file, row in ((before, good), (since, new), (before, good)):
+        assert seed_of(installation, *file).succeeded
+        assert installation.query(read) == [row]
+    for file, row in ((since, new), (before, good)):
+        table_of_before()
+        assert seed_of(installation, *file).succeeded
+        assert installation.query(read) == [row]
+    # columns are known by their names
+    swapped = [",".join(("outcome", *TERMS)), ",good,2020-03-01,0.25,,,10,1,0.1"]
+    assert seed_of(installation, *swapped).succeeded
+    assert installation.query(read) == [good]
+
+
+def test_a_campaign_that_cannot_be_listed_stops_the_build(tmp_path: Path) -> None:
+    installation = with_seeds_of_its_own(tmp_path)
+
+    def seeded(*lines: str) -> Finished:
+        return seed_of(installation, ",".join((*TERMS, "outcome")), *(f"{line}," for line in lines))
 
     assert seeded("good,2020-03-01,,,,10,1,0.1").succeeded
     refused = seeded(

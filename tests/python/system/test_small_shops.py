@@ -95,7 +95,9 @@ def test_a_log_that_does_not_tell_who_buys_says_so_on_the_page(
     assert "nothing beats the plain rate beyond noise" in finished.output
     assert ranked(installation) == 10
     page = tmp_path / "page.html"
-    reported = installation.run("likely-buyers", "report", "--out", str(page))
+    reported = installation.run(
+        "likely-buyers", "report", "--out", str(page), variables={"horizon_days": 10}
+    )
     assert reported.succeeded, reported.output
     assert "This log does not tell who buys next." in page.read_text()
 
