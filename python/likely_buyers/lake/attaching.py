@@ -4,6 +4,7 @@ A catalog that is a file has one process at a time, readers included where someb
 on a server has one writer at a time, and any readers.
 """
 
+import gc
 import os
 import re
 import time
@@ -259,7 +260,14 @@ def _held(
     if lock and (holder := lock.holder()):
         return holder
     try:
-        connection.execute(statement)
+        try:
+            connection.execute(statement)
+        except duckdb.BinderException as error:
+            if "Unique file handle conflict" not in said_by(error):
+                raise
+            # a connection of this process that nobody uses any longer: the frames of an exception may hold it
+            gc.collect()
+            connection.execute(statement)
     except duckdb.Error as error:
         if lock:
             lock.give_back()

@@ -1,5 +1,6 @@
 """Catalog, data and key that do not belong together are refused in words, and nothing is written."""
 
+import gc
 import os
 import shutil
 import sys
@@ -233,3 +234,16 @@ def test_a_state_folder_may_be_moved(state: Path, tmp_path: Path) -> None:
     shutil.move(state, tmp_path / "moved")
     with open_lake(tmp_path / "moved") as lake:
         assert lake.execute("select count(*) from gold.users").fetchall() == [(100,)]
+
+
+def test_a_connection_that_nobody_uses_any_longer_is_in_nobodys_way(state: Path) -> None:
+    """The frames of an exception keep one alive until Python looks for what nobody can reach."""
+    gc.disable()
+    try:
+        forgotten: list[object] = [open_lake(state)]
+        forgotten.append(forgotten)
+        del forgotten
+        with open_lake(state) as lake:
+            assert lake.execute("select count(*) from gold.users").fetchone() == (100,)
+    finally:
+        gc.enable()
