@@ -266,4 +266,4 @@ def _check_estimator(estimator: Any, names: Sequence[str]) -> None:
 
 def _require_aware(at: datetime) -> None:
     if at.tzinfo is None:
-        raise RegistryError(f"Expected a time with a zone, found {at!r}. Pass datetime.now(UTC).")
+        raise RegistryError(f"Expected a time zone in {at!r}. Pass datetime.now(UTC).")
