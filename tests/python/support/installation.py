@@ -45,6 +45,8 @@ class Installation:
             OMP_NUM_THREADS="1",
             # a quarter of a small build is its log of every step, which nobody reads here
             DBT_LOG_LEVEL_FILE="warn",
+            # these check the SQL and not the data: a test of their own runs them once
+            DBT_EXCLUDE_RESOURCE_TYPES="unit_test",
             # a test that meets a lock says itself how long it is willing to wait
             LIKELY_BUYERS_LOCK_ATTEMPTS="1",
         )

@@ -2,15 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from likely_buyers.demo_shop import purchase_probability
 from likely_buyers.evaluation import roc_auc
-from support.installation import Installation
+from support.installation import PROJECT, Installation
 from support.lakes import open_lake
 from support.trained_shop import AS_OF, TrainedShop
 
@@ -39,6 +41,18 @@ def test_every_planted_line_is_accounted_for(job: Installation, shop: Path) -> N
     assert dict(job.query("select event_type, count(*) from silver.events group by 1")) == {
         kind: count for kind, count in truth["events_by_type"].items() if count
     }
+
+
+def test_the_unit_tests_of_the_models_pass(job: Installation) -> None:
+    """Of the SQL: the builds of the other tests leave them out."""
+    with_them = replace(job, settings={"DBT_EXCLUDE_RESOURCE_TYPES": ""})
+    finished = with_them.dbt("test", "--select", "test_type:unit")
+    assert finished.succeeded, finished.output
+    written = (PROJECT / "models").rglob("*.yml")
+    cases = [
+        case for file in written for case in yaml.safe_load(file.read_text()).get("unit_tests", [])
+    ]
+    assert f"{len(cases)} of {len(cases)} PASS" in finished.output
 
 
 def test_every_user_seen_is_scored_and_a_tenth_is_listed(job: Installation) -> None:
