@@ -215,3 +215,14 @@ def test_what_tells_events_apart_must_be_there(installation: Installation, tmp_p
         in message
     )
     assert "Nothing was loaded" in message
+
+
+def test_columns_of_a_seed_may_move(tmp_path: Path) -> None:
+    installation = Installation.with_own_seeds(tmp_path)
+    names = ("event_mapping", "source_value", "event_type")
+    for order in ((0, 1, 2), (2, 0, 1)):
+        rows = (names, ("mine", "add to cart", "cart"))
+        lines = [",".join(row[place] for place in order) for row in rows]
+        assert installation.seed("event_types", *lines).succeeded
+        seeded = installation.query(f"select {', '.join(names)} from bronze.event_types")
+        assert seeded == [("mine", "add to cart", "cart")]

@@ -1,6 +1,7 @@
 """dbt and the command line as a user runs them, on a state folder of their own."""
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from support.command_server import PROJECT
 from support.commands import Running
 from support.lakes import answer, open_lake
 
+FILES_OF_DBT = ("dbt_project.yml", "profiles.yml", "selectors.yml")
 ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
 
 
@@ -33,6 +35,22 @@ class Installation:
     settings: dict[str, str] = field(default_factory=dict)
     # where the commands are typed: the checkout, unless it says another folder
     folder: Path | None = None
+
+    @classmethod
+    def with_own_seeds(cls, folder: Path) -> "Installation":
+        """In a folder: of a project that differs from the checkout in its seeds, which may be changed."""
+        project = folder / "project"
+        project.mkdir()
+        for name in (*FILES_OF_DBT, "macros", "models", "python", "tests"):
+            (project / name).symlink_to(PROJECT / name)
+        shutil.copytree(PROJECT / "seeds", project / "seeds")
+        return cls(folder / "state", folder=project)
+
+    def seed(self, name: str, *lines: str) -> Finished:
+        """Write the file of a seed of its own, and build it."""
+        assert self.folder is not None
+        (self.folder / "seeds" / f"{name}.csv").write_text("\n".join([*lines, ""]))
+        return self.dbt("build", "--select", name)
 
     def environment(self) -> dict[str, str]:
         """The environment of the commands: nothing of one installation is written where another reads."""
