@@ -61,7 +61,7 @@ DEMO_SHOP := $(STATE)/demo_shop
 DEMO_EARLIER_DAY := 2020-02-28
 
 demo: $(VENV)/.installed $(STATE)/.demo-trained
-	dbt build
+	dbt build --exclude-resource-type unit_test
 	likely-buyers top
 	likely-buyers publish
 	likely-buyers report

@@ -33,10 +33,12 @@ CANDIDATE = """
     group by all
 """
 NAME = "brands_30d"
+LABEL = "label_purchase_30d"  # of the outcome purchase_30d
 EXAMPLES = f"""
     select examples.*, coalesce({NAME}, 0) as {NAME}
     from training.examples
     left join ({CANDIDATE}) using (user_id, cutoff_date)
+    where {LABEL} is not null
     order by cutoff_date, user_id
 """  # noqa: S608
 
@@ -48,13 +50,14 @@ last = examples["cutoff_date"].max()
 # cutoffs are half a horizon apart: the labels of the last but one speak of days after the last
 horizon_over = examples["cutoff_date"] < sorted(examples["cutoff_date"].unique())[-2]
 fit, test = examples[horizon_over], examples[examples["cutoff_date"] == last]
-features = examples.columns.drop(["user_id", "cutoff_date", "as_of_date", "label"])
+labels = [name for name in examples.columns if name.startswith("label_")]
+features = examples.columns.drop(["user_id", "cutoff_date", "as_of_date", *labels])
 print(f"{len(fit):,} examples to fit, {len(test):,} to test at {last:%Y-%m-%d}")
 for title, columns in (("without", features.drop(NAME)), (f"with {NAME}", features)):
     model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000))
-    model.fit(fit[columns].fillna(-1), fit["label"])
+    model.fit(fit[columns].fillna(-1), fit[LABEL])
     probability = model.predict_proba(test[columns].fillna(-1))[:, 1]
     print(
-        f"{title:16} log loss {log_loss(test['label'], probability):.5f}"
-        f"   AUC {roc_auc_score(test['label'], probability):.4f}"
+        f"{title:16} log loss {log_loss(test[LABEL], probability):.5f}"
+        f"   AUC {roc_auc_score(test[LABEL], probability):.4f}"
     )

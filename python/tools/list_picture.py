@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 QUERY = """
     select rank, user_id, probability, lift, expected_revenue, string_agg(reason, '; ' order by reason_rank)
     from gold.top_buyers
-    left join gold.top_buyer_reasons using (user_id)
+    left join gold.top_buyer_reasons using (outcome, user_id)
     where rank <= ?
     group by all
     order by rank
