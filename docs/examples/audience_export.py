@@ -20,6 +20,7 @@ AUDIENCE = """
     left join gold.top_buyer_reasons
         on
             audiences.user_id = top_buyer_reasons.user_id
+            and audiences.outcome = top_buyer_reasons.outcome
             and top_buyer_reasons.reason_rank = 1
     where audiences.campaign = ? and audiences.arm = 'treated'
     order by audiences.rank

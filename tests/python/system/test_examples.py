@@ -13,6 +13,8 @@ from support.trained_shop import TrainedShop
 @pytest.fixture(scope="module")
 def shop(shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation = shop_with_champion.copied(tmp_path_factory.mktemp("examples") / "state")
+    # a day on which a campaign of the seed has begun
+    installation.built(variables=shop_with_champion.variables | {"as_of": "2020-02-28"})
     published = installation.run("likely-buyers", "publish")
     assert published.succeeded, published.output
     return installation
