@@ -1,8 +1,8 @@
 """How well real shops are predicted, with defaults only: `python python/benchmarks/accuracy.py --help`.
 
 Runs `likely-buyers backtest` of each shop whose Parquet file lies in the folder, and prints a table (Markdown): means
-over the cutoffs of the champion, with the goals. Which logs they are, and the columns that a file must have, says
-docs/model_card.md.
+over the cutoffs of the champion, with the goals. Which logs they are says docs/model_card.md; the columns of their
+files stand below, but for Online Retail, whose file has its own.
 """
 
 import argparse

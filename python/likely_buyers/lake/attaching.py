@@ -253,6 +253,17 @@ def opened(lake: Lake, refusal: type[Exception], *, read_only: bool) -> duckdb.D
         raise refusal(str(error)) from error
 
 
+def _attach(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Attach, past a connection of this process that nobody uses any longer: the frames of an exception may hold it."""
+    try:
+        connection.execute(statement)
+    except duckdb.BinderException as error:
+        if "Unique file handle conflict" not in said_by(error):
+            raise
+        gc.collect()
+        connection.execute(statement)
+
+
 def _held(
     connection: duckdb.DuckDBPyConnection, lake: Lake, statement: str, lock: Session | None
 ) -> str:
@@ -260,14 +271,7 @@ def _held(
     if lock and (holder := lock.holder()):
         return holder
     try:
-        try:
-            connection.execute(statement)
-        except duckdb.BinderException as error:
-            if "Unique file handle conflict" not in said_by(error):
-                raise
-            # a connection of this process that nobody uses any longer: the frames of an exception may hold it
-            gc.collect()
-            connection.execute(statement)
+        _attach(connection, statement)
     except duckdb.Error as error:
         if lock:
             lock.give_back()

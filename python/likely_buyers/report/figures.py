@@ -171,9 +171,10 @@ def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | 
     of = {"outcome": predicted.name}
     (run,) = warehouse.rows("run", **of)
     if not run["users"]:
+        found = ", ".join(row["outcome"] for row in warehouse.rows("scored_outcomes"))
         raise ReportImpossible(
             f"gold.predictions has nobody for the outcome '{predicted.name}': nobody was scored yet (found:"
-            f" {run['scored_outcomes'] or 'no outcome'}). Deliver events, train it (likely-buyers train --promote) and"
+            f" {found or 'no outcome'}). Deliver events, train it (likely-buyers train --promote) and"
             " run dbt build."
         )
     current = {name: run[name] for name in ("as_of_date", "model_name", "model_version")}

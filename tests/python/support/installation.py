@@ -14,7 +14,6 @@ from support.command_server import PROJECT
 from support.commands import Running
 from support.lakes import answer, open_lake
 
-FILES_OF_DBT = ("dbt_project.yml", "profiles.yml", "selectors.yml")
 ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
 
 
@@ -41,7 +40,8 @@ class Installation:
         """In a folder: of a project that differs from the checkout in its seeds, which may be changed."""
         project = folder / "project"
         project.mkdir()
-        for name in (*FILES_OF_DBT, "macros", "models", "python", "tests"):
+        files = ("dbt_project.yml", "profiles.yml", "selectors.yml")
+        for name in (*files, "macros", "models", "python", "tests"):
             (project / name).symlink_to(PROJECT / name)
         shutil.copytree(PROJECT / "seeds", project / "seeds")
         return cls(folder / "state", folder=project)

@@ -40,8 +40,7 @@ select
     listed_users.*,
     expected.expected_buyers_low,
     expected.expected_buyers_high,
-    cast(scored_users.as_of_date + scored_users.horizon_days - 1 as date) as last_horizon_day,
-    (select string_agg(distinct outcome, ', ' order by outcome) from gold.predictions) as scored_outcomes
+    cast(scored_users.as_of_date + scored_users.horizon_days - 1 as date) as last_horizon_day
 from scored_users
 cross join listed_users
 left join gold.expected_buyers as expected
