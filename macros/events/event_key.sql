@@ -8,6 +8,30 @@
     {% do return(event_mapping().get('dedupe_on') == 'none') %}
 {% endmacro %}
 
+{#- A fast hash of what makes a row the event that it is, over the rows of the mapping, in DuckDB's SQL; null where none does. -#}
+{% macro event_key_hash() %}
+    {%- do return('cast(null as bigint)' if equal_lines_are_separate() else duckdb__fast_hash(compiled_mapping().event_key)) %}
+{% endmacro %}
+
+{#- The same, over source_rows(). -#}
+{% macro key_hash_of_row() %}
+    {{- return(adapter.dispatch('key_hash_of_row')()) -}}
+{% endmacro %}
+
+{% macro duckdb__key_hash_of_row() %}{% do return(event_key_hash()) %}{% endmacro %}
+
+{% macro spark__key_hash_of_row() %}{% do return('key_hash') %}{% endmacro %}
+
+{#- Expressions over event_lines that are equal for rows of the same event and no others. -#}
+{% macro same_event() %}
+    {{- return(adapter.dispatch('same_event')()) -}}
+{% endmacro %}
+
+{% macro duckdb__same_event() %}{% do return(compiled_mapping().same_event | join(', ')) %}{% endmacro %}
+
+{#- By the digest: the table that Spark has of the rows holds no second copy of all that a digest is of. -#}
+{% macro spark__same_event() %}{% do return('own_id') %}{% endmacro %}
+
 {#- The columns of silver.events. -#}
 {% macro event_columns() -%}
     event_id, event_time, event_date, event_type, user_id, session_id, product_id, category, brand, price, quantity, currency

@@ -5,21 +5,36 @@
     source_file. It types and renames, and leaves what is dear (digests, JSON) to who needs it.
 
     only: a condition on the rows that narrows them.
-    more: further expressions over the rows, each with a comma behind it.
+    with_key_hash: key_hash, too: a fast hash of what makes two rows the same event.
     are_valid: the rows are known to keep the contract, so that nothing is looked at twice.
 -#}
-{% macro event_lines(only=none, more='', are_valid=false) %}
-    {%- set mapped = compiled_mapping() -%}
-    {%- set given = mapped.expressions -%}
+{% macro event_lines(only=none, with_key_hash=false, are_valid=false) %}
+    {{- return(adapter.dispatch('event_lines')(only, with_key_hash, are_valid)) -}}
+{% endmacro %}
+
+{% macro duckdb__event_lines(only, with_key_hash, are_valid) %}
     {#- whether the seed names any of the mapping's event types: a join with none costs as much as one with some -#}
     {%- set of_mapping = ref('event_types') ~ " as event_types where event_mapping = " ~ sql_text(var('event_mapping')) -%}
     {%- set has_types = not can_be_read(ref('event_types')) or looked_up("select count(*) from " ~ of_mapping) > 0 -%}
+    {{ mapped_lines(source_rows(), ref('event_types') if has_types, only, with_key_hash, are_valid) }}
+{% endmacro %}
+
+{#- On Spark they are a table, which DuckDB makes on the executors: mapped_rows. -#}
+{% macro spark__event_lines(only, with_key_hash, are_valid) %}
+    select * from {{ source_rows() }}
+    {{ 'where ' ~ only if only }}
+{% endmacro %}
+
+{#- The same over any rows, with event_types or none, in DuckDB's SQL whatever the target is. -#}
+{% macro mapped_lines(rows, event_types, only=none, with_key_hash=false, are_valid=false) %}
+    {%- set mapped = compiled_mapping() -%}
+    {%- set given = mapped.expressions -%}
     select
         typed_lines.*,
-        {{ "coalesce(event_types.event_type, " if has_types }}
+        {{ "coalesce(event_types.event_type, " if event_types }}
         {{- "typed_lines.source_event_type" if are_valid else "case when typed_lines.source_event_type in ("
             ~ "'view', 'cart', 'remove_from_cart', 'purchase', 'refund') then typed_lines.source_event_type end" }}
-        {{- ")" if has_types }} as event_type
+        {{- ")" if event_types }} as event_type
     from (
         select
             given_lines.*,
@@ -57,21 +72,23 @@
                 nullif(upper(trim({{ given.currency.text }})), '') as currency,
                 {{ mapped.left_out }} as left_out,
                 {%- for column in mapped.columns %}
-                {{ sql_name(column.name) }} as {{ sql_name('source.' ~ column.name) }},
+                {{ duckdb__sql_name(column.name) }} as {{ duckdb__sql_name('source.' ~ column.name) }},
                 {%- endfor %}
-                {{ more }}
+                {%- if with_key_hash %}
+                {{ event_key_hash() }} as key_hash,
+                {%- endif %}
                 rowid as row_id,
                 load_id,
                 source_file
-            from {{ source_rows() }}
+            from {{ rows }}
             {{ 'where ' ~ only if only }}
         ) as given_lines
     ) as typed_lines
-    {%- if has_types %}
-    left join {{ ref('event_types') }} as event_types
+    {%- if event_types %}
+    left join {{ event_types }} as event_types
         on
             typed_lines.source_event_type = event_types.source_value
-            and event_types.event_mapping = {{ sql_text(var('event_mapping')) }}
+            and event_types.event_mapping = {{ duckdb__sql_text(var('event_mapping')) }}
     {%- endif %}
 {% endmacro %}
 
@@ -87,5 +104,5 @@
 
 {#- Texts that stand for nobody (vars.placeholder_user_ids), whatever their case. -#}
 {% macro is_placeholder(text) -%}
-    lower({{ text }}) in (''{% for value in var('placeholder_user_ids') %}, {{ sql_text(value | string | lower) }}{% endfor %})
+    lower({{ text }}) in (''{% for value in var('placeholder_user_ids') %}, {{ duckdb__sql_text(value | string | lower) }}{% endfor %})
 {%- endmacro %}

@@ -5,9 +5,6 @@
     only: a condition on the rows that narrows them.
 -#}
 {% macro events(only=none) %}
-    {#- whose days they are: an IANA name -#}
-    {%- set zone = compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC' %}
-    {%- set local_time = "timezone(" ~ sql_text(zone) ~ ", timezone('UTC', event_time))" if zone != 'UTC' else 'event_time' %}
     select
         {%- if equal_lines_are_separate() %}
         -- equal rows are told apart by counting them; they are of one user and day
@@ -31,18 +28,38 @@
         row_id,
         load_id
     from (
-        select
-            *,
-            -- the source's own, or the MD5 of what makes it the event it is
-            {{ compiled_mapping().event_id }} as own_id,
-            cast({{ local_time }} as date) as event_date
-        from (
-            {{ event_lines(
-                only="rowid not in (select row_id from " ~ ref('left_out_lines') ~ ")"
-                    ~ " and load_id <= (select load_id from (" ~ state_of('left_out_lines') ~ ") as state)"
-                    ~ (" and " ~ only if only else ""),
-                are_valid=true
-            ) }}
-        ) as event_lines
+        {{ dated_lines(
+            only=row_id() ~ " not in (select row_id from " ~ ref('left_out_lines') ~ ")"
+                ~ " and load_id <= (select load_id from (" ~ state_of('left_out_lines') ~ ") as state)"
+                ~ (" and " ~ only if only else "")
+        ) }}
     ) as dated_lines
+{% endmacro %}
+
+{#- Select of valid event_lines with the event's id, but for a number that tells equal lines apart (own_id), and its day. -#}
+{% macro dated_lines(only) %}
+    {{- return(adapter.dispatch('dated_lines')(only)) -}}
+{% endmacro %}
+
+{% macro duckdb__dated_lines(only) %}
+    select
+        *,
+        {{ id_and_day() }}
+    from (
+        {{ event_lines(only=only, are_valid=true) }}
+    ) as event_lines
+{% endmacro %}
+
+{% macro spark__dated_lines(only) %}
+    {{ event_lines(only=only, are_valid=true) }}
+{% endmacro %}
+
+{#- Both as columns over event_lines, in DuckDB's SQL. -#}
+{% macro id_and_day() %}
+    {#- whose days they are: an IANA name -#}
+    {%- set zone = compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC' %}
+    {%- set local_time = "timezone(" ~ duckdb__sql_text(zone) ~ ", timezone('UTC', event_time))" if zone != 'UTC' else 'event_time' %}
+    -- the source's own, or the MD5 of what makes it the event it is
+    {{ compiled_mapping().event_id }} as own_id,
+    cast({{ local_time }} as date) as event_date
 {% endmacro %}

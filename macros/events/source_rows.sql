@@ -4,5 +4,5 @@
 -#}
 {% macro source_rows() %}
     {% set raw_events, mapped_rows, files = ref('raw_events'), ref('mapped_rows'), ref('loaded_files') %}
-    {% do return(mapped_rows if event_mapping().get('rows') else raw_events) %}
+    {% do return(mapped_rows if event_mapping().get('rows') or target.type == 'spark' else raw_events) %}
 {% endmacro %}

@@ -2,9 +2,9 @@
 {% macro table_inputs() %}
     {% set states = ["'" ~ local_md5(model.compiled_code) ~ "'"] + states_of(model.depends_on.nodes) %}
     {% if model.language == 'python' %}
-        {% do states.append("package_digest()") %}
+        {% do states.append(plugin_text('package_digest')) %}
         {% if model.config.meta.predicted is defined %}
-            {% do states.append("champions_digest(" ~ sql_text(model.config.meta.predicted) ~ ")") %}
+            {% do states.append(plugin_text('champions_digest', model.config.meta.predicted)) %}
         {% endif %}
     {% endif %}
     {% do return(looked_up("select md5(concat_ws(',', " ~ states | join(', ') ~ "))")) %}
@@ -15,15 +15,15 @@
     {% set states = [] %}
     {% for node_id in node_ids | sort %}
         {% set node = graph.nodes[node_id] %}
-        {% set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) %}
+        {% set relation = relation_of(node.schema, node.alias) %}
         {% if node.resource_type == 'seed' %}
-            {% do states.append("(select sum(cast(hash(seed_rows) as decimal(38, 0))) from " ~ relation ~ " as seed_rows)") %}
+            {% do states.append(rows_digest(relation)) %}
         {% elif node.config.materialized == 'load' %}
             {% do states.append("(select max(load_id) from " ~ log_table('file_register') ~ ")") %}
         {% elif node.config.materialized == 'view' %}
             {% do states.extend(["'" ~ local_md5(node.raw_code) ~ "'"] + states_of(node.depends_on.nodes)) %}
         {% else %}
-            {% do states.append("(select coalesce(definition || coalesce(cast(load_id as varchar), ''), '" ~ invocation_id ~ "') from ("
+            {% do states.append("(select coalesce(definition || coalesce(cast(load_id as " ~ dbt.type_string() ~ "), ''), '" ~ invocation_id ~ "') from ("
                 ~ state_of(node.alias) ~ ") as state)") %}
         {% endif %}
     {% endfor %}

@@ -36,3 +36,34 @@
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
+
+{#- On Spark a table is replaced in one step, and what notes its state follows. -#}
+{% materialization table_on_change, adapter="spark", supported_languages=["sql", "python"] %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type="table") -%}
+    {%- set inputs = table_inputs() -%}
+
+    {%- if existing is not none and not should_full_refresh() and inputs == looked_up(state_of(this.identifier)) -%}
+        {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
+        {{ run_hooks(post_hooks) }}
+        {{ return({"relations": [target_relation]}) }}
+    {%- endif -%}
+
+    {{ run_hooks(pre_hooks) }}
+    {%- if model.language == "python" %}
+        {%- set rows = "likely_buyers_" ~ this.identifier %}
+        {%- call statement("made", language="python") -%}
+{{ compiled_code }}
+from likely_buyers.spark.frames import as_frame
+as_frame(model(dbtObj(spark.table), spark), spark).createOrReplaceTempView("{{ rows }}")
+        {%- endcall -%}
+        {%- call statement("main") -%} {{ create_table_as(False, target_relation, "select * from " ~ rows) }} {%- endcall -%}
+    {%- else %}
+        {%- call statement("main") -%} {{ create_table_as(False, target_relation, compiled_code) }} {%- endcall -%}
+    {%- endif %}
+    {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+    {{ run_hooks(post_hooks) }}
+    {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
+    {% do persist_docs(target_relation, model) %}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}

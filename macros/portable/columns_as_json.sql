@@ -6,6 +6,11 @@
     {{ return(adapter.dispatch('columns_as_json')(columns, prefix)) }}
 {% endmacro %}
 
+{#- On Spark the row has them no longer: the line itself has. -#}
+{% macro spark__columns_as_json(columns, prefix) -%}
+    (select to_json(struct(raw_lines.*)) from {{ ref('raw_events') }} as raw_lines where raw_lines._metadata.row_id = broken_lines.row_id)
+{%- endmacro %}
+
 {% macro duckdb__columns_as_json(columns, prefix) -%}
     cast(json_merge_patch('{}', json_object(
         {%- for column in columns %}{{ sql_text(column) }}, cast({{ sql_name(prefix ~ column) }} as varchar)

@@ -14,3 +14,7 @@
     cast(coalesce(list_unique(list({{ value }}) filter (where {{ condition }})), 0) as bigint)
     {%- endif -%}
 {%- endmacro %}
+
+{% macro spark__count_distinct(value, condition, of_many) -%}
+    count(distinct case when {{ condition }} then {{ value }} end)
+{%- endmacro %}

@@ -9,3 +9,8 @@
 {% macro duckdb__fast_hash(expressions) -%}
     hash({{ expressions | join(', ') }})
 {%- endmacro %}
+
+{#- Spark's leaves nulls out: ('a', null) and (null, 'a') would be one. -#}
+{% macro spark__fast_hash(expressions) -%}
+    xxhash64({% for expression in expressions %}{{ expression }}, {{ expression }} is null{{ ', ' if not loop.last }}{% endfor %})
+{%- endmacro %}

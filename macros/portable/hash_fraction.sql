@@ -9,3 +9,7 @@
 {% macro duckdb__hash_fraction(text) -%}
     cast(cast('0x' || substr({{ dbt.hash(text) }}, 1, 13) as ubigint) as double) / 4503599627370496
 {%- endmacro %}
+
+{% macro spark__hash_fraction(text) -%}
+    cast(conv(substr({{ dbt.hash(text) }}, 1, 13), 16, 10) as double) / 4503599627370496
+{%- endmacro %}

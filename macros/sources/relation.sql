@@ -14,5 +14,10 @@
 
 {#- A table that is kept beside the models of bronze. -#}
 {% macro log_table(name) %}
-    {% do return(api.Relation.create(database=target.database, schema='bronze', identifier=name)) %}
+    {% do return(relation_of('bronze', name)) %}
+{% endmacro %}
+
+{#- A table or view of the target. Spark has no databases above schemas. -#}
+{% macro relation_of(schema, name) %}
+    {% do return(api.Relation.create(database=none if target.type == 'spark' else target.database, schema=schema, identifier=name)) %}
 {% endmacro %}

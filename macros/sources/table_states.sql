@@ -5,6 +5,14 @@
     Beside it builds of gold, in the same way: a row when one begins, and one when it ends.
 -#}
 {% macro create_table_states() %}
+    {{- return(adapter.dispatch('create_table_states')()) -}}
+{% endmacro %}
+
+{% macro spark__create_table_states() %}
+    {% do plugin_function('create_tables', {}) %}
+{% endmacro %}
+
+{% macro duckdb__create_table_states() %}
     create schema if not exists bronze;
     create table if not exists {{ log_table('table_states') }} (
         table_name {{ dbt.type_string() }} not null,
@@ -22,8 +30,8 @@
 {#- Select of the latest state of a table, in one row. -#}
 {% macro state_of(table_name) -%}
     select
-        max_by(definition, rowid) as definition,
-        max_by(load_id, rowid) as load_id
+        max_by(definition, {{ row_id_of_table() }}) as definition,
+        max_by(load_id, {{ row_id_of_table() }}) as load_id
     from {{ log_table('table_states') }}
     where table_name = '{{ table_name }}'
 {%- endmacro %}
@@ -68,8 +76,21 @@
 
 {#- Pre-hook of a model that takes in loads: where it starts over nothing of before is left. -#}
 {% macro begin_loads() %}
+    {{- return(adapter.dispatch('begin_loads')()) -}}
+{% endmacro %}
+
+{% macro duckdb__begin_loads() %}
     {% if is_incremental() and execute and not seen_load() %}
         delete from {{ this }};
+    {% endif %}
+{% endmacro %}
+
+{#- Rows and what finish_loads notes are two transactions: rows of a load that a stopped build had written are written again. -#}
+{% macro spark__begin_loads() %}
+    {% if is_incremental() and execute %}
+        {% set has_load = 'load_id' in adapter.get_columns_in_relation(this) | map(attribute='name') %}
+        {% set seen = seen_load() %}
+        {{ "delete from " ~ this ~ (" where load_id > " ~ seen if seen else "") if has_load or not seen }}
     {% endif %}
 {% endmacro %}
 

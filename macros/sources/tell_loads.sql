@@ -1,7 +1,7 @@
 {#- Post-hook of bronze.loads: says what became of the lines of each load that it counted and that has not been replaced whole. -#}
 {% macro tell_loads() %}
     {% call tell() %}
-        select 'load' as what, load_in_words(cast(to_json(loads) as varchar)) as words
+        select 'load' as what, loads.*
         from {{ this }} as loads
         where load_id > {{ seen_load() }} and (lines > 0 or load_id = (select max(load_id) from {{ this }}))
         order by load_id desc
@@ -23,30 +23,14 @@
             ~ broken ~ ")), (select count(*) from " ~ ref('raw_events') ~ " where " ~ new ~ ")").rows[0] %}
         {% set lines, lost = (counts[0] + counts[1]) | int, (counts[1] + counts[2]) | int %}
         {% if lost > lines * var('warn_left_over') %}
-            {% call tell() %}
-                select
-                    {{ "'too_much_left_over'" if lost > lines * var('stop_left_over') else "'left_over'" }} as what,
-                    {{ var('stop_left_over') }} as stop_left_over,
-                    left_over_in_words(cast(to_json({
-                        'lines': {{ lines }}, 'lost': {{ lost }}, 'mapping': {{ sql_text(var('event_mapping')) }},
-                        'reasons': list([to_json(reason), to_json(times), to_json(sample)] order by times desc, reason)
-                    }) as varchar)) as words
-                from (
-                    select reason, count(*) as times, min(sample) as sample
-                    from (
-                        select lines.reasons as reason, 'time ' || coalesce(source_event_time, 'none') || ', type '
-                            || coalesce(source_event_type, 'none') || ', user ' || coalesce(user_id, source_user_id, 'none')
-                            || ', price ' || coalesce(source_price, 'none') || ', quantity ' || coalesce(source_quantity, 'none') as sample
-                        from ({{ event_lines(only="rowid in (" ~ broken ~ ")") }}) as rows_of_lines
-                        inner join {{ this }} as lines on rows_of_lines.row_id = lines.row_id
-                        union all
-                        select reason, line {{ rejected }}
-                    ) as samples
-                    group by reason
-                    order by times desc, reason
-                    limit 5
-                ) as commonest
-            {% endcall %}
+            {% set reasons = [] %}
+            {% for row in run_query(commonest_reasons(broken, rejected)).rows %}
+                {% do reasons.append([row[0], row[1] | int, row[2]]) %}
+            {% endfor %}
+            {% do plugin_function('in_words', {
+                'what': 'too_much_left_over' if lost > lines * var('stop_left_over') else 'left_over',
+                'stop_left_over': var('stop_left_over'), 'lines': lines, 'lost': lost, 'mapping': var('event_mapping'),
+                'reasons': reasons}) %}
         {% endif %}
         {% if counts[3] and not counts[0] %}
             {% call tell() %}
@@ -66,7 +50,7 @@
         {#- times that were read in the wrong order of day and month -#}
         {% call tell() %}
             select case when count(*) > 0 then 'month_above_12' end as what, count(*) as times, min(source_event_time) as sample
-            from ({{ event_lines(only="rowid in (" ~ broken ~ " and reasons like '%invalid_event_time%')") }}) as lines
+            from ({{ event_lines(only=row_id() ~ " in (" ~ broken ~ " and reasons like '%invalid_event_time%')") }}) as lines
             where
                 regexp_matches(source_event_time, '^\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{2,4}')
                 and greatest(
@@ -83,6 +67,28 @@
             where modified_at < timestamp '1990-01-01' and {{ new }}
         {% endcall %}
     {% endif %}
+{% endmacro %}
+
+{#- Select of the commonest reasons of a load for which lines are no events: reason, how often, and a sample. -#}
+{% macro commonest_reasons(broken, rejected) %}
+    select
+        reason,
+        count(*) as times,
+        min(sample) as sample
+    from (
+        select
+            lines.reasons as reason,
+            'time ' || coalesce(source_event_time, 'none') || ', type ' || coalesce(source_event_type, 'none') || ', user '
+            || coalesce(user_id, source_user_id, 'none') || ', price ' || coalesce(source_price, 'none') || ', quantity '
+            || coalesce(source_quantity, 'none') as sample
+        from ({{ event_lines(only=row_id() ~ " in (" ~ broken ~ ")") }}) as rows_of_lines
+        inner join {{ this }} as lines on rows_of_lines.row_id = lines.row_id
+        union all
+        select reason, line {{ rejected }}
+    ) as samples
+    group by reason
+    order by times desc, reason
+    limit 5
 {% endmacro %}
 
 {#-

@@ -91,7 +91,7 @@ rows_by_load as (
 
 kept_rows as (
     select
-        rowid as row_id,
+        {{ row_id() }} as row_id,
         load_id
     from {{ source_rows() }}
     where load_id > {{ seen }}

@@ -14,9 +14,7 @@
 {%- set seen = seen_load() %}
 {%- set is_new = "load_id > " ~ seen if seen %}
 
-{#- a fast hash of what makes an event the one it is, over the mapping's rows -#}
-{%- set key_hash = fast_hash(compiled_mapping().event_key) %}
-{%- set hashed = ("cast(null as bigint)" if equal_lines_are_separate() else key_hash) ~ " as key_hash," %}
+{%- set key_hash = key_hash_of_row() %}
 
 {#-
     The total order by which one of several versions of the same event is kept. keep: first is the oldest event, of equally
@@ -103,13 +101,13 @@ suspects as (
                 mapped_lines.left_out is not null
                 or ({{ violations.values() | join(') or (') }}) as is_suspect
             from (
-                {{ event_lines(only=is_new, more=hashed) }}
+                {{ event_lines(only=is_new, with_key_hash=true) }}
                 {%- if seen and not equal_lines_are_separate() %}
                 union all
                 select * from (
                     {{ event_lines(
                         only="load_id <= " ~ seen ~ " and " ~ key_hash ~ " in (select new_keys.key_hash from new_keys)",
-                        more=hashed
+                        with_key_hash=true
                     ) }}
                 ) as earlier_lines
                 {{ "where " ~ times_of_new_lines if event_key_is_whole_line() }}
@@ -132,7 +130,7 @@ suspect_lines as (
         mapped_lines.*,
         latest_files.file_modified_at
     from (
-        {{ event_lines(only="rowid in (select suspect_rows.row_id from suspect_rows)") }}
+        {{ event_lines(only=row_id() ~ " in (select suspect_rows.row_id from suspect_rows)") }}
     ) as mapped_lines
     left join latest_files on mapped_lines.source_file = latest_files.source_file
 ),
@@ -159,7 +157,7 @@ versions as (
         {%- if equal_lines_are_separate() %}
         row_id as kept_row_id
         {%- else %}
-        first_value(row_id) over (partition by {{ compiled_mapping().same_event | join(', ') }} order by {{ event_order }}) as kept_row_id
+        first_value(row_id) over (partition by {{ same_event() }} order by {{ event_order }}) as kept_row_id
         {%- endif %}
     from judged
     where reasons is null

@@ -12,7 +12,11 @@
 -- depends_on: {{ ref('loaded_files') }}
 -- depends_on: {{ ref('event_types') }}
 
-{%- if event_mapping().get('rows') %}
+{%- if target.type == 'spark' %}
+
+{{ rows_mapped_on_executors(seen_load()) }}
+
+{%- elif event_mapping().get('rows') %}
 
 {%- set seen = seen_load() %}
 {#- a key that no JSON so far had is null -#}

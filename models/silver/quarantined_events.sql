@@ -6,7 +6,7 @@
 {%- set broken = "(select row_id from " ~ ref('left_out_lines') ~ " where reasons is not null)" %}
 
 with broken_lines as (
-    {{ event_lines(only="rowid in " ~ broken) }}
+    {{ event_lines(only=row_id() ~ " in " ~ broken) }}
 ),
 
 quarantined_events as (

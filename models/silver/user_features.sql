@@ -1,7 +1,7 @@
 {{
     config(
         materialized="table_on_change",
-        pre_hook="select load_scoring({{ sql_text(outcomes() | map(attribute='model_name') | join(',')) }})",
+        pre_hook="{{ begin_loading_scorers() }}",
     )
 }}
 

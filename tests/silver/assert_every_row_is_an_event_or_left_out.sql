@@ -6,7 +6,7 @@ with line_totals as (
         (select count(*) from {{ ref('left_out_lines') }}) as left_out_lines,
         (
             select count(*) from {{ source_rows() }}
-            where rowid in (select left_out.row_id from {{ ref('left_out_lines') }} as left_out)
+            where {{ row_id() }} in (select left_out.row_id from {{ ref('left_out_lines') }} as left_out)
         ) as left_out_rows
 )
 

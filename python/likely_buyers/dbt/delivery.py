@@ -79,7 +79,7 @@ class Delivery:
 
     def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
         """What is to be said of the planned files under the mapping ("warned"), and why none is loaded ("problem")."""
-        load = self._planned()
+        load = self.planned()
         mapping = EventMapping.of(load.mapping_name, request["mapping"])
         files = files_read(load.files)
         with self._connection.cursor() as cursor:
@@ -92,7 +92,7 @@ class Delivery:
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Write the planned load, in the transaction that the cursor is in; its copies of files go in any case."""
-        load = self._planned()
+        load = self.planned()
         try:
             load.write(cursor)
         except BaseException:
@@ -104,7 +104,8 @@ class Delivery:
             self._load = None
             forget_staged(_staging())
 
-    def _planned(self) -> Load:
+    def planned(self) -> Load:
+        """The load that `plan_load` has planned."""
         if self._load is None:
             raise AssertionError("no load is planned")
         return self._load

@@ -33,6 +33,11 @@ class StatePaths(dbtPlugin):
         # who uses dbt as a library, as sqlfluff does, has no command of dbt's and names its own paths
         if self.project_name != PROJECT or context is None or "project" not in (context.obj or {}):
             return
+        profile = context.obj.get("profile")
+        if profile and profile.credentials.type == "spark":
+            from likely_buyers.dbt.on_spark import install
+
+            install()
         _check_names(context)
         _check_threads(context)
         _work_in_the_project(context)

@@ -14,7 +14,7 @@ from duckdb import DuckDBPyConnection
 from duckdb.sqltypes import VARCHAR
 
 from likely_buyers.dbt import runs
-from likely_buyers.dbt.delivery import Delivery
+from likely_buyers.dbt.delivery import Delivery, add_functions
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
@@ -25,7 +25,7 @@ from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake import LAKE, LakeProblem, attach
 from likely_buyers.lake.postgres import Session
 from likely_buyers.settings import BadSetting, Lake, Settings
-from likely_buyers.sources import SourceProblem, left_over_in_words, load_in_words
+from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 
 
@@ -71,15 +71,12 @@ class Plugin(BasePlugin):
         end_run(request), of JSON: as in `runs`; '' in the end.
         load_scoring(names): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
-        load_in_words(load), left_over_in_words(told): as in `sources`; in_words(found): as in `words`.
+        in_words(found): as in `words`, with JSON for both.
         """
 
         def start_loading(names: str) -> str:
             load_scoring(names.split(","))
             return ""
-
-        def left_over(told: str) -> str:
-            return left_over_in_words(json.loads(told))
 
         def end_run(request: str) -> str:
             runs.end_run(conn.cursor(), json.loads(request))
@@ -94,9 +91,7 @@ class Plugin(BasePlugin):
         self._delivery.add_functions()
         MappingFunctions(conn).add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
-        conn.create_function("load_in_words", load_in_words, [VARCHAR], VARCHAR)
-        conn.create_function("left_over_in_words", left_over, [VARCHAR], VARCHAR)
-        conn.create_function("in_words", in_words, [VARCHAR], VARCHAR)
+        add_functions(conn, in_words)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champions_digest", champions_digest, [VARCHAR], VARCHAR, side_effects=True

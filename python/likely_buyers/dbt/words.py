@@ -1,6 +1,9 @@
 """What a build says of what it finds: SQL finds it, asked by the macro `tell`, and its columns fill the words here."""
 
-import json
+from collections.abc import Mapping
+from typing import Any
+
+from likely_buyers.sources import left_over_in_words, load_in_words
 
 _WORDS = {
     "told": {
@@ -56,10 +59,19 @@ _WORDS = {
 }
 
 
-def in_words(found: str) -> str:
-    """Of a row as JSON, which names its words in `what`, what the macro `heard` says: {how: [words]}."""
-    columns = json.loads(found)
+_MADE_OF = {
+    "load": load_in_words,
+    "left_over": left_over_in_words,
+    "too_much_left_over": left_over_in_words,
+}
+
+
+def in_words(found: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Of a row, which names its words in `what`, what the macro `heard` says: {how: [words]}."""
+    columns = dict(found)
     what, low = columns["what"], columns.get("low")
+    if what in _MADE_OF:
+        columns["words"] = _MADE_OF[what](found)
     columns["at_least"] = f" with a probability of at least {low:.4g}" if low else ""
     how = next(how for how, known in _WORDS.items() if what in known)
-    return json.dumps({how: [_WORDS[how][what].format(**columns)]})
+    return {how: [_WORDS[how][what].format(**columns)]}

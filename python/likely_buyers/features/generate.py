@@ -48,7 +48,7 @@ models:
       the keys are exactly the model's inputs, in this order.
     columns:
       - name: user_id
-        data_type: varchar
+        data_type: string
         description: The user.
         constraints: [{{type: not_null, warn_unsupported: false}}]
         data_tests: [unique]

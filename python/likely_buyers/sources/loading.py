@@ -110,7 +110,7 @@ class Load:
         self._keep_unreadable(files, cursor)
         counts = self._proved(files, cursor)
         self._check_unchanged(cursor)
-        self._register(counts, cursor)
+        self.register(counts, cursor)
 
     def _append(self, files: Sequence[File], cursor: DuckDBPyConnection) -> None:
         """Parquet that fits becomes part of the lake as it is; the rest is written, in one statement."""
@@ -273,7 +273,8 @@ class Load:
                 " was kept: run dbt build again once the delivery is over."
             )
 
-    def _register(self, counts: Mapping[str, tuple[int, int]], cursor: DuckDBPyConnection) -> None:
+    def register(self, counts: Mapping[str, tuple[int, int]], cursor: DuckDBPyConnection) -> None:
+        """Write the files down, each with its (rows, unreadable lines), or of those not counted its lines."""
         rows = []
         for file in self.files:
             uncounted = (0 if file["same_as"] else file["lines"], 0)

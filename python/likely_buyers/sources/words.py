@@ -1,6 +1,6 @@
 """What became of a load, in words for who runs the build."""
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 _FATES = (
@@ -12,9 +12,8 @@ _FATES = (
 )
 
 
-def load_in_words(load: str) -> str:
-    """One line about a row of bronze.loads, which is given as a JSON object."""
-    told = json.loads(load)
+def load_in_words(told: Mapping[str, Any]) -> str:
+    """One line about a row of bronze.loads."""
     files = "1 file" if told["files"] == 1 else f"{told['files']} files"
     what = f"{told['lines']:,} lines of {files}: {told['events']:,} new events of {told['users']:,} users"
     if told["first_event_time"]:
@@ -28,7 +27,7 @@ def load_in_words(load: str) -> str:
     return f"load {told['load_id']}: {what}"
 
 
-def left_over_in_words(told: dict[str, Any]) -> str:
+def left_over_in_words(told: Mapping[str, Any]) -> str:
     """Of the new "lines" so many "lost" ones are no events: [[reason, count, a sample]], by the "mapping"."""
     reasons = "; ".join(
         f"{count:,} {reason} (such as: {sample[:160]})" for reason, count, sample in told["reasons"]

@@ -1,0 +1,66 @@
+"""dbt-spark, with two things that it has not: Python models on a session, and functions of ours for macros.
+
+Open-source Spark runs no Python model with dbt-spark alone: its ways to submit one speak to one vendor's service. Here
+the code runs in the process of dbt, on the session that dbt-spark has with the Connect server; what the model makes is
+computed by the executors.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from dbt_common.exceptions import DbtRuntimeError
+
+from likely_buyers.errors import LikelyBuyersError
+
+
+class SessionJob:
+    """Runs a Python model, as dbt's `PythonJobHelper`."""
+
+    def __init__(self, parsed_model: dict[str, Any], credentials: Any) -> None:
+        self._name = parsed_model.get("alias", "")
+
+    def submit(self, compiled_code: str) -> str:
+        """Run the code; what it raises fails the build."""
+        try:
+            # the code of a model of this project, compiled by dbt
+            exec(compile(compiled_code, f"<{self._name}>", "exec"), {"spark": session()})  # noqa: S102
+        except LikelyBuyersError as error:
+            raise DbtRuntimeError(f"likely_buyers: {error}") from None
+        return self._name
+
+
+def install() -> None:
+    """Add both to dbt-spark's adapter; a second call does nothing."""
+    from dbt.adapters.contracts.connection import AdapterResponse
+    from dbt.adapters.spark.impl import SparkAdapter
+
+    from likely_buyers.dbt.on_spark.functions import SparkFunctions
+
+    if "likely_buyers" in SparkAdapter._available_:
+        return
+    functions: list[SparkFunctions] = []
+
+    def likely_buyers(adapter: Any, name: str, request: Any = None) -> Any:
+        """What a function of `SparkFunctions` answers."""
+        if not functions:
+            functions.append(SparkFunctions(session()))
+        function: Callable[..., Any] = getattr(functions[0], name)
+        given = json.loads(request) if isinstance(request, str) else request
+        return function(given) if given is not None else function()
+
+    SparkAdapter.likely_buyers = likely_buyers
+    # dbt's macros may call what stands here
+    SparkAdapter._available_ = SparkAdapter._available_ | {"likely_buyers"}
+    SparkAdapter.python_submission_helpers = property(lambda adapter: {"session": SessionJob})
+    SparkAdapter.default_python_submission_method = property(lambda adapter: "session")
+    SparkAdapter.generate_python_submission_response = lambda adapter, result: AdapterResponse(_message="OK")
+
+
+def session() -> Any:
+    """The session that dbt-spark's method `session` has, too. Days are days of UTC."""
+    from pyspark.sql import SparkSession
+
+    found = SparkSession.builder.getOrCreate()
+    found.conf.set("spark.sql.session.timeZone", "UTC")
+    return found

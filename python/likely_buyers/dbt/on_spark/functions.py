@@ -1,0 +1,253 @@
+"""What macros ask for on Spark: the functions of the plugin for DuckDB, with the tables that Spark has.
+
+A DuckDB in memory answers what is asked of SQL and of files: it has the register of loads as Spark has it, and a
+raw_events without rows.
+"""
+
+import json
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from likely_buyers.dbt.delivery import Delivery
+from likely_buyers.dbt.faults import remedy
+from likely_buyers.dbt.inputs import champions_digest, package_digest
+from likely_buyers.dbt.mapping import MappingFunctions
+from likely_buyers.dbt.words import in_words
+from likely_buyers.sources import SourceProblem
+from likely_buyers.sources.loading import files_read
+from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
+from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
+from likely_buyers.spark.arrow import without_zone
+from likely_buyers.spark.mapping import Mapped
+from likely_buyers.spark.reading import LINE, PART, REFUSED, REGISTERED, TEXT, UNREADABLE_LINE, Files
+from likely_buyers.sql_text import literal
+
+_ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
+
+
+class SparkFunctions:
+    """Of one run of dbt; each function takes and gives what JSON can say."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+        self._duckdb = duckdb.connect(":memory:")
+        self._duckdb.execute("set TimeZone = 'UTC'")
+        create_helpers(self._duckdb)
+        use_helpers(self._duckdb)
+        self._duckdb.execute("create schema bronze")
+        create_tables(self._duckdb)
+        self._delivery = Delivery(self._duckdb, None)
+        self._mapping = MappingFunctions(self._duckdb)
+        self._known_load = -1
+
+    # --- what is the same on both engines
+
+    def check_settings(self, request: dict[str, Any]) -> Any:
+        return _answer(self._mapping.check_settings, request)
+
+    def compiled_mapping(self, request: dict[str, Any]) -> Any:
+        self._take_over_register()
+        request = request | {
+            "raw_events": RAW_EVENTS if request["raw_events"] else None,
+            "loaded_files": REGISTER,
+            "register": REGISTER,
+        }
+        return _answer(self._mapping.compiled_mapping, request)
+
+    def package_digest(self) -> str:
+        return package_digest()
+
+    def champions_digest(self, predicted: Any) -> str:
+        return champions_digest(json.dumps(predicted) if not isinstance(predicted, str) else predicted)
+
+    def fault_remedy(self, problem: dict[str, Any]) -> str:
+        return remedy(problem["message"])
+
+    def in_words(self, found: dict[str, Any]) -> Any:
+        return in_words(found)
+
+    # --- loading
+
+    def create_tables(self, _: dict[str, Any]) -> dict[str, Any]:
+        """The register and what stands beside it, where they are not there."""
+        own = self._duckdb.execute(
+            "select sql from duckdb_tables() where schema_name = 'bronze' and table_name in"
+            " ('file_register', 'unreadable_lines')"
+        ).fetchall()
+        states = [
+            "create table bronze.table_states (table_name string, definition string, load_id bigint)",
+            "create table bronze.builds (invocation_id string, snapshot_id bigint, tables string, problem string)",
+        ]
+        self._session.sql("create schema if not exists bronze")
+        for statement in [row[0] for row in own] + states:
+            written = statement.lower().replace("create table", "create table if not exists")
+            written = written.replace("varchar", "string").rstrip("; ")
+            self._session.sql(f"{written} using delta {_ROW_TRACKING}")
+        return {}
+
+    def plan_load(self, request: dict[str, Any]) -> Any:
+        self._take_over_register()
+        return _answer(self._delivery.plan_load, request)
+
+    def check_files(self, request: dict[str, Any]) -> Any:
+        return _answer(self._delivery.check_files, request)
+
+    def write_load(self) -> Any:
+        """Read the planned files on the executors, and add them to bronze.
+
+        The register is written last: a load is there once its files stand in it, and what a stopped one left is
+        removed by the next. Spark has no transaction over several tables.
+        """
+        return _answer(self._write_load, {})
+
+    def _write_load(self, _: dict[str, Any]) -> dict[str, Any]:
+        load = self._delivery.planned()
+        spark = self._session
+        if load.is_full:
+            spark.sql(f"drop table if exists {RAW_EVENTS}")
+            for table in (REGISTER, "bronze.unreadable_lines"):
+                spark.sql(f"delete from {table}")
+        files = files_read(load.files)
+        reading = Files(load.load_id, load.columns, load.mapping_name, load.started_at)
+        schema = reading.schema()
+        own = [field for field in schema if field.name not in (PART, TEXT)]
+        self._settle_columns(pa.schema(own))
+        for table in (RAW_EVENTS, "bronze.unreadable_lines"):
+            spark.sql(f"delete from {table} where load_id >= {load.load_id}")
+        replaced = [literal(file["path"]) for file in load.files if file["replaces_earlier"]]
+        for table in (RAW_EVENTS, "bronze.unreadable_lines") if replaced else ():
+            spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
+        if not load.files:
+            return {}
+        counted = {}
+        if files:
+            counted = self._read(reading, files, schema, own)
+        self._register(load, counted)
+        return {}
+
+    def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
+        spark = self._session
+        plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
+        read = plans.repartition(len(files)).mapInArrow(reading.on_executor(), _spark_schema(schema))
+        read = read.persist()
+        try:
+            read.createOrReplaceTempView("likely_buyers_load")
+            rows = spark.sql(
+                f"select {PART} as part, {TEXT} as text from likely_buyers_load where {PART} <> {LINE}"
+            ).collect()
+            refused = [row.text for row in rows if row.part == REFUSED]
+            if refused:
+                raise SourceProblem(refused[0])
+            names = ", ".join(_quoted(field.name) for field in own)
+            spark.sql(
+                f"insert into {RAW_EVENTS} ({names}) select {names} from likely_buyers_load where {PART} = {LINE}"
+            )
+            unreadable = [row.text for row in rows if row.part == UNREADABLE_LINE]
+            self._insert_json("bronze.unreadable_lines", unreadable)
+        finally:
+            read.unpersist()
+        told = [json.loads(row.text) for row in rows if row.part == REGISTERED]
+        return {row["source_file"]: (row["line_count"], row["rejected_count"]) for row in told}
+
+    def _register(self, load: Any, counted: dict[str, Any]) -> None:
+        with self._duckdb.cursor() as cursor:
+            cursor.execute(f"delete from {REGISTER} where load_id >= {load.load_id}")
+            load.register(
+                {path: (lines - bad, bad) for path, (lines, bad) in counted.items()}, cursor
+            )
+            rows = cursor.execute(
+                f"select cast(to_json(r) as varchar) from {REGISTER} as r where load_id = {load.load_id}"
+            ).fetchall()
+        self._insert_json(REGISTER, [row[0] for row in rows])
+        self._known_load = load.load_id
+
+    def _insert_json(self, table: str, rows: list[str]) -> None:
+        if not rows:
+            return
+        schema = self._session.table(table).schema
+        self._session.createDataFrame([(row,) for row in rows], "text string").createOrReplaceTempView(
+            "likely_buyers_rows"
+        )
+        fields = ", ".join(f"{_quoted(field.name)} {field.dataType.simpleString()}" for field in schema)
+        self._session.sql(
+            f"insert into {table} select told.* from (select from_json(text, {literal(fields)},"
+            " map('timestampFormat', 'yyyy-MM-dd HH:mm:ss[.SSSSSS][.SSSSS][.SSSS][.SSS][.SS][.S]')) as told"
+            " from likely_buyers_rows)"
+        )
+
+    def _settle_columns(self, schema: pa.Schema) -> None:
+        spark = self._session
+        fields = {field.name: field for field in _spark_schema(schema)}
+        if not spark.catalog.tableExists(RAW_EVENTS):
+            columns = ", ".join(f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items())
+            spark.sql(f"create table {RAW_EVENTS} ({columns}) using delta {_ROW_TRACKING}")
+            return
+        known = {field.name: field.dataType for field in spark.table(RAW_EVENTS).schema}
+        changed = [
+            f"{name} ({known[name].simpleString()}, now {field.dataType.simpleString()})"
+            for name, field in fields.items()
+            if name in known and known[name] != field.dataType
+        ]
+        if changed:
+            raise SourceProblem(
+                f"columns of the delivery have another type than in the loads before: {', '.join(changed)}. On Spark"
+                " a column keeps its type: deliver the file with the type of before, or start over with dbt build"
+                " --full-refresh."
+            )
+        new = [f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known]
+        if new:
+            spark.sql(f"alter table {RAW_EVENTS} add columns ({', '.join(new)})")
+
+    def _take_over_register(self) -> None:
+        """The register and the columns of raw_events, as DuckDB in memory has them."""
+        spark = self._session
+        if not spark.catalog.tableExists(REGISTER):
+            return
+        row = spark.sql(f"select coalesce(max(load_id), 0) as last from {REGISTER}").collect()[0]
+        if row.last == self._known_load:
+            return
+        register = without_zone(spark.sql(f"select * from {REGISTER}").toArrow())
+        with self._duckdb.cursor() as cursor:
+            cursor.register("register_of_spark", register)
+            cursor.execute(f"delete from {REGISTER}; insert into {REGISTER} by name select * from register_of_spark")
+            if spark.catalog.tableExists(RAW_EVENTS):
+                lines = without_zone(spark.sql(f"select * from {RAW_EVENTS} limit 0").toArrow())
+                cursor.register("lines_of_spark", lines)
+                cursor.execute(f"create or replace table {RAW_EVENTS} as select * from lines_of_spark limit 0")
+        self._known_load = row.last
+
+    # --- mapping
+
+    def map_lines(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the view `view`: rows of the query `lines` of Spark, as the query `sql` of DuckDB sees them.
+
+        tables: name -> query of Spark, of a table that `sql` joins.
+        """
+        spark = self._session
+        tables = {
+            name: without_zone(spark.sql(query).toArrow()) for name, query in request["tables"].items()
+        }
+        lines = spark.sql(request["lines"])
+        mapped = Mapped(request["sql"], tables)
+        schema = mapped.schema(without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema)
+        lines.mapInArrow(mapped.on_executor(), _spark_schema(schema)).createOrReplaceTempView(request["view"])
+        return {}
+
+
+def _answer(function: Any, request: dict[str, Any]) -> Any:
+    try:
+        return function(request) or {}
+    except SourceProblem as problem:
+        return {"problem": [str(problem)]}
+
+
+def _spark_schema(schema: pa.Schema) -> Any:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return from_arrow_schema(schema)
+
+
+def _quoted(name: str) -> str:
+    return "`" + name.replace("`", "``") + "`"

@@ -1,0 +1,44 @@
+"""Batches of rows between Spark and DuckDB, on an executor."""
+
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+
+# DuckDB's own unit of work times its threads; a call costs nothing beside so many rows
+ROWS_AT_ONCE = 120_000
+
+
+def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Batches put together to tables of about `ROWS_AT_ONCE` rows: Spark sends ten thousand at a time."""
+    held: list[pa.RecordBatch] = []
+    rows = 0
+    for batch in batches:
+        held.append(batch)
+        rows += batch.num_rows
+        if rows >= ROWS_AT_ONCE:
+            yield without_zone(pa.Table.from_batches(held))
+            held, rows = [], 0
+    if rows:
+        yield without_zone(pa.Table.from_batches(held))
+
+
+def without_zone(table: pa.Table) -> pa.Table:
+    """Spark's moments as DuckDB keeps them: in UTC, without a zone."""
+    return table.cast(pa.schema([pa.field(f.name, _plain(f.type)) for f in table.schema]))
+
+
+def with_zone(table: pa.Table) -> pa.Table:
+    """The other way round: what Spark takes for a timestamp rather than a timestamp_ntz."""
+    return table.cast(pa.schema([pa.field(f.name, _zoned(f.type)) for f in table.schema]))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us")
+    return kind
+
+
+def _zoned(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC")
+    return kind

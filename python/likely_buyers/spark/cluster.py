@@ -1,0 +1,197 @@
+"""A Spark cluster on this machine: a standalone master, workers and a Connect server, on loopback.
+
+For `make spark-demo` and for tests. All of it comes with the Python package of PySpark, but for Delta Lake's jars.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from likely_buyers.spark.errors import SparkProblem
+
+_SECONDS_TO_START = 180
+_SECONDS_TO_STOP = 15
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """What a cluster is made of."""
+
+    folder: Path
+    """Where tables, the metastore and logs lie."""
+    jars: Path
+    """The folder with Delta Lake's jars."""
+    workers: int = 2
+    worker_memory: str = "1g"
+    driver_memory: str = "1g"
+
+
+@contextmanager
+def local_cluster(settings: ClusterSettings) -> Iterator[str]:
+    """Start a cluster and give the address of its Connect server; stopped at the end, whatever happens.
+
+    Raises:
+        SparkProblem: Java, PySpark or the jars are not there, or a process does not come up.
+    """
+    spark_home = _spark_home()
+    jars = sorted(settings.jars.glob("*.jar"))
+    if not jars:
+        raise SparkProblem(
+            f"no jar of Delta Lake is in {settings.jars}. Fetch them once, by Maven: make spark-jars"
+        )
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    master_port, connect_port = _free_port(), _free_port()
+    master = f"spark://127.0.0.1:{master_port}"
+    environment = _environment(spark_home)
+    spark_class = str(spark_home / "bin" / "spark-class")
+    with ExitStack() as stack:
+
+        def start(name: str, arguments: Sequence[str]) -> "_Process":
+            process = _Process.start(name, arguments, settings.folder, environment)
+            stack.callback(process.stop)
+            return process
+
+        started = start(
+            "master",
+            [spark_class, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"]
+            + ["--port", str(master_port), "--webui-port", str(_free_port())],
+        )
+        started.wait_for(master_port)
+        for number in range(1, settings.workers + 1):
+            start(
+                f"worker-{number}",
+                [spark_class, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1"]
+                + ["--cores", "1", "--memory", settings.worker_memory]
+                + ["--webui-port", str(_free_port()), "--work-dir", str(settings.folder / "work")]
+                + [master],
+            )
+        configured = {"spark.connect.grpc.binding.port": str(connect_port)}
+        configured |= _configuration(settings, jars)
+        server = start(
+            "connect",
+            [str(spark_home / "bin" / "spark-submit"), "--master", master, "--name", "likely_buyers"]
+            + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+            + [part for key, value in configured.items() for part in ("--conf", f"{key}={value}")]
+            + ["spark-internal"],
+        )
+        server.wait_for(connect_port)
+        yield f"sc://127.0.0.1:{connect_port}"
+
+
+def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str, str]:
+    """Of the Connect server: docs/spark.md says what a real cluster needs of it."""
+    metastore = settings.folder / "metastore"
+    return {
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.catalogImplementation": "hive",
+        "spark.sql.warehouse.dir": str(settings.folder / "tables"),
+        "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={metastore};create=true",
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={settings.folder}",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.memory": settings.driver_memory,
+        "spark.executor.memory": settings.worker_memory,
+        "spark.sql.session.timeZone": "UTC",
+        "spark.ui.enabled": "false",
+        # small tables: as many partitions as there are cores
+        "spark.sql.shuffle.partitions": str(2 * settings.workers),
+        "spark.databricks.delta.snapshotPartitions": "2",
+    }
+
+
+@dataclass(frozen=True)
+class _Process:
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+    @classmethod
+    def start(
+        cls, name: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str]
+    ) -> "_Process":
+        log = folder / f"{name}.log"
+        with log.open("wb") as output:
+            # a group of its own: the scripts start Java as a child
+            process = subprocess.Popen(
+                arguments,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+                env=dict(environment),
+                start_new_session=True,
+            )
+        return cls(name, process, log)
+
+    def wait_for(self, port: int) -> None:
+        """Until something listens on the port.
+
+        Raises:
+            SparkProblem: the process has ended, or nothing listens after minutes.
+        """
+        deadline = time.monotonic() + _SECONDS_TO_START
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                break
+            with socket.socket() as found:
+                found.settimeout(1)
+                if found.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.2)
+        lines = self.log.read_text(errors="replace").splitlines()[-15:]
+        raise SparkProblem(
+            f"the {self.name} of the Spark cluster did not come up. The end of {self.log}:\n"
+            + "\n".join(lines)
+        )
+
+    def stop(self) -> None:
+        for sent in (signal.SIGTERM, signal.SIGKILL):
+            try:
+                os.killpg(self.process.pid, sent)
+                self.process.wait(_SECONDS_TO_STOP)
+            except ProcessLookupError:
+                return
+            except subprocess.TimeoutExpired:
+                continue
+
+
+def _spark_home() -> Path:
+    try:
+        import pyspark
+    except ModuleNotFoundError as error:
+        raise SparkProblem(
+            "PySpark is not in this Python environment. `make spark-demo` sets one up; or install"
+            " python/requirements/spark.txt"
+        ) from error
+    home = Path(pyspark.__file__).parent
+    if not (home / "bin" / "spark-class").exists():
+        raise SparkProblem(
+            "this Python environment has a client of Spark (pyspark-client), without Spark itself: install pyspark"
+        )
+    return home
+
+
+def _environment(spark_home: Path) -> dict[str, str]:
+    environment = {key: value for key, value in os.environ.items() if key != "SPARK_REMOTE"}
+    return environment | {
+        "SPARK_HOME": str(spark_home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        # the same interpreter and packages for the workers as here
+        "PYSPARK_PYTHON": sys.executable,
+        "PYSPARK_DRIVER_PYTHON": sys.executable,
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

@@ -1,0 +1,98 @@
+"""Files of a delivery read on the executors, each by one task, with the reader that reads them on one machine.
+
+So what is rejected, mended and counted is the same, by the same code; and a file is read where the cluster has room.
+"""
+
+import json
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from likely_buyers.sources import SourceProblem, line_at
+from likely_buyers.sources.loading import Load
+from likely_buyers.sources.register import RAW_EVENTS, REGISTER, UNREADABLE, create_tables
+from likely_buyers.sources.sql_helpers import use_helpers
+from likely_buyers.spark.arrow import ROWS_AT_ONCE, with_zone
+
+PART, TEXT = "part_of_load", "text_of_load"
+"""Columns behind those of the lines: what a row is, and of all but lines its JSON."""
+LINE, UNREADABLE_LINE, REGISTERED, REFUSED = 0, 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Files:
+    """What the tasks have in common; as of `Load`."""
+
+    load_id: int
+    columns: Mapping[str, Mapping[str, str | None]]
+    mapping_name: str
+    started_at: str
+
+    def schema(self) -> pa.Schema:
+        """Columns of the lines, with `PART` and `TEXT`."""
+        with _database(None) as connection, connection.cursor() as cursor:
+            self._load([]).write(cursor)
+            return with_zone(cursor.execute(_ROWS).to_arrow_table()).schema
+
+    def on_executor(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+        """What `mapInArrow` takes over rows with a file's plan, as JSON, in the column `file`."""
+
+        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for told in batch.column("file").to_pylist():
+                    yield from self._read(json.loads(told))
+
+        return read
+
+    def _read(self, file: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+        with tempfile.TemporaryDirectory(prefix="likely_buyers_") as folder:
+            with _database(Path(folder)) as connection, connection.cursor() as cursor:
+                use_helpers(cursor)
+                try:
+                    self._load([file], Path(folder)).write(cursor)
+                except SourceProblem as problem:
+                    cursor.execute("create table bronze.refused as select ? as words", [str(problem)])
+                    yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
+                    return
+                yield from _batches(cursor, _ROWS)
+                yield from _batches(cursor, f"{_ROWS} where false union all by name {_UNREADABLE}")
+                yield from _batches(cursor, f"{_ROWS} where false union all by name {_REGISTERED}")
+
+    def _load(self, files: list[dict[str, Any]], staging: Path = Path()) -> Load:
+        return Load(
+            load_id=self.load_id,
+            is_full=True,
+            files=files,
+            columns=self.columns,
+            mapping_name=self.mapping_name,
+            started_at=self.started_at,
+            staging=staging / "staging",
+            lake=None,
+        )
+
+
+_ROWS = f"select *, {LINE} as {PART}, cast(null as varchar) as {TEXT} from {RAW_EVENTS}"
+_UNREADABLE = f"select {UNREADABLE_LINE} as {PART}, cast(to_json(u) as varchar) as {TEXT} from {UNREADABLE} as u"
+_REGISTERED = f"select {REGISTERED} as {PART}, cast(to_json(r) as varchar) as {TEXT} from {REGISTER} as r"
+_REFUSED = f"select {REFUSED} as {PART}, words as {TEXT} from bronze.refused"
+
+
+def _batches(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
+    for batch in cursor.execute(query).to_arrow_reader(ROWS_AT_ONCE):
+        yield from with_zone(pa.Table.from_batches([batch])).to_batches()
+
+
+def _database(folder: Path | None) -> duckdb.DuckDBPyConnection:
+    path = str(folder / "load.duckdb") if folder else ":memory:"
+    connection = duckdb.connect(path, config={"threads": 1})
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("create schema bronze")
+    connection.create_function("line_at", line_at, [duckdb.sqltypes.VARCHAR, duckdb.sqltypes.BIGINT, duckdb.sqltypes.BIGINT], duckdb.sqltypes.VARCHAR)
+    with connection.cursor() as cursor:
+        create_tables(cursor)
+    return connection
