@@ -1,8 +1,32 @@
 {#- What dbt-spark needs for Delta tables. -#}
 
+{#-
+    A Python model's rows are written by SQL, as a SQL model's are: a table that Connect's saveAsTable makes has a collation in its
+    schema, with which readers of Delta other than Spark refuse it.
+-#}
+{% macro py_write_table(compiled_code, target_relation) %}
+{%- set view = "likely_buyers_" ~ target_relation.identifier -%}
+{{ compiled_code }}
+from likely_buyers.dbt.on_spark.frames import view_of
+view_of("{{ view }}", model, dbtObj(spark.table), spark)
+spark.sql({{ tojson("create or replace table " ~ target_relation ~ " using delta as select * from " ~ view) }})
+{%- endmacro %}
+
 {#- delete+insert is one merge: who reads a table never sees it without the rows that are being replaced. -#}
 {% macro dbt_spark_validate_get_incremental_strategy(raw_strategy, file_format) %}
     {% do return('merge' if raw_strategy == 'delete+insert' else raw_strategy) %}
+{% endmacro %}
+
+{#- In place of dbt-spark's, which takes a statement, and so a version of the table, for each column of each build. -#}
+{% macro spark__persist_docs(relation, model, for_relation, for_columns) %}
+    {% set changed = [] %}
+    {% for column in (run_query("describe table " ~ relation).rows if for_columns and config.persist_column_docs() and not relation.is_view else []) %}
+        {% set wanted = (model.columns.get(column[0]) or {}).get('description') or '' %}
+        {% if wanted and wanted != (column[2] or '') %}
+            {% do changed.append(sql_name(column[0]) ~ " comment " ~ sql_text(wanted)) %}
+        {% endif %}
+    {% endfor %}
+    {% if changed %}{% do run_query("alter table " ~ relation ~ " alter column " ~ changed | join(', ')) %}{% endif %}
 {% endmacro %}
 
 {#- In place of dbt-spark's, which makes columns that have rows not nullable, and Delta refuses that. -#}

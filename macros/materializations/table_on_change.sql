@@ -51,16 +51,9 @@
 
     {{ run_hooks(pre_hooks) }}
     {%- if model.language == "python" %}
-        {%- set rows = "likely_buyers_" ~ this.identifier %}
-        {%- call statement("made", language="python") -%}
-{{ compiled_code }}
-from likely_buyers.spark.frames import as_frame
-as_frame(model(dbtObj(spark.table), spark), spark).createOrReplaceTempView("{{ rows }}")
-        {%- endcall -%}
-        {%- call statement("main") -%} {{ create_table_as(False, target_relation, "select * from " ~ rows) }} {%- endcall -%}
-    {%- else %}
-        {%- call statement("main") -%} {{ create_table_as(False, target_relation, compiled_code) }} {%- endcall -%}
-    {%- endif %}
+    {%- call statement("main", language=model.language) -%}
+        {{- create_table_as(False, target_relation, compiled_code, model.language) -}}
+    {%- endcall -%}
     {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
     {{ run_hooks(post_hooks) }}
     {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}

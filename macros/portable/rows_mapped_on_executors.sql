@@ -5,14 +5,15 @@
 {% macro rows_mapped_on_executors(seen) %}
     {%- set columns = "row_id, load_id, source_file, left_out, source_event_time, source_event_type, source_user_id,"
         ~ " source_price, source_quantity, event_time, event_type, user_id, session_id, product_id, category, brand, price,"
-        ~ " quantity, currency, key_hash, own_id, event_date" %}
+        ~ " quantity, currency, own_id, event_date" %}
     {%- if not execute or not flags.INTROSPECT %}{% do return("select 1 as row_id") %}{% endif %}
     {%- if event_mapping().get('rows') %}
         {%- do stop("the event mapping '" ~ var('event_mapping') ~ "' has `rows`, which is not there on Spark yet. Make the rows in a"
             ~ " model of dbt, and name it by events_relation; or build on DuckDB (--target duckdb).") %}
     {%- endif %}
     {%- set sql %}
-        select {{ columns }} from (
+        -- Spark has no numbers without a sign
+        select {{ columns }}, cast(cast(key_hash as hugeint) - 9223372036854775808 as bigint) as key_hash from (
             select *, {{ id_and_day() }} from ({{ mapped_lines('lines', 'event_types', with_key_hash=true) }}) as event_lines
         ) as dated_lines
     {%- endset %}

@@ -52,9 +52,9 @@
             select case when count(*) > 0 then 'month_above_12' end as what, count(*) as times, min(source_event_time) as sample
             from ({{ event_lines(only=row_id() ~ " in (" ~ broken ~ " and reasons like '%invalid_event_time%')") }}) as lines
             where
-                regexp_matches(source_event_time, '^\s*([0-9]{1,2})[/.-]([0-9]{1,2})[/.-][0-9]{2,4}')
+                regexp_extract(source_event_time, '^ *[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}', 0) <> ''
                 and greatest(
-                    try_cast(regexp_extract(source_event_time, '[0-9]+') as int),
+                    try_cast(regexp_extract(source_event_time, '[0-9]+', 0) as int),
                     try_cast(regexp_extract(source_event_time, '[0-9]+[/.-]([0-9]+)', 1) as int)
                 ) > 12
         {% endcall %}

@@ -35,7 +35,7 @@ class StatePaths(dbtPlugin):
             return
         profile = context.obj.get("profile")
         if profile and profile.credentials.type == "spark":
-            from likely_buyers.dbt.on_spark import install
+            from likely_buyers.dbt.on_spark.adapter import install
 
             install()
         _check_names(context)

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from likely_buyers.dbt.jobs.each import of_each
 from likely_buyers.dbt.jobs.train import examples_of
+from likely_buyers.dbt.on_spark.frames import in_duckdb
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.settings import Settings
@@ -69,6 +70,7 @@ def run_backtest(
     Raises:
         TrainingError: at none of the cutoffs could anything be learned, for any outcome.
     """
+    examples = in_duckdb(examples)
     events = Path(events_path) if events_path else Settings.of().demo_shop
 
     def backtest(outcome: Outcome) -> list[dict[str, object]]:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from likely_buyers.dbt.on_spark.frames import is_frame
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Settings
@@ -49,9 +50,7 @@ def expect_buyers(
         RegistryError: the registry cannot be read, or has the version no longer.
     """
     rows = []
-    for outcome, day, horizon, name, version, users, p, p_not_p in predictions.aggregate(
-        _SUMS, "outcome, as_of_date, horizon_days, model_name, model_version"
-    ).fetchall():
+    for outcome, day, horizon, name, version, users, p, p_not_p in _sums(predictions):
         noted = Registry.of(Settings.of(), model_name=name).version(version).parameters
         level = Level.of_json(noted["level"]) if "level" in noted else Level()
         expected = expected_buyers(p, p_not_p, level)
@@ -69,8 +68,20 @@ def expect_buyers(
     )
 
 
+def _sums(predictions: Any) -> list[tuple[Any, ...]]:
+    keys = "outcome, as_of_date, horizon_days, model_name, model_version"
+    if is_frame(predictions):
+        query = f"select {_SUMS} from {{predictions}} group by {keys}"  # noqa: S608
+        return [tuple(row) for row in predictions.sparkSession.sql(query, predictions=predictions).collect()]
+    return predictions.aggregate(_SUMS, keys).fetchall()
+
+
 def _before(session: "DuckDBPyConnection", schema: str, table: str) -> list[tuple[Any, ...]]:
     """The rows that stand there; none before the first build."""
+    if not hasattr(session, "execute"):
+        if not session.catalog.tableExists(f"{schema}.{table}"):
+            return []
+        return [tuple(row) for row in session.table(f"{schema}.{table}").select(EXPECTED_SCHEMA.names).collect()]
     known = session.execute(
         "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, table],

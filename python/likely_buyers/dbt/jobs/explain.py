@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from likely_buyers.dbt.on_spark.frames import in_duckdb, is_frame
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS
@@ -34,6 +35,10 @@ def explain_buyers(
         ScoringError: silver.user_features does not fit it.
         ExplainingError: a feature has no label, or the contributions do not add up to the score.
     """
+    if is_frame(user_features):
+        user_features = user_features.join(top_buyers, ["user_id", "as_of_date"], "left_semi")
+    top_buyers, user_features = in_duckdb(top_buyers), in_duckdb(user_features)
+    feature_labels = in_duckdb(feature_labels)
     scored_by = top_buyers.project("outcome, model_name, model_version").distinct().order("all")
     groups = _groups(feature_labels)
     streams = [

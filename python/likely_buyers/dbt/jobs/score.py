@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from dbt_common.invocation import get_invocation_id
 
+from likely_buyers.dbt.on_spark.frames import is_frame
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Predicted
 from likely_buyers.registry import Registry
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @without_traceback
-def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> pa.RecordBatchReader:
+def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> Any:
     """Score all rows of silver.user_features with the champion of each outcome that has one.
 
     Args:
@@ -35,12 +36,30 @@ def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> pa.Reco
         scored_at=datetime.now(UTC).replace(tzinfo=None),
         run_id=get_invocation_id(),
     )
+    if is_frame(user_features):
+        return _scored_on_executors(user_features, scoring)
     users = user_features.count("*").fetchall()[0][0]
     columns = ["*", *population_columns([scorer.outcome for scorer in scorers])]
     return score_batches(
         user_features.project(", ".join(columns)).to_arrow_reader(BATCH_ROWS),
         scoring,
         progress=Progress("scoring", total=users, unit="users"),
+    )
+
+
+def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    from likely_buyers.spark.scoring import Champions, predictions_on_executor, predictions_schema
+
+    told = Champions(
+        tuple(scorer.outcome for scorer in scoring.scorers),
+        tuple((scorer.model.model_name, scorer.model.version) for scorer in scoring.scorers),
+        Settings.of(),
+    )
+    return user_features.mapInArrow(
+        predictions_on_executor(told, scoring.scored_at, scoring.run_id),
+        from_arrow_schema(predictions_schema()),
     )
 
 

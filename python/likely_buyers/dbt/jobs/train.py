@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from likely_buyers.dbt.jobs.each import of_each
+from likely_buyers.dbt.on_spark.frames import in_duckdb
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.promotion import RANKING_METRICS
@@ -60,6 +61,7 @@ def train_version(examples: "DuckDBPyRelation", *, predicted: Any, seed: int) ->
         RegistryError: a version cannot be registered.
     """
     of = Predicted.of(predicted)
+    examples = in_duckdb(examples)
 
     def train(outcome: Outcome) -> None:
         registry = Registry.of(Settings.of(), model_name=of.model_name(outcome))

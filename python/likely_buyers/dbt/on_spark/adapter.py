@@ -6,6 +6,7 @@ computed by the executors.
 """
 
 import json
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -39,6 +40,8 @@ def install() -> None:
 
     if "likely_buyers" in SparkAdapter._available_:
         return
+    # dbt-spark asks for Hive with each statement, which a Connect server has settled when it started
+    warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
     functions: list[SparkFunctions] = []
 
     def likely_buyers(adapter: Any, name: str, request: Any = None) -> Any:
@@ -63,4 +66,5 @@ def session() -> Any:
 
     found = SparkSession.builder.getOrCreate()
     found.conf.set("spark.sql.session.timeZone", "UTC")
+    found.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", "false")
     return found

@@ -5,6 +5,7 @@ raw_events without rows.
 """
 
 import json
+from math import ceil
 from typing import Any
 
 import duckdb
@@ -24,6 +25,8 @@ from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import LINE, PART, REFUSED, REGISTERED, TEXT, UNREADABLE_LINE, Files
 from likely_buyers.sql_text import literal
 
+# a task begins in a second; a file is never read by two
+_BYTES_OF_A_TASK = 32_000_000
 _ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
 
 
@@ -83,7 +86,7 @@ class SparkFunctions:
         self._session.sql("create schema if not exists bronze")
         for statement in [row[0] for row in own] + states:
             written = statement.lower().replace("create table", "create table if not exists")
-            written = written.replace("varchar", "string").rstrip("; ")
+            written = written.replace("varchar", "string").replace('"', "`").rstrip("; ")
             self._session.sql(f"{written} using delta {_ROW_TRACKING}")
         return {}
 
@@ -94,13 +97,13 @@ class SparkFunctions:
     def check_files(self, request: dict[str, Any]) -> Any:
         return _answer(self._delivery.check_files, request)
 
-    def write_load(self) -> Any:
+    def write_load(self, request: dict[str, Any]) -> Any:
         """Read the planned files on the executors, and add them to bronze.
 
         The register is written last: a load is there once its files stand in it, and what a stopped one left is
         removed by the next. Spark has no transaction over several tables.
         """
-        return _answer(self._write_load, {})
+        return _answer(self._write_load, request)
 
     def _write_load(self, _: dict[str, Any]) -> dict[str, Any]:
         load = self._delivery.planned()
@@ -130,7 +133,8 @@ class SparkFunctions:
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
         spark = self._session
         plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
-        read = plans.repartition(len(files)).mapInArrow(reading.on_executor(), _spark_schema(schema))
+        tasks = ceil(sum(file["size"] for file in files) / _BYTES_OF_A_TASK)
+        read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(reading.on_executor(), _spark_schema(schema))
         read = read.persist()
         try:
             read.createOrReplaceTempView("likely_buyers_load")
@@ -170,10 +174,12 @@ class SparkFunctions:
         self._session.createDataFrame([(row,) for row in rows], "text string").createOrReplaceTempView(
             "likely_buyers_rows"
         )
-        fields = ", ".join(f"{_quoted(field.name)} {field.dataType.simpleString()}" for field in schema)
+        texts = ", ".join(f"{_quoted(field.name)} string" for field in schema)
+        typed = ", ".join(
+            f"cast(told.{_quoted(field.name)} as {field.dataType.simpleString()})" for field in schema
+        )
         self._session.sql(
-            f"insert into {table} select told.* from (select from_json(text, {literal(fields)},"
-            " map('timestampFormat', 'yyyy-MM-dd HH:mm:ss[.SSSSSS][.SSSSS][.SSSS][.SSS][.SS][.S]')) as told"
+            f"insert into {table} select {typed} from (select from_json(text, {literal(texts)}) as told"
             " from likely_buyers_rows)"
         )
 

@@ -1,0 +1,35 @@
+"""Tables of Spark as the jobs of Python models take them, and what they give as a table of Spark."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import pyarrow as pa
+
+from likely_buyers.spark.arrow import with_zone, without_zone
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
+
+
+def is_frame(table: Any) -> bool:
+    """Whether it is a DataFrame of Spark."""
+    return hasattr(table, "mapInArrow")
+
+
+def in_duckdb(table: Any) -> "DuckDBPyRelation":
+    """A DataFrame of Spark, brought here, as a relation of DuckDB; a relation as it is.
+
+    For what is bounded: examples are of so many sampled users, a list is a share of the users.
+    """
+    return duckdb.from_arrow(without_zone(table.toArrow())) if is_frame(table) else table
+
+
+def view_of(name: str, model: Callable[..., Any], dbt: Any, session: Any) -> None:
+    """Run a Python model, and have what it gives as a view of the session."""
+    made = model(dbt, session)
+    if isinstance(made, pa.RecordBatchReader):
+        made = made.read_all()
+    if isinstance(made, pa.Table):
+        made = session.createDataFrame(with_zone(made))
+    made.createOrReplaceTempView(name)
