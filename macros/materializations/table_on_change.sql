@@ -50,7 +50,6 @@
     {%- endif -%}
 
     {{ run_hooks(pre_hooks) }}
-    {%- if model.language == "python" %}
     {%- call statement("main", language=model.language) -%}
         {{- create_table_as(False, target_relation, compiled_code, model.language) -}}
     {%- endcall -%}

@@ -25,7 +25,7 @@ class SessionJob:
         """Run the code; what it raises fails the build."""
         try:
             # the code of a model of this project, compiled by dbt
-            exec(compile(compiled_code, f"<{self._name}>", "exec"), {"spark": session()})  # noqa: S102
+            exec(compile(compiled_code.lstrip(), f"<{self._name}>", "exec"), {"spark": session()})  # noqa: S102
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from None
         return self._name
