@@ -12,6 +12,22 @@ view_of("{{ view }}", model, dbtObj(spark.table), spark)
 spark.sql({{ tojson("create or replace table " ~ target_relation ~ " using delta as select * from " ~ view) }})
 {%- endmacro %}
 
+{#- In place of dbt-spark's, which makes the text 'None' of an empty field, and ends a text at a quote in it. -#}
+{% macro spark__load_csv_rows(model, agate_table) %}
+    {% set types, rows = model.config.column_types or {}, [] %}
+    {% for row in agate_table.rows %}
+        {% set values = [] %}
+        {% for name in agate_table.column_names %}
+            {% set value = 'null' if row[loop.index0] is none else sql_text(row[loop.index0]) %}
+            {% do values.append("cast(" ~ value ~ " as " ~ (types.get(name) or adapter.convert_type(agate_table, loop.index0)) ~ ")") %}
+        {% endfor %}
+        {% do rows.append("(" ~ values | join(", ") ~ ")") %}
+    {% endfor %}
+    {% set statement = "insert into " ~ this ~ " (" ~ agate_table.column_names | join(", ") ~ ") values " ~ rows | join(", ") %}
+    {% if rows %}{% do adapter.add_query(statement, abridge_sql_log=True) %}{% endif %}
+    {{ return(statement) }}
+{% endmacro %}
+
 {#- delete+insert is one merge: who reads a table never sees it without the rows that are being replaced. -#}
 {% macro dbt_spark_validate_get_incremental_strategy(raw_strategy, file_format) %}
     {% do return('merge' if raw_strategy == 'delete+insert' else raw_strategy) %}

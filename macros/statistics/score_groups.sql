@@ -7,8 +7,8 @@
 {% macro score_groups() %}
     select
         tied_users.*,
-        sum(users) over down_to_here - users as users_above,
-        sum(buyers) over down_to_here - buyers as buyers_above,
+        (sum(users) over down_to_here) - users as users_above,
+        (sum(buyers) over down_to_here) - buyers as buyers_above,
         sum(users) over whole_set as set_users,
         sum(buyers) over whole_set as set_buyers
     from (

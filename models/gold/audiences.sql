@@ -41,7 +41,7 @@ ranked_users as (
         horizon_days,
         model_name,
         model_version,
-        row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as rank
+        cast(row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as {{ dbt.type_bigint() }}) as rank
     from {{ ref('predictions') }}
     where (select count(*) from due_campaigns) > 0
 ),

@@ -165,7 +165,7 @@ ranked_users as (
     select
         user_id,
         outcome,
-        row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as buyer_rank
+        cast(row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as {{ dbt.type_bigint() }}) as buyer_rank
     from predictions
 ),
 
@@ -249,8 +249,8 @@ top_buyers as (
         selected_users.model_name,
         selected_users.model_version,
         selected_users.buyer_rank as rank,
-        100.0 * (selected_users.user_count - selected_users.buyer_rank + 1) / selected_users.user_count as percentile,
-        cast(ceil(10.0 * selected_users.buyer_rank / selected_users.user_count) as {{ dbt.type_int() }}) as decile,
+        {{ ratio('100 * (selected_users.user_count - selected_users.buyer_rank + 1)', 'selected_users.user_count') }} as percentile,
+        cast(ceil({{ ratio('10 * selected_users.buyer_rank', 'selected_users.user_count') }}) as {{ dbt.type_int() }}) as decile,
         selected_users.probability,
         selected_users.lift,
         -- the user's own mean, drawn towards the shop's as if by one more purchase day at the shop's mean
@@ -282,7 +282,7 @@ typed_top_buyers as (
         as_of_date,
         horizon_days,
         rank,
-        cast(percentile as double) as percentile,
+        percentile,
         decile,
         probability,
         lift,

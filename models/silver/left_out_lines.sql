@@ -27,7 +27,7 @@
 {%- set event_order -%}
 {{ leading | join(' desc nulls last, ' if is_last else ' nulls last, ') }}{{ ' desc' if is_last }} nulls last,
             event_type, user_id, session_id nulls last, product_id nulls last, category nulls last,
-            brand nulls last, price nulls last, quantity, currency nulls last, row_id
+            brand nulls last, price nulls last, quantity, currency nulls last, load_id, source_file, row_id
 {%- endset %}
 
 {#-

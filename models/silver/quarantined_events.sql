@@ -6,7 +6,7 @@
 {%- set broken = "(select row_id from " ~ ref('left_out_lines') ~ " where reasons is not null)" %}
 
 with broken_lines as (
-    {{ event_lines(only=row_id() ~ " in " ~ broken) }}
+    {{ lines_as_json(only=row_id() ~ " in " ~ broken) }}
 ),
 
 quarantined_events as (
@@ -18,7 +18,7 @@ quarantined_events as (
         coalesce(broken_lines.user_id, broken_lines.source_user_id) as user_id,
         broken_lines.source_price as price,
         broken_lines.source_quantity as quantity,
-        {{ columns_as_json((compiled_mapping().columns or []) | map(attribute='name'), prefix='source.') }} as line
+        broken_lines.line
     from broken_lines
     inner join {{ ref('left_out_lines') }} as left_out_lines on broken_lines.row_id = left_out_lines.row_id
 )

@@ -1,0 +1,34 @@
+{#-
+    Select of event_lines with the row that each was made of, as the text of a JSON object (line): values as text, nulls left out, so
+    that a column that came later or changed its type does not change it.
+-#}
+{% macro lines_as_json(only) %}
+    {{- return(adapter.dispatch('lines_as_json')(only, (compiled_mapping().columns or []) | map(attribute='name') | list)) -}}
+{% endmacro %}
+
+{% macro duckdb__lines_as_json(only, columns) %}
+    select
+        *,
+        cast(json_merge_patch('{}', json_object(
+            {%- for column in columns %}{{ sql_text(column) }}, cast({{ sql_name('source.' ~ column) }} as varchar)
+            {{- ', ' if not loop.last }}{% endfor -%}
+        )) as varchar) as line
+    from ({{ event_lines(only=only) }}) as event_lines
+{% endmacro %}
+
+{% macro spark__lines_as_json(only, columns) %}
+    select
+        event_lines.*,
+        raw_lines.line
+    from ({{ event_lines(only=only) }}) as event_lines
+    inner join (
+        select
+            _metadata.row_id as raw_row_id,
+            to_json(struct(
+                {%- for column in columns %}cast({{ sql_name(column) }} as string) as {{ sql_name(column) }}
+                {{- ', ' if not loop.last }}{% endfor -%}
+            )) as line
+        from {{ ref('raw_events') }}
+    ) as raw_lines
+        on event_lines.row_id = raw_lines.raw_row_id
+{% endmacro %}
