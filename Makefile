@@ -14,7 +14,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 STARTED := $(shell date +%s)
 TOOK = @echo "make $@: $$(( $$(date +%s) - $(STARTED) )) s"
 
-.PHONY: help demo generate check test lint quick-lint lint-python lint-dbt lint-sql quick-tests model-tests docs bench lock clean
+.PHONY: help demo spark-demo spark-jars generate check test lint quick-lint lint-python lint-dbt lint-sql quick-tests model-tests docs bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
@@ -22,6 +22,7 @@ help:
 	@echo "make check   set up, lint what changed, run the tests that need no build: seconds"
 	@echo "make test    set up, lint everything, run every test: minutes"
 	@echo "make docs    build the docs into site/, strictly; no page of them loads anything from elsewhere"
+	@echo "make spark-demo    the demo on a Spark cluster of this machine, with Delta tables (needs Java 17 and Maven)"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
 	@echo "make clean   remove the environments, and what dbt wrote but no data: target/ and logs/ of the state folder"
@@ -43,11 +44,22 @@ $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 	@# what is checked out passed: `make check` begins with what is changed from here on
 	@touch $@ $(VENV)/.sql-linted
 
-# PySpark wants other versions than the rest, and only the benchmark wants PySpark
-$(SPARK_VENV)/.installed: python/requirements/spark.txt | $(BIN)/python
+# For the target `spark` and the PySpark job of the benchmark. By uv: PySpark is 430 MB of sources, over which pip takes minutes
+$(SPARK_VENV)/.installed: python/requirements/spark.txt python/requirements/uv.txt pyproject.toml | $(BIN)/python
 	$(BIN)/python -m venv $(SPARK_VENV)
-	$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements/uv.txt
+	VIRTUAL_ENV=$(SPARK_VENV) $(SPARK_VENV)/bin/uv pip install --quiet --require-hashes -r $<
+	VIRTUAL_ENV=$(SPARK_VENV) $(SPARK_VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
+
+# Delta Lake's jars are in no Python package. What Maven fetched is checked; Spark itself fetches nothing
+$(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requirements/delta-jars.sha256
+	@command -v mvn java > /dev/null || { echo "Delta Lake's jars come by Maven, and Spark needs Java 17: install both"; exit 1; }
+	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(SPARK_VENV)/jars
+	cd $(SPARK_VENV)/jars && sha256sum --quiet --check $(CURDIR)/python/requirements/delta-jars.sha256
+	@touch $@
+
+spark-jars: $(SPARK_VENV)/jars/.fetched
 
 # the file is complete: every package is in it with its hash, and pip's resolver would only take its time over it
 $(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
@@ -74,6 +86,17 @@ $(STATE)/.demo-trained: | $(VENV)/.installed
 	dbt build --vars '{as_of: $(DEMO_EARLIER_DAY)}' --exclude-resource-type test --exclude-resource-type unit_test
 	likely-buyers train --promote
 	@touch $@
+
+# The demo on a cluster of this machine: a master, two workers and a Connect server, with the demo shop's champion or a new one.
+# The shop, the registry and what dbt writes are those of the demo; tables lie in spark/ of the state folder.
+spark-demo: export PATH := $(abspath $(SPARK_VENV)/bin):$(PATH)
+spark-demo: $(SPARK_VENV)/.installed $(SPARK_VENV)/jars/.fetched
+	test -d $(DEMO_SHOP) || likely-buyers simulate --users 12000 --days 180 --seed 1 --out $(DEMO_SHOP)
+	python -m likely_buyers.spark --folder $(STATE)/spark --jars $(SPARK_VENV)/jars sh -ec '\
+		test -s $(STATE)/registry.db || likely-buyers train --promote; \
+		dbt build --exclude-resource-type unit_test; \
+		likely-buyers top'
+	$(TOOK)
 
 generate: $(VENV)/.installed
 	$(BIN)/python -m likely_buyers.features.generate
@@ -145,7 +168,10 @@ lock: $(BIN)/python
 	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --constraints requirements.txt \
 		--output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
-	$(UV_COMPILE) --group spark --constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
+	echo 'pandas<3' > $(VENV)/older-pandas.txt
+	$(UV_COMPILE) pyproject.toml --group spark --extra build --extra publish --override $(VENV)/older-pandas.txt \
+		--constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
+	echo uv | $(UV_COMPILE) - --output-file python/requirements/uv.txt
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 
 clean:

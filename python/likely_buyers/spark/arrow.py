@@ -1,6 +1,7 @@
 """Batches of rows between Spark and DuckDB, on an executor."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import pyarrow as pa
 
@@ -30,6 +31,13 @@ def without_zone(table: pa.Table) -> pa.Table:
 def with_zone(table: pa.Table) -> pa.Table:
     """The other way round: what Spark takes for a timestamp rather than a timestamp_ntz."""
     return table.cast(pa.schema([pa.field(f.name, _zoned(f.type)) for f in table.schema]))
+
+
+def spark_schema(schema: pa.Schema) -> Any:
+    """The same columns, as Spark names their types."""
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    return from_arrow_schema(schema)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -185,6 +185,7 @@ def _environment(spark_home: Path) -> dict[str, str]:
     return environment | {
         "SPARK_HOME": str(spark_home),
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": "512m",
         # the same interpreter and packages for the workers as here
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,

@@ -48,8 +48,7 @@ def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> Any:
 
 
 def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
-    from pyspark.sql.pandas.types import from_arrow_schema
-
+    from likely_buyers.spark.arrow import spark_schema
     from likely_buyers.spark.scoring import Champions, predictions_on_executor, predictions_schema
 
     told = Champions(
@@ -59,7 +58,7 @@ def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
     )
     return user_features.mapInArrow(
         predictions_on_executor(told, scoring.scored_at, scoring.run_id),
-        from_arrow_schema(predictions_schema()),
+        spark_schema(predictions_schema()),
     )
 
 

@@ -6,6 +6,7 @@ computed by the executors.
 """
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -61,7 +62,17 @@ def install() -> None:
 
 
 def session() -> Any:
-    """The session that dbt-spark's method `session` has, too. Days are days of UTC."""
+    """The session that dbt-spark's method `session` has, too. Days are days of UTC.
+
+    Raises:
+        DbtRuntimeError: no Connect server is named: dbt-spark would start a Spark of its own, without Delta.
+    """
+    if not os.environ.get("SPARK_REMOTE", "").startswith("sc://"):
+        raise DbtRuntimeError(
+            "likely_buyers: the target is Spark, and SPARK_REMOTE does not say where its Connect server is"
+            f" (sc://host:15002); found: '{os.environ.get('SPARK_REMOTE', '')}'. Set it, choose another target, or try a"
+            " cluster of this machine: make spark-demo. docs/spark.md says what a cluster needs."
+        )
     from pyspark.sql import SparkSession
 
     found = SparkSession.builder.getOrCreate()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.spark.arrow import with_zone, without_zone
+from likely_buyers.spark.arrow import spark_schema, with_zone, without_zone
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -31,5 +31,7 @@ def view_of(name: str, model: Callable[..., Any], dbt: Any, session: Any) -> Non
     if isinstance(made, pa.RecordBatchReader):
         made = made.read_all()
     if isinstance(made, pa.Table):
-        made = session.createDataFrame(with_zone(made))
+        made = with_zone(made)
+        # with its types: of a table without rows nothing tells them
+        made = session.createDataFrame(made, spark_schema(made.schema))
     made.createOrReplaceTempView(name)

@@ -20,7 +20,7 @@ from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.loading import files_read
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.spark.arrow import without_zone
+from likely_buyers.spark.arrow import spark_schema, without_zone
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import LINE, PART, REFUSED, REGISTERED, TEXT, UNREADABLE_LINE, Files
 from likely_buyers.sql_text import literal
@@ -134,7 +134,7 @@ class SparkFunctions:
         spark = self._session
         plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
         tasks = ceil(sum(file["size"] for file in files) / _BYTES_OF_A_TASK)
-        read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(reading.on_executor(), _spark_schema(schema))
+        read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(reading.on_executor(), spark_schema(schema))
         read = read.persist()
         try:
             read.createOrReplaceTempView("likely_buyers_load")
@@ -185,7 +185,7 @@ class SparkFunctions:
 
     def _settle_columns(self, schema: pa.Schema) -> None:
         spark = self._session
-        fields = {field.name: field for field in _spark_schema(schema)}
+        fields = {field.name: field for field in spark_schema(schema)}
         if not spark.catalog.tableExists(RAW_EVENTS):
             columns = ", ".join(f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items())
             spark.sql(f"create table {RAW_EVENTS} ({columns}) using delta {_ROW_TRACKING}")
@@ -238,7 +238,7 @@ class SparkFunctions:
         lines = spark.sql(request["lines"])
         mapped = Mapped(request["sql"], tables)
         schema = mapped.schema(without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema)
-        lines.mapInArrow(mapped.on_executor(), _spark_schema(schema)).createOrReplaceTempView(request["view"])
+        lines.mapInArrow(mapped.on_executor(), spark_schema(schema)).createOrReplaceTempView(request["view"])
         return {}
 
 
@@ -247,12 +247,6 @@ def _answer(function: Any, request: dict[str, Any]) -> Any:
         return function(request) or {}
     except SourceProblem as problem:
         return {"problem": [str(problem)]}
-
-
-def _spark_schema(schema: pa.Schema) -> Any:
-    from pyspark.sql.pandas.types import from_arrow_schema
-
-    return from_arrow_schema(schema)
 
 
 def _quoted(name: str) -> str:
