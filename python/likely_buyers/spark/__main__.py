@@ -18,13 +18,17 @@ def main() -> int:
     """The command's own exit code; 1 where the cluster did not come up."""
     parser = argparse.ArgumentParser(prog="python -m likely_buyers.spark", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="for tables, metastore and logs")
-    parser.add_argument("--jars", type=Path, required=True, help="Delta Lake's, of `make spark-jars`")
+    parser.add_argument(
+        "--jars", type=Path, required=True, help="Delta Lake's, of `make spark-jars`"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its arguments")
     options = parser.parse_args()
     if not options.command:
         parser.error("name a command, such as: dbt build")
     try:
-        with local_cluster(ClusterSettings(options.folder.resolve(), options.jars.resolve())) as address:
+        with local_cluster(
+            ClusterSettings(options.folder.resolve(), options.jars.resolve())
+        ) as address:
             environment = os.environ | {"SPARK_REMOTE": address, "DBT_TARGET": "spark"}
             return subprocess.run(options.command, env=environment, check=False).returncode
     except LikelyBuyersError as error:

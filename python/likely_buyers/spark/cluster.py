@@ -76,7 +76,13 @@ def local_cluster(settings: ClusterSettings) -> Iterator[str]:
         configured |= _configuration(settings, jars)
         server = start(
             "connect",
-            [str(spark_home / "bin" / "spark-submit"), "--master", master, "--name", "likely_buyers"]
+            [
+                str(spark_home / "bin" / "spark-submit"),
+                "--master",
+                master,
+                "--name",
+                "likely_buyers",
+            ]
             + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
             + [part for key, value in configured.items() for part in ("--conf", f"{key}={value}")]
             + ["spark-internal"],

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.spark.arrow import gathered, with_zone
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
+from likely_buyers.spark.arrow import gathered, with_zone
 
 LINES = "lines"
 """The name that the SQL has for the rows at hand."""

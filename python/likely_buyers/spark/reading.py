@@ -56,7 +56,9 @@ class Files:
                 try:
                     self._load([file], Path(folder)).write(cursor)
                 except SourceProblem as problem:
-                    cursor.execute("create table bronze.refused as select ? as words", [str(problem)])
+                    cursor.execute(
+                        "create table bronze.refused as select ? as words", [str(problem)]
+                    )
                     yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
                     return
                 yield from _batches(cursor, _ROWS)
@@ -78,7 +80,9 @@ class Files:
 
 _ROWS = f"select *, {LINE} as {PART}, cast(null as varchar) as {TEXT} from {RAW_EVENTS}"
 _UNREADABLE = f"select {UNREADABLE_LINE} as {PART}, cast(to_json(u) as varchar) as {TEXT} from {UNREADABLE} as u"
-_REGISTERED = f"select {REGISTERED} as {PART}, cast(to_json(r) as varchar) as {TEXT} from {REGISTER} as r"
+_REGISTERED = (
+    f"select {REGISTERED} as {PART}, cast(to_json(r) as varchar) as {TEXT} from {REGISTER} as r"
+)
 _REFUSED = f"select {REFUSED} as {PART}, words as {TEXT} from bronze.refused"
 
 
@@ -92,7 +96,12 @@ def _database(folder: Path | None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(path, config={"threads": 1})
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("create schema bronze")
-    connection.create_function("line_at", line_at, [duckdb.sqltypes.VARCHAR, duckdb.sqltypes.BIGINT, duckdb.sqltypes.BIGINT], duckdb.sqltypes.VARCHAR)
+    connection.create_function(
+        "line_at",
+        line_at,
+        [duckdb.sqltypes.VARCHAR, duckdb.sqltypes.BIGINT, duckdb.sqltypes.BIGINT],
+        duckdb.sqltypes.VARCHAR,
+    )
     with connection.cursor() as cursor:
         create_tables(cursor)
     return connection

@@ -1,4 +1,4 @@
-"""Scoring on the executors: each Python worker loads the champions once, checked as everywhere, and scores what it is handed."""
+"""Scoring on the executors: each Python worker loads the champions once, with all checks, and scores what it is given."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -78,5 +78,5 @@ def _with_populations(features: pa.Table, outcomes: Sequence[Outcome]) -> pa.Rec
         return features.to_reader()
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("user_features", features)
-        query = f"select *, {', '.join(columns)} from user_features"  # noqa: S608
+        query = f"select *, {', '.join(columns)} from user_features"
         return connection.execute(query).to_arrow_table().to_reader()

@@ -70,23 +70,26 @@ def expect_buyers(
 
 def _sums(predictions: Any) -> list[tuple[Any, ...]]:
     keys = "outcome, as_of_date, horizon_days, model_name, model_version"
-    if is_frame(predictions):
-        query = f"select {_SUMS} from {{predictions}} group by {keys}"  # noqa: S608
-        return [tuple(row) for row in predictions.sparkSession.sql(query, predictions=predictions).collect()]
-    return predictions.aggregate(_SUMS, keys).fetchall()
+    if not is_frame(predictions):
+        return predictions.aggregate(_SUMS, keys).fetchall()
+    query = f"select {_SUMS} from {{predictions}} group by {keys}"  # noqa: S608
+    return _rows(predictions.sparkSession.sql(query, predictions=predictions))
 
 
-def _before(session: "DuckDBPyConnection", schema: str, table: str) -> list[tuple[Any, ...]]:
+def _before(session: Any, schema: str, table: str) -> list[tuple[Any, ...]]:
     """The rows that stand there; none before the first build."""
-    if not hasattr(session, "execute"):
-        if not session.catalog.tableExists(f"{schema}.{table}"):
-            return []
-        return [tuple(row) for row in session.table(f"{schema}.{table}").select(EXPECTED_SCHEMA.names).collect()]
+    name = f"{schema}.{table}"
+    if hasattr(session, "catalog"):
+        there = session.catalog.tableExists(name)
+        return _rows(session.table(name).select(EXPECTED_SCHEMA.names)) if there else []
     known = session.execute(
         "select 1 from information_schema.tables where table_schema = ? and table_name = ?",
         [schema, table],
     )
     if not known.fetchall():
         return []
-    columns = ", ".join(EXPECTED_SCHEMA.names)
-    return session.table(f"{schema}.{table}").project(columns).fetchall()
+    return session.table(name).project(", ".join(EXPECTED_SCHEMA.names)).fetchall()
+
+
+def _rows(frame: Any) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in frame.collect()]

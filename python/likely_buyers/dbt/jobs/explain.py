@@ -1,7 +1,7 @@
 """The job behind gold.top_buyer_contributions: why the selected users stand where they stand, as a stream."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -36,7 +36,9 @@ def explain_buyers(
         ExplainingError: a feature has no label, or the contributions do not add up to the score.
     """
     if is_frame(user_features):
-        user_features = user_features.join(top_buyers, ["user_id", "as_of_date"], "left_semi")
+        # of the users on the list alone
+        features: Any = user_features
+        user_features = features.join(top_buyers, ["user_id", "as_of_date"], "left_semi")
     top_buyers, user_features = in_duckdb(top_buyers), in_duckdb(user_features)
     feature_labels = in_duckdb(feature_labels)
     scored_by = top_buyers.project("outcome, model_name, model_version").distinct().order("all")

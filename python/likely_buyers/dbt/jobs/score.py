@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from dbt_common.invocation import get_invocation_id
 
 from likely_buyers.dbt.on_spark.frames import is_frame

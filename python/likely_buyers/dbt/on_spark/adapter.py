@@ -58,7 +58,9 @@ def install() -> None:
     SparkAdapter._available_ = SparkAdapter._available_ | {"likely_buyers"}
     SparkAdapter.python_submission_helpers = property(lambda adapter: {"session": SessionJob})
     SparkAdapter.default_python_submission_method = property(lambda adapter: "session")
-    SparkAdapter.generate_python_submission_response = lambda adapter, result: AdapterResponse(_message="OK")
+    SparkAdapter.generate_python_submission_response = lambda adapter, result: AdapterResponse(
+        _message="OK"
+    )
 
 
 def session() -> Any:

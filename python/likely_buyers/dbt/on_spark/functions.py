@@ -22,7 +22,15 @@ from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.spark.arrow import spark_schema, without_zone
 from likely_buyers.spark.mapping import Mapped
-from likely_buyers.spark.reading import LINE, PART, REFUSED, REGISTERED, TEXT, UNREADABLE_LINE, Files
+from likely_buyers.spark.reading import (
+    LINE,
+    PART,
+    REFUSED,
+    REGISTERED,
+    TEXT,
+    UNREADABLE_LINE,
+    Files,
+)
 from likely_buyers.sql_text import literal
 
 # a task begins in a second; a file is never read by two
@@ -63,7 +71,9 @@ class SparkFunctions:
         return package_digest()
 
     def champions_digest(self, predicted: Any) -> str:
-        return champions_digest(json.dumps(predicted) if not isinstance(predicted, str) else predicted)
+        return champions_digest(
+            json.dumps(predicted) if not isinstance(predicted, str) else predicted
+        )
 
     def fault_remedy(self, problem: dict[str, Any]) -> str:
         return remedy(problem["message"])
@@ -91,6 +101,13 @@ class SparkFunctions:
         return {}
 
     def plan_load(self, request: dict[str, Any]) -> Any:
+        if request["events_relation"]:
+            return {
+                "problem": [
+                    "vars.events_relation is not there on Spark yet. Deliver the relation's rows as Parquet files, and"
+                    " name their folder as vars.events_path; or build on DuckDB (--target duckdb)."
+                ]
+            }
         self._take_over_register()
         return _answer(self._delivery.plan_load, request)
 
@@ -134,7 +151,9 @@ class SparkFunctions:
         spark = self._session
         plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
         tasks = ceil(sum(file["size"] for file in files) / _BYTES_OF_A_TASK)
-        read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(reading.on_executor(), spark_schema(schema))
+        read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(
+            reading.on_executor(), spark_schema(schema)
+        )
         read = read.persist()
         try:
             read.createOrReplaceTempView("likely_buyers_load")
@@ -171,12 +190,13 @@ class SparkFunctions:
         if not rows:
             return
         schema = self._session.table(table).schema
-        self._session.createDataFrame([(row,) for row in rows], "text string").createOrReplaceTempView(
-            "likely_buyers_rows"
-        )
+        self._session.createDataFrame(
+            [(row,) for row in rows], "text string"
+        ).createOrReplaceTempView("likely_buyers_rows")
         texts = ", ".join(f"{_quoted(field.name)} string" for field in schema)
         typed = ", ".join(
-            f"cast(told.{_quoted(field.name)} as {field.dataType.simpleString()})" for field in schema
+            f"cast(told.{_quoted(field.name)} as {field.dataType.simpleString()})"
+            for field in schema
         )
         self._session.sql(
             f"insert into {table} select {typed} from (select from_json(text, {literal(texts)}) as told"
@@ -187,7 +207,9 @@ class SparkFunctions:
         spark = self._session
         fields = {field.name: field for field in spark_schema(schema)}
         if not spark.catalog.tableExists(RAW_EVENTS):
-            columns = ", ".join(f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items())
+            columns = ", ".join(
+                f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items()
+            )
             spark.sql(f"create table {RAW_EVENTS} ({columns}) using delta {_ROW_TRACKING}")
             return
         known = {field.name: field.dataType for field in spark.table(RAW_EVENTS).schema}
@@ -202,7 +224,9 @@ class SparkFunctions:
                 " a column keeps its type: deliver the file with the type of before, or start over with dbt build"
                 " --full-refresh."
             )
-        new = [f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known]
+        new = [
+            f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known
+        ]
         if new:
             spark.sql(f"alter table {RAW_EVENTS} add columns ({', '.join(new)})")
 
@@ -217,11 +241,15 @@ class SparkFunctions:
         register = without_zone(spark.sql(f"select * from {REGISTER}").toArrow())
         with self._duckdb.cursor() as cursor:
             cursor.register("register_of_spark", register)
-            cursor.execute(f"delete from {REGISTER}; insert into {REGISTER} by name select * from register_of_spark")
+            cursor.execute(
+                f"delete from {REGISTER}; insert into {REGISTER} by name select * from register_of_spark"
+            )
             if spark.catalog.tableExists(RAW_EVENTS):
                 lines = without_zone(spark.sql(f"select * from {RAW_EVENTS} limit 0").toArrow())
                 cursor.register("lines_of_spark", lines)
-                cursor.execute(f"create or replace table {RAW_EVENTS} as select * from lines_of_spark limit 0")
+                cursor.execute(
+                    f"create or replace table {RAW_EVENTS} as select * from lines_of_spark limit 0"
+                )
         self._known_load = row.last
 
     # --- mapping
@@ -233,12 +261,17 @@ class SparkFunctions:
         """
         spark = self._session
         tables = {
-            name: without_zone(spark.sql(query).toArrow()) for name, query in request["tables"].items()
+            name: without_zone(spark.sql(query).toArrow())
+            for name, query in request["tables"].items()
         }
         lines = spark.sql(request["lines"])
         mapped = Mapped(request["sql"], tables)
-        schema = mapped.schema(without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema)
-        lines.mapInArrow(mapped.on_executor(), spark_schema(schema)).createOrReplaceTempView(request["view"])
+        schema = mapped.schema(
+            without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema
+        )
+        lines.mapInArrow(mapped.on_executor(), spark_schema(schema)).createOrReplaceTempView(
+            request["view"]
+        )
         return {}
 
 

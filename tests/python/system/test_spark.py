@@ -1,0 +1,181 @@
+"""The project on a Spark cluster with Delta: the same models, the same model version, the same rows as on DuckDB."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from likely_buyers.demo_shop import SimulationSettings, simulate_shop
+from support.installation import Installation
+from support.lakes import open_lake
+from support.spark import SparkInstallation, skip_without_spark, spark_cluster
+
+TABLES = (
+    *("bronze.raw_events", "bronze.loaded_files", "bronze.rejected_lines", "bronze.loads"),
+    *("silver.left_out_lines", "silver.quarantined_events", "silver.events", "silver.user_days"),
+    *("silver.user_features", "gold.predictions", "gold.user_scores", "gold.prediction_history"),
+    *("gold.top_buyers", "gold.top_buyer_contributions", "gold.top_buyer_reasons"),
+    *("gold.expected_buyers", "gold.audiences", "gold.campaigns", "gold.campaign_results"),
+    *("gold.model_performance", "gold.model_performance_deciles", "gold.feature_labels"),
+)
+# what is each engine's own: its row ids, its hashes, its clock, its runs
+OWN = {"row_id", "duplicate_of", "loaded_at", "scored_at", "run_id", "purchase_digest"}
+FIRST_DAY, EARLIER_DAY = date(2019, 10, 1), date(2019, 11, 15)
+HORIZON = {"horizon_days": 7}
+CAMPAIGNS = (
+    "campaign,start_date,top_fraction,size,min_probability,margin,cost_per_contact,control_share,outcome",
+    "winter's offer,2019-11-01,0.2,,,40,1,0.3,",
+    "by the money,2019-11-01,,,,40,0.9,0.2,purchase_7d",
+)
+
+
+@dataclass
+class Twins:
+    """The same events, seeds and champion, on both engines."""
+
+    duckdb: Installation
+    spark: SparkInstallation
+    shop: Path
+    later: Path
+    folder: Path
+
+    def build(self, *arguments: str, **variables: Any) -> str:
+        """`dbt build` of both, and what the one on Spark said."""
+        given = HORIZON | {"events_path": str(self.shop)} | variables
+        kinds = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+        self.duckdb.built(*kinds, variables=given)
+        return self.spark.built(*(arguments or kinds), variables=given).output
+
+    def differences(self, *names: str) -> dict[str, str]:
+        """Tables of which a row on one engine has no equal on the other; '' for each that must have rows and has."""
+        folder = self.folder / f"tables_{len(list(self.folder.iterdir()))}"
+        on_spark = self.spark.tables(names or TABLES, folder)
+        found = {}
+        with open_lake(self.duckdb.state, read_only=True) as lake:
+            for name, table in on_spark.items():
+                own = lake.execute(f"select * from {name}").to_arrow_table()
+                if told := difference(own, table):
+                    found[name] = told
+        return found
+
+
+def difference(one: pa.Table, other: pa.Table) -> str:
+    """How many rows of each have no equal in the other, floating numbers compared to the bit; '' for none."""
+    if one.column_names != other.column_names:
+        return f"columns {one.column_names} and {other.column_names}"
+    columns = ", ".join(f'"{name}"' for name in one.column_names if name not in OWN)
+    with duckdb.connect() as connection:
+        connection.register("one", one)
+        connection.register("other", other.cast(one.schema))
+        counts = [
+            connection.sql(
+                f"select {columns} from {a} except all select {columns} from {b}"
+            ).fetchall()
+            for a, b in (("one", "other"), ("other", "one"))
+        ]
+    if not any(counts):
+        return ""
+    ours, theirs = counts
+    return f"{len(ours)} and {len(theirs)} of {one.num_rows} and {other.num_rows}: {ours[:2]} {theirs[:2]}"
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """A shop of 75 days with the dirt of real ones, of which 46 are delivered, and a champion for it."""
+    skip_without_spark()
+    folder = tmp_path_factory.mktemp("spark")
+    shop, later = folder / "shop", folder / "later"
+    simulate_shop(SimulationSettings(users=500, days=75, seed=3), shop, "csv")
+    shutil.rmtree(shop / "_truth")
+    later.mkdir()
+    for file in sorted(shop.glob("*.csv"))[46:]:
+        file.rename(later / file.name)
+    # lines that come late, and a file that will be replaced
+    held = shop / "events-2019-10-21.csv"
+    header, *lines = held.read_text().splitlines(keepends=True)
+    held.write_text(header + "".join(lines[40:]))
+    (later / "late.csv").write_text(header + "".join(lines[:60]))
+    own = Installation.with_own_seeds(folder)
+    assert own.folder
+    (own.folder / "seeds" / "campaigns.csv").write_text("\n".join([*CAMPAIGNS, ""]))
+    trained = own.run(
+        "likely-buyers", "train", "--promote",
+        variables=HORIZON | {"events_path": str(shop), "training_cutoffs": 3, "as_of": EARLIER_DAY},
+    )  # fmt: skip
+    assert trained.succeeded, trained.output
+    with spark_cluster(folder / "cluster") as remote:
+        spark = SparkInstallation(
+            folder / "state_of_spark", registry_of=own, folder=own.folder, remote=remote
+        )
+        yield Twins(own, spark, shop, later, folder)
+
+
+def test_a_first_build_gives_the_rows_of_duckdb(twins: Twins) -> None:
+    """All tests of data run, too, on Spark's tables."""
+    said = twins.build("--exclude-resource-type", "unit_test", as_of=EARLIER_DAY)
+    assert "likely_buyers: load 1: " in said
+    assert "users in gold.top_buyers" in said
+    assert twins.differences() == {}
+
+
+def test_later_days_and_late_lines_give_the_rows_of_duckdb(twins: Twins) -> None:
+    """And what came true of the first day's list."""
+    for file in twins.later.iterdir():
+        shutil.copy2(file, twins.shop)
+    twins.build()
+    assert twins.differences() == {}
+    counts = twins.spark.query(
+        "select count(*), count(distinct as_of_date) from gold.prediction_history union all"
+        " select count(*), sum(treated_users) from gold.campaign_results union all"
+        " select count(*), sum(buyers) from gold.model_performance"
+    )
+    assert counts[0][1] == "2"
+    assert int(counts[1][0]) == len(CAMPAIGNS) - 1
+    assert counts[2][0] == "1"
+
+
+def test_a_replaced_file_gives_the_rows_of_duckdb(twins: Twins) -> None:
+    replaced = twins.shop / "events-2019-10-31.csv"
+    lines = replaced.read_text().splitlines(keepends=True)
+    replaced.write_text("".join(lines[:1] + lines[30:]))
+    os.utime(replaced, (1_600_000_000, 1_600_000_000))
+    twins.build()
+    assert twins.differences() == {}
+
+
+def test_a_build_with_nothing_new_writes_no_table_of_silver_and_gold(twins: Twins) -> None:
+    names = ["silver.user_days", "silver.user_features", "gold.predictions", "gold.top_buyers"]
+    before = [_versions(twins, name) for name in names]
+    twins.build()
+    assert [_versions(twins, name) for name in names] == before
+
+
+def test_the_list_is_printed_and_read_by_other_readers_of_delta(twins: Twins) -> None:
+    printed = twins.spark.run("likely-buyers", "top", "--rows", "3", variables=HORIZON)
+    assert printed.succeeded, printed.output
+    with open_lake(twins.duckdb.state, read_only=True) as lake:
+        first = lake.sql("select user_id from gold.top_buyers where rank = 1").fetchall()[0][0]
+    assert first in printed.output
+    location = twins.spark.query("describe detail gold.top_buyers")[0]
+    path = next(value for value in location if value.startswith("file:"))
+    read = DeltaTable(path.removeprefix("file:")).to_pyarrow_table()
+    assert first in read["user_id"].to_pylist()
+
+
+def test_a_target_without_a_server_is_told(twins: Twins) -> None:
+    lost = SparkInstallation(twins.folder / "lost", folder=twins.spark.folder)
+    built = lost.dbt("build", "--select", "raw_events")
+    assert not built.succeeded
+    assert "SPARK_REMOTE does not say where its Connect server is" in built.output
+
+
+def _versions(twins: Twins, name: str) -> int:
+    return len(twins.spark.query(f"describe history {name}"))
