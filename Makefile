@@ -53,7 +53,7 @@ $(SPARK_VENV)/.installed: python/requirements/spark.txt python/requirements/uv.t
 	@touch $@
 
 # Delta Lake's jars are in no Python package. What Maven fetched is checked; Spark itself fetches nothing
-$(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requirements/delta-jars.sha256
+$(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requirements/delta-jars.sha256 | $(SPARK_VENV)/.installed
 	@command -v mvn java > /dev/null || { echo "Delta Lake's jars come by Maven, and Spark needs Java 17: install both"; exit 1; }
 	mvn --quiet --batch-mode --file $< dependency:copy-dependencies -DoutputDirectory=$(CURDIR)/$(SPARK_VENV)/jars
 	cd $(SPARK_VENV)/jars && sha256sum --quiet --check $(CURDIR)/python/requirements/delta-jars.sha256
@@ -116,7 +116,10 @@ quick-tests: $(VENV)/.installed-dev
 model-tests: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -q -m "not slow" tests/python/unit/registry tests/python/unit/training
 
-test: lint $(AIRFLOW_VENV)/.installed
+# without Java and Maven the tests of Spark say that they were skipped
+SPARK_READY := $(and $(shell command -v java),$(shell command -v mvn),$(SPARK_VENV)/jars/.fetched)
+
+test: lint $(AIRFLOW_VENV)/.installed $(SPARK_READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(TOOK)
 

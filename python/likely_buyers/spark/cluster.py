@@ -60,17 +60,20 @@ def local_cluster(settings: ClusterSettings) -> Iterator[str]:
 
         started = start(
             "master",
-            [spark_class, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"]
-            + ["--port", str(master_port), "--webui-port", str(_free_port())],
+            [
+                *(spark_class, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"),
+                *("--port", str(master_port), "--webui-port", str(_free_port())),
+            ],
         )
         started.wait_for(master_port)
         for number in range(1, settings.workers + 1):
             start(
                 f"worker-{number}",
-                [spark_class, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1"]
-                + ["--cores", "1", "--memory", settings.worker_memory]
-                + ["--webui-port", str(_free_port()), "--work-dir", str(settings.folder / "work")]
-                + [master],
+                [
+                    *(spark_class, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1"),
+                    *("--cores", "1", "--memory", settings.worker_memory, "--webui-port"),
+                    *(str(_free_port()), "--work-dir", str(settings.folder / "work"), master),
+                ],
             )
         configured = {"spark.connect.grpc.binding.port": str(connect_port)}
         configured |= _configuration(settings, jars)

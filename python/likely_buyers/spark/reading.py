@@ -50,20 +50,21 @@ class Files:
         return read
 
     def _read(self, file: dict[str, Any]) -> Iterator[pa.RecordBatch]:
-        with tempfile.TemporaryDirectory(prefix="likely_buyers_") as folder:
-            with _database(Path(folder)) as connection, connection.cursor() as cursor:
-                use_helpers(cursor)
-                try:
-                    self._load([file], Path(folder)).write(cursor)
-                except SourceProblem as problem:
-                    cursor.execute(
-                        "create table bronze.refused as select ? as words", [str(problem)]
-                    )
-                    yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
-                    return
-                yield from _batches(cursor, _ROWS)
-                yield from _batches(cursor, f"{_ROWS} where false union all by name {_UNREADABLE}")
-                yield from _batches(cursor, f"{_ROWS} where false union all by name {_REGISTERED}")
+        with (
+            tempfile.TemporaryDirectory(prefix="likely_buyers_") as folder,
+            _database(Path(folder)) as connection,
+            connection.cursor() as cursor,
+        ):
+            use_helpers(cursor)
+            try:
+                self._load([file], Path(folder)).write(cursor)
+            except SourceProblem as problem:
+                cursor.execute("create table bronze.refused as select ? as words", [str(problem)])
+                yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
+                return
+            yield from _batches(cursor, _ROWS)
+            for other in (_UNREADABLE, _REGISTERED):
+                yield from _batches(cursor, f"{_ROWS} where false union all by name {other}")
 
     def _load(self, files: list[dict[str, Any]], staging: Path = Path()) -> Load:
         return Load(

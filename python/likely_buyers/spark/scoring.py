@@ -1,4 +1,4 @@
-"""Scoring on the executors: each Python worker loads the champions once, with all checks, and scores what it is given."""
+"""Scoring on the executors: each Python worker loads the champions once, with all checks, and scores its rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

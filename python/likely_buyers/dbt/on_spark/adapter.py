@@ -72,8 +72,8 @@ def session() -> Any:
     if not os.environ.get("SPARK_REMOTE", "").startswith("sc://"):
         raise DbtRuntimeError(
             "likely_buyers: the target is Spark, and SPARK_REMOTE does not say where its Connect server is"
-            f" (sc://host:15002); found: '{os.environ.get('SPARK_REMOTE', '')}'. Set it, choose another target, or try a"
-            " cluster of this machine: make spark-demo. docs/spark.md says what a cluster needs."
+            f" (sc://host:15002); found: '{os.environ.get('SPARK_REMOTE', '')}'. Set it, choose another target, or try"
+            " a cluster of this machine: make spark-demo. docs/spark.md says what a cluster needs."
         )
     from pyspark.sql import SparkSession
 

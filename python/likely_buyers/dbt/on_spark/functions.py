@@ -12,7 +12,6 @@ import duckdb
 import pyarrow as pa
 
 from likely_buyers.dbt.delivery import Delivery
-from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.words import in_words
@@ -31,7 +30,6 @@ from likely_buyers.spark.reading import (
     UNREADABLE_LINE,
     Files,
 )
-from likely_buyers.sql_text import literal
 
 # a task begins in a second; a file is never read by two
 _BYTES_OF_A_TASK = 32_000_000
@@ -56,9 +54,11 @@ class SparkFunctions:
     # --- what is the same on both engines
 
     def check_settings(self, request: dict[str, Any]) -> Any:
+        """As `MappingFunctions.check_settings`."""
         return _answer(self._mapping.check_settings, request)
 
     def compiled_mapping(self, request: dict[str, Any]) -> Any:
+        """As `MappingFunctions.compiled_mapping`, over raw_events as Spark has it."""
         self._take_over_register()
         request = request | {
             "raw_events": RAW_EVENTS if request["raw_events"] else None,
@@ -68,17 +68,17 @@ class SparkFunctions:
         return _answer(self._mapping.compiled_mapping, request)
 
     def package_digest(self) -> str:
+        """As in `inputs`."""
         return package_digest()
 
     def champions_digest(self, predicted: Any) -> str:
+        """As in `inputs`."""
         return champions_digest(
             json.dumps(predicted) if not isinstance(predicted, str) else predicted
         )
 
-    def fault_remedy(self, problem: dict[str, Any]) -> str:
-        return remedy(problem["message"])
-
     def in_words(self, found: dict[str, Any]) -> Any:
+        """As in `words`."""
         return in_words(found)
 
     # --- loading
@@ -101,6 +101,7 @@ class SparkFunctions:
         return {}
 
     def plan_load(self, request: dict[str, Any]) -> Any:
+        """As `Delivery.plan_load`."""
         if request["events_relation"]:
             return {
                 "problem": [
@@ -112,6 +113,7 @@ class SparkFunctions:
         return _answer(self._delivery.plan_load, request)
 
     def check_files(self, request: dict[str, Any]) -> Any:
+        """As `Delivery.check_files`."""
         return _answer(self._delivery.check_files, request)
 
     def write_load(self, request: dict[str, Any]) -> Any:
@@ -136,7 +138,7 @@ class SparkFunctions:
         self._settle_columns(pa.schema(own))
         for table in (RAW_EVENTS, "bronze.unreadable_lines"):
             spark.sql(f"delete from {table} where load_id >= {load.load_id}")
-        replaced = [literal(file["path"]) for file in load.files if file["replaces_earlier"]]
+        replaced = [_text(file["path"]) for file in load.files if file["replaces_earlier"]]
         for table in (RAW_EVENTS, "bronze.unreadable_lines") if replaced else ():
             spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
         if not load.files:
@@ -199,7 +201,7 @@ class SparkFunctions:
             for field in schema
         )
         self._session.sql(
-            f"insert into {table} select {typed} from (select from_json(text, {literal(texts)}) as told"
+            f"insert into {table} select {typed} from (select from_json(text, {_text(texts)}) as told"
             " from likely_buyers_rows)"
         )
 
@@ -280,6 +282,11 @@ def _answer(function: Any, request: dict[str, Any]) -> Any:
         return function(request) or {}
     except SourceProblem as problem:
         return {"problem": [str(problem)]}
+
+
+def _text(value: str) -> str:
+    """A literal of Spark's SQL, in which a backslash escapes."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _quoted(name: str) -> str:
