@@ -6,6 +6,7 @@ has ended, however it has.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,8 @@ def main() -> int:
     options = parser.parse_args()
     if not options.command:
         parser.error("name a command, such as: dbt build")
+    # who is told to end stops the cluster, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with local_cluster(
             ClusterSettings(options.folder.resolve(), options.jars.resolve())

@@ -30,7 +30,7 @@ class ClusterSettings:
     """The folder with Delta Lake's jars."""
     workers: int = 2
     worker_memory: str = "1g"
-    driver_memory: str = "1g"
+    driver_memory: str = "1500m"
 
 
 @contextmanager
@@ -49,7 +49,7 @@ def local_cluster(settings: ClusterSettings) -> Iterator[str]:
     settings.folder.mkdir(parents=True, exist_ok=True)
     master_port, connect_port = _free_port(), _free_port()
     master = f"spark://127.0.0.1:{master_port}"
-    environment = _environment(spark_home)
+    environment = _environment(spark_home, settings)
     spark_class = str(spark_home / "bin" / "spark-class")
     with ExitStack() as stack:
 
@@ -107,7 +107,6 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.driver.extraJavaOptions": f"-Dderby.system.home={settings.folder}",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.memory": settings.driver_memory,
         "spark.executor.memory": settings.worker_memory,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
@@ -189,12 +188,13 @@ def _spark_home() -> Path:
     return home
 
 
-def _environment(spark_home: Path) -> dict[str, str]:
+def _environment(spark_home: Path, settings: ClusterSettings) -> dict[str, str]:
     environment = {key: value for key, value in os.environ.items() if key != "SPARK_REMOTE"}
     return environment | {
         "SPARK_HOME": str(spark_home),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_DAEMON_MEMORY": "512m",
+        # of the Connect server, which takes it before spark.driver.memory
+        "SPARK_DAEMON_MEMORY": settings.driver_memory,
         # the same interpreter and packages for the workers as here
         "PYSPARK_PYTHON": sys.executable,
         "PYSPARK_DRIVER_PYTHON": sys.executable,
