@@ -4,12 +4,16 @@
     A Python model's rows are written by SQL, as a SQL model's are: a table that Connect's saveAsTable makes has a collation in its
     schema, with which readers of Delta other than Spark refuse it.
 -#}
-{% macro py_write_table(compiled_code, target_relation) %}
-{%- set view = "likely_buyers_" ~ target_relation.identifier -%}
+{% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
+{%- if language == 'sql' -%}
+{{ dbt.spark__create_table_as(temporary, relation, compiled_code, language) }}
+{%- else -%}
+{%- set view = "likely_buyers_" ~ relation.identifier -%}
 {{ compiled_code }}
 from likely_buyers.dbt.on_spark.frames import view_of
 view_of("{{ view }}", model, dbtObj(spark.table), spark)
-spark.sql({{ tojson("create or replace table " ~ target_relation ~ " using delta as select * from " ~ view) }})
+spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as select * from " ~ view) }})
+{%- endif -%}
 {%- endmacro %}
 
 {#- In place of dbt-spark's, which makes the text 'None' of an empty field, and ends a text at a quote in it. -#}
