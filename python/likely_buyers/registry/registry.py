@@ -15,7 +15,6 @@ from typing import Any, Literal, Self
 
 from likely_buyers.registry import model_folder, promotion_log
 from likely_buyers.registry.errors import RegistryError
-from likely_buyers.registry.model_folder import MLMODEL_FILE, MODEL_FILE
 from likely_buyers.registry.records import CHAMPION, LoadedModel, ModelVersion, Promotion
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.stores import MlflowStore, SqliteFile
@@ -138,44 +137,25 @@ class Registry:
         return None if number is None else self.version(number)
 
     def load(self, which: int | str | ModelVersion = CHAMPION) -> LoadedModel:
-        """A version's estimator, ready to score.
-
-        Checked before anything of the file becomes an object: the scikit-learn version, the feature signature in the
-        `MLmodel` against the version's tags, the SHA-256 of the very bytes that are then loaded, the types in them.
-        """
+        """A version's estimator, ready to score, after the checks of `model_folder.checked_model`."""
         model = self._store.read(self.model_name)
         stored = model.find(which.version if isinstance(which, ModelVersion) else which)
         described = model.described(stored)
-        label = f"version {stored.version} of model {self.model_name!r}"
-        installed = installed_version("scikit-learn")
-        if described.scikit_learn_version != installed:
-            raise RegistryError(
-                f"{label} was trained with scikit-learn {described.scikit_learn_version}, found {installed}. Install"
-                f" scikit-learn=={described.scikit_learn_version}, or train a new version: likely-buyers train"
-            )
-        features = model_folder.features_of_mlmodel(
-            self._store.artifact(stored, MLMODEL_FILE),
-            described.feature_signature,
-            f"{MLMODEL_FILE} of {label} in {stored.source}",
+        estimator, features = model_folder.checked_model(
+            described.label,
+            described.fingerprint,
+            partial(self._store.artifact, stored),
+            stored.source,
         )
-        model_file = self._store.artifact(stored, MODEL_FILE)
-        digest = model_digest(model_file)
-        if digest != described.model_digest:
-            raise RegistryError(
-                f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256"
-                f" {described.model_digest}, found {digest} (in {stored.source}). It was not loaded. Restore the file"
-                " from a backup, roll back (likely-buyers rollback) or train a new version, and find out who changed"
-                " it."
-            )
         return LoadedModel(
-            estimator=estimator_from_bytes(model_file, f"{MODEL_FILE} of {label}"),
+            estimator=estimator,
             feature_names=tuple(features),
             feature_types=tuple(features.values()),
             horizon_days=described.horizon_days,
             as_of=described.as_of,
             model_name=self.model_name,
             version=stored.version,
-            model_digest=digest,
+            model_digest=described.model_digest,
             definition=described.parameters.get("outcome"),
         )
 
