@@ -19,7 +19,9 @@ from likely_buyers.registry.records import Fingerprint
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_digest
 
 MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
-REQUIREMENTS, CONDA, PYTHON_ENV = "requirements.txt", "conda.yaml", "python_env.yaml"
+ENVIRONMENT_FILES = ("requirements.txt", "conda.yaml", "python_env.yaml")
+_LOADER = "likely_buyers.registry.pyfunc"
+_FLAVOR_KEYS = {"loader_module", "python_version", "env"}
 
 # What a process imports that loads and scores. This package is not among them: no index is known to have it, and a
 # stranger could put one of its name there.
@@ -99,21 +101,37 @@ def _pyfunc_flavor(folder: Path) -> dict[str, Any]:
     """The flavor that `registry.pyfunc` loads, with the files in the folder of what it needs, as installed here."""
     python = platform.python_version()
     pins = [f"{name}=={installed_version(name)}" for name in _REQUIRED]
-    (folder / REQUIREMENTS).write_text("".join(f"{pin}\n" for pin in pins))
+    requirements, conda_file, virtualenv_file = ENVIRONMENT_FILES
+    (folder / requirements).write_text("".join(f"{pin}\n" for pin in pins))
     dependencies = [f"python={python}", "pip", {"pip": pins}]
     conda = {"name": "mlflow-env", "channels": ["conda-forge"], "dependencies": dependencies}
     virtualenv = {
         "python": python,
         "build_dependencies": [],
-        "dependencies": [f"-r {REQUIREMENTS}"],
+        "dependencies": [f"-r {requirements}"],
     }
-    for name, content in ((CONDA, conda), (PYTHON_ENV, virtualenv)):
+    for name, content in ((conda_file, conda), (virtualenv_file, virtualenv)):
         (folder / name).write_text(yaml.safe_dump(content, sort_keys=False))
     return {
-        "loader_module": "likely_buyers.registry.pyfunc",
+        "loader_module": _LOADER,
         "python_version": python,
-        "env": {"conda": CONDA, "virtualenv": PYTHON_ENV},
+        "env": {"conda": conda_file, "virtualenv": virtualenv_file},
     }
+
+
+def require_pyfunc(mlmodel: bytes, label: str) -> None:
+    """RegistryError unless an `MLmodel` file has the flavor `python_function` as it is written here."""
+    flavor = yaml.safe_load(mlmodel).get("flavors", {}).get("python_function")
+    if flavor is None:
+        raise RegistryError(
+            f"{label} was registered before versions had the flavor python_function, which MLflow's clients load. Train"
+            " a new version: likely-buyers train --promote"
+        )
+    if flavor.get("loader_module") != _LOADER or flavor.keys() - _FLAVOR_KEYS:
+        raise RegistryError(
+            f"{MLMODEL_FILE} of {label} names another loader than {_LOADER}, or code of its own: found {flavor}. It was"
+            " not loaded. Restore the file from a backup, or train a new version, and find out who changed it."
+        )
 
 
 def checked_model(

@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 
 from likely_buyers.registry import model_folder, promotion_log
 from likely_buyers.registry.errors import RegistryError
+from likely_buyers.registry.model_folder import MLMODEL_FILE, MODEL_FILE
 from likely_buyers.registry.records import CHAMPION, LoadedModel, ModelVersion, Promotion
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.stores import MlflowStore, SqliteFile
@@ -158,6 +159,22 @@ class Registry:
             model_digest=described.model_digest,
             definition=described.parameters.get("outcome"),
         )
+
+    def save(self, which: int | str, folder: Path) -> ModelVersion:
+        """Writes a version's files into a folder, for those who load it without the registry, after the same checks.
+
+        They load it by its `fingerprint`, through the flavor `python_function`, which must be the one written here:
+        MLflow runs what that flavor names.
+        """
+        loaded = self.load(which)
+        stored = self._store.read(self.model_name).find(loaded.version)
+        files = {name: self._store.artifact(stored, name) for name in (MLMODEL_FILE, MODEL_FILE)}
+        model_folder.require_pyfunc(files[MLMODEL_FILE], loaded.label)
+        for name in model_folder.ENVIRONMENT_FILES:
+            files[name] = self._store.artifact(stored, name)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return self.version(loaded.version)
 
     def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:
         """Makes a version champion. It must load: what cannot score does not become champion."""
