@@ -53,9 +53,9 @@ def champion(shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathF
     )
     registry.promote("latest", reason="test", by="test", at=at)
     names = ", ".join(f'"{name}"' for name in trained.feature_names)
-    with open_lake(shop_with_champion.state) as lake:
-        users = lake.sql(f"select {names} from silver.user_features order by user_id").arrow()
-        users = users.read_all() if hasattr(users, "read_all") else users
+    with open_lake(shop_with_champion.state, read_only=True) as lake:
+        query = f"select {names} from silver.user_features order by user_id"
+        users = lake.sql(query).to_arrow_table()
     draw = np.random.default_rng(5)
     rows = users.take(draw.integers(0, len(users), ROWS))
     # of each feature as a user of the shop has it, or somebody else, so that rows differ
