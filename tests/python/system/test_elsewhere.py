@@ -5,7 +5,9 @@
 
 import os
 import shutil
+import socket
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -135,19 +137,56 @@ def test_beam(champion: Champion, tmp_path: Path) -> None:
     assert_equal_to_the_bit(sorted(tmp_path.glob("scores-*.parquet")), champion)
 
 
-# in a cluster executors get the model through Spark, and have no other way to it
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[1,1,1024]"])
-def test_spark(master: str, champion: Champion, tmp_path: Path) -> None:
+def test_spark_in_one_process(champion: Champion, tmp_path: Path) -> None:
     require_java()
+    on_spark("local[2]", champion, tmp_path)
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[str]:
+    """The address of a master with one executor's worth of a worker, in processes of their own."""
+    require_java()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    address = f"spark://127.0.0.1:{port}"
+    (spark,) = ELSEWHERE.glob("lib/python*/site-packages/pyspark")
+    # they know the package, and nothing of the registry
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(PROJECT / "python"),
+        "OMP_NUM_THREADS": "1",
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_WORKER_DIR": str(tmp_path / "work"),
+    }
+    running = [
+        subprocess.Popen(
+            [spark / "bin" / "spark-class", f"org.apache.spark.deploy.{kind}", *arguments],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=(tmp_path / "cluster.log").open("a"),
+        )
+        for kind, arguments in (
+            ("master.Master", ["--host", "127.0.0.1", "--port", str(port), "--webui-port", "0"]),
+            ("worker.Worker", ["--cores", "1", "--memory", "1g", "--webui-port", "0", address]),
+        )
+    ]
+    yield address
+    for process in running:
+        process.terminate()
+        process.wait(30)
+
+
+def test_spark_in_a_cluster(cluster: str, champion: Champion, tmp_path: Path) -> None:
+    """Executors get the model through Spark, and have no other way to it."""
+    on_spark(cluster, champion, tmp_path)
+
+
+def on_spark(master: str, champion: Champion, folder: Path) -> None:
     submit = f"--master {master} --conf spark.ui.enabled=false pyspark-shell"
-    ran(
-        ELSEWHERE,
-        "score_on_spark.py",
-        champion,
-        tmp_path / "scores",
-        PYSPARK_SUBMIT_ARGS=submit,
-    )
-    assert_equal_to_the_bit(sorted((tmp_path / "scores").glob("*.parquet")), champion)
+    ran(ELSEWHERE, "score_on_spark.py", champion, folder / "scores", PYSPARK_SUBMIT_ARGS=submit)
+    assert_equal_to_the_bit(sorted((folder / "scores").glob("*.parquet")), champion)
 
 
 def test_flink(champion: Champion, tmp_path: Path) -> None:
