@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SPARK_VENV := .venv-spark
 AIRFLOW_VENV := .venv-airflow
+ELSEWHERE_VENV := .venv-elsewhere
+FLINK_VENV := .venv-flink
 STATE := $(or $(LIKELY_BUYERS_STATE),warehouse)
 PYTHON ?= python3
 
@@ -67,6 +69,16 @@ $(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
 	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
+$(VENV)/.installed-uv: python/requirements/uv.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# PySpark and PyFlink have no wheels: uv makes them in seconds, pip in minutes
+$(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
+	$(BIN)/python -m venv --without-pip .venv-$*
+	$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --require-hashes --no-deps -r $<
+	@touch $@
+
 # --- what users type --------------------------------------------------------
 
 DEMO_SHOP := $(STATE)/demo_shop
@@ -119,7 +131,7 @@ model-tests: $(VENV)/.installed-dev
 # without Java and Maven the tests of Spark say that they were skipped
 SPARK_READY := $(and $(shell command -v java),$(shell command -v mvn),$(SPARK_VENV)/jars/.fetched)
 
-test: lint $(AIRFLOW_VENV)/.installed $(SPARK_READY)
+test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed $(SPARK_READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(TOOK)
 
@@ -174,9 +186,14 @@ lock: $(BIN)/python
 	echo 'pandas<3' > $(VENV)/older-pandas.txt
 	$(UV_COMPILE) pyproject.toml --group spark --extra build --extra publish --override $(VENV)/older-pandas.txt \
 		--constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
-	echo uv | $(UV_COMPILE) - --output-file python/requirements/uv.txt
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
+	grep -oE '^(scikit-learn|scipy|skops|threadpoolctl|pyyaml|mlflow-skinny|alembic|sqlalchemy)==[^ ]*' requirements.txt \
+		> $(VENV)/versions-of-the-model.txt
+	for group in elsewhere flink uv; do \
+		$(UV_COMPILE) --group $$group --constraints $(VENV)/versions-of-the-model.txt \
+			--output-file python/requirements/$$group.txt || exit 1; \
+	done
 
 clean:
-	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) $(ELSEWHERE_VENV) $(FLINK_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf $(STATE)/target $(STATE)/logs site

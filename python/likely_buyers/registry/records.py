@@ -4,13 +4,36 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from likely_buyers.outcomes import outcome_of
 from likely_buyers.registry.errors import RegistryError
 
 CHAMPION = "champion"
 """MLflow's alias of the version that scores."""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What a version's folder must be, as the registry has it. As text it is the three, with colons between."""
+
+    model_digest: str
+    feature_signature: str
+    scikit_learn_version: str
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """The fingerprint in a text; RegistryError if it is none."""
+        parts = text.split(":")
+        if len(parts) != 3 or not all(parts):
+            raise RegistryError(
+                f"Expected a fingerprint, SHA-256:SHA-256:version of scikit-learn, found {text!r}. Take it from the"
+                " registry: likely_buyers.registry.Registry.version(…).fingerprint"
+            )
+        return cls(*parts)
+
+    def __str__(self) -> str:
+        return f"{self.model_digest}:{self.feature_signature}:{self.scikit_learn_version}"
 
 
 @dataclass(frozen=True)
@@ -39,6 +62,16 @@ class ModelVersion:
     def outcome(self) -> str:
         """The name of what it predicts."""
         return outcome_of(self.model_name)
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"version {self.version} of model {self.model_name!r}"
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What its folder must be."""
+        return Fingerprint(self.model_digest, self.feature_signature, self.scikit_learn_version)
 
 
 @dataclass(frozen=True)

@@ -138,46 +138,43 @@ class Registry:
         return None if number is None else self.version(number)
 
     def load(self, which: int | str | ModelVersion = CHAMPION) -> LoadedModel:
-        """A version's estimator, ready to score.
-
-        Checked before anything of the file becomes an object: the scikit-learn version, the feature signature in the
-        `MLmodel` against the version's tags, the SHA-256 of the very bytes that are then loaded, the types in them.
-        """
+        """A version's estimator, ready to score, after the checks of `model_folder.checked_model`."""
         model = self._store.read(self.model_name)
         stored = model.find(which.version if isinstance(which, ModelVersion) else which)
         described = model.described(stored)
-        label = f"version {stored.version} of model {self.model_name!r}"
-        installed = installed_version("scikit-learn")
-        if described.scikit_learn_version != installed:
-            raise RegistryError(
-                f"{label} was trained with scikit-learn {described.scikit_learn_version}, found {installed}. Install"
-                f" scikit-learn=={described.scikit_learn_version}, or train a new version: likely-buyers train"
-            )
-        features = model_folder.features_of_mlmodel(
-            self._store.artifact(stored, MLMODEL_FILE),
-            described.feature_signature,
-            f"{MLMODEL_FILE} of {label} in {stored.source}",
+        estimator, features = model_folder.checked_model(
+            described.label,
+            described.fingerprint,
+            partial(self._store.artifact, stored),
+            stored.source,
         )
-        model_file = self._store.artifact(stored, MODEL_FILE)
-        digest = model_digest(model_file)
-        if digest != described.model_digest:
-            raise RegistryError(
-                f"{MODEL_FILE} of {label} is not the file that was registered: expected SHA-256"
-                f" {described.model_digest}, found {digest} (in {stored.source}). It was not loaded. Restore the file"
-                " from a backup, roll back (likely-buyers rollback) or train a new version, and find out who changed"
-                " it."
-            )
         return LoadedModel(
-            estimator=estimator_from_bytes(model_file, f"{MODEL_FILE} of {label}"),
+            estimator=estimator,
             feature_names=tuple(features),
             feature_types=tuple(features.values()),
             horizon_days=described.horizon_days,
             as_of=described.as_of,
             model_name=self.model_name,
             version=stored.version,
-            model_digest=digest,
+            model_digest=described.model_digest,
             definition=described.parameters.get("outcome"),
         )
+
+    def save(self, which: int | str, folder: Path) -> ModelVersion:
+        """Writes a version's files into a folder, for those who load it without the registry, after the same checks.
+
+        They load it by its `fingerprint`, through the flavor `python_function`, which must be the one written here:
+        MLflow runs what that flavor names.
+        """
+        loaded = self.load(which)
+        stored = self._store.read(self.model_name).find(loaded.version)
+        files = {name: self._store.artifact(stored, name) for name in (MLMODEL_FILE, MODEL_FILE)}
+        model_folder.require_pyfunc(files[MLMODEL_FILE], loaded.label)
+        for name in model_folder.ENVIRONMENT_FILES:
+            files[name] = self._store.artifact(stored, name)
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return self.version(loaded.version)
 
     def promote(self, which: int | str, *, reason: str, by: str, at: datetime) -> Promotion:
         """Makes a version champion. It must load: what cannot score does not become champion."""

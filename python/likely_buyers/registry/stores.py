@@ -139,14 +139,19 @@ class MlflowStore:
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
-        # their errors are raised, the rest is noise here
-        for name in ("mlflow", "alembic", "urllib3.connectionpool"):
-            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        # their errors are raised, the rest is noise here; what the process says at other times is its own matter
+        said = {logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3.connectionpool")}
+        levels = {logger: logger.level for logger in said}
+        for logger in said:
+            logger.setLevel(logging.CRITICAL + 1)
         try:
             yield MlflowClient(self._uri, self._uri)
         # an OSError is what requests raises
         except (MlflowException, sqlalchemy.exc.SQLAlchemyError, OSError) as error:
             raise self._translated(error) from error
+        finally:
+            for logger, level in levels.items():
+                logger.setLevel(level)
 
     def _translated(self, error: Exception) -> RegistryError:
         text = _without_password(str(error)).strip()

@@ -1,5 +1,6 @@
 """Scoring: batches of features in, batches of predictions out. Memory does not grow with the users."""
 
+from likely_buyers.registry.matrix import feature_matrix
 from likely_buyers.scoring.backfill import backfill_scores
 from likely_buyers.scoring.errors import (
     BackfillImpossible,
@@ -16,7 +17,6 @@ from likely_buyers.scoring.stream import (
     Scorer,
     Scoring,
     check_signature,
-    feature_matrix,
     population_columns,
     probabilities,
     score_batches,

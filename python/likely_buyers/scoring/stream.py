@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from likely_buyers.outcomes import Outcome, nested_chains
 from likely_buyers.parallel import in_order
 from likely_buyers.registry import LoadedModel
+from likely_buyers.registry.matrix import ARROW_TYPES, feature_matrix
 from likely_buyers.scoring.errors import FeatureTableMismatch, OutcomeMismatch
 
 # Large enough that a call costs nothing beside its rows, small enough for a core's cache.
@@ -33,8 +34,6 @@ PREDICTIONS_SCHEMA = pa.schema(
         ("run_id", pa.string()),
     ]
 )
-# MLflow's names of the types a feature may have.
-_ARROW_TYPES = {"double": "double", "float": "float", "long": "int64", "integer": "int32"}
 
 
 POPULATION = "in_population_of_"
@@ -197,7 +196,7 @@ def check_signature(schema: pa.Schema, model: LoadedModel) -> None:
         if field.name not in KEYS and not field.name.startswith(POPULATION)
     ]
     expected = [
-        (name, _ARROW_TYPES.get(kind, kind))
+        (name, ARROW_TYPES.get(kind, kind))
         for name, kind in zip(model.feature_names, model.feature_types, strict=True)
     ]
     if found == expected:
@@ -288,9 +287,3 @@ def _predictions(
         for field in PREDICTIONS_SCHEMA
     ]
     return pa.RecordBatch.from_arrays(columns, schema=PREDICTIONS_SCHEMA)
-
-
-def feature_matrix(batch: pa.RecordBatch, feature_names: Sequence[str]) -> NDArray[np.float64]:
-    """Features as (rows, features), NaN for null; column by column in memory, as Arrow has them."""
-    tensor = batch.select(list(feature_names)).to_tensor(null_to_nan=True, row_major=False)
-    return np.asarray(tensor.to_numpy(), dtype=np.float64)

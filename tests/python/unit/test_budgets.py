@@ -13,8 +13,8 @@ MODULE = 350
 FOLDERS = {
     # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, and 350 for Spark
     "macros": ("*.sql", 1_720),
-    # 1,000, and 40 for models named by their outcomes
-    "python/likely_buyers/registry": ("*.py", 1_040),
+    # 1,000, 40 for models named by their outcomes, and 260 for the flavor that MLflow clients load
+    "python/likely_buyers/registry": ("*.py", 1_300),
     "python/likely_buyers/publishing": ("*.py", 1_000),
 }
 

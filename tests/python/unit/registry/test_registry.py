@@ -204,7 +204,7 @@ def test_mlflow_sees_run_model_and_signature(registry: Registry) -> None:
     assert run.data.params == {"family": "boosting", "trees": "15"}
     described = Model.load(str(model_file(registry, version).parent))
     assert described.signature.inputs.input_names() == list(FEATURES)
-    assert set(described.flavors) == {"sklearn"}
+    assert set(described.flavors) == {"sklearn", "python_function"}
     assert run.info.artifact_uri.startswith(model_file(registry, version).parents[3].as_uri())
 
 
