@@ -46,12 +46,11 @@ $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 	@# what is checked out passed: `make check` begins with what is changed from here on
 	@touch $@ $(VENV)/.sql-linted
 
-# For the target `spark` and the PySpark job of the benchmark. By uv: PySpark is 430 MB of sources, over which pip takes minutes
-$(SPARK_VENV)/.installed: python/requirements/spark.txt python/requirements/uv.txt pyproject.toml | $(BIN)/python
-	$(BIN)/python -m venv $(SPARK_VENV)
-	$(SPARK_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r python/requirements/uv.txt
-	VIRTUAL_ENV=$(SPARK_VENV) $(SPARK_VENV)/bin/uv pip install --quiet --require-hashes -r $<
-	VIRTUAL_ENV=$(SPARK_VENV) $(SPARK_VENV)/bin/uv pip install --quiet --no-deps --no-build-isolation -e .
+# For the target `spark` and the PySpark job of the benchmark
+$(SPARK_VENV)/.installed: python/requirements/spark.txt pyproject.toml | $(VENV)/.installed-uv
+	$(BIN)/python -m venv --without-pip $(SPARK_VENV)
+	$(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python --require-hashes --no-deps -r $<
+	$(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Delta Lake's jars are in no Python package. What Maven fetched is checked; Spark itself fetches nothing
