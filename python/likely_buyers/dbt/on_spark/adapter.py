@@ -9,6 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
@@ -44,14 +45,16 @@ def install() -> None:
     # dbt-spark asks for Hive with each statement, which a Connect server has settled when it started
     warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
     functions: list[SparkFunctions] = []
+    one_at_a_time = Lock()
 
     def likely_buyers(adapter: Any, name: str, request: Any = None) -> Any:
-        """What a function of `SparkFunctions` answers."""
-        if not functions:
-            functions.append(SparkFunctions(session()))
-        function: Callable[..., Any] = getattr(functions[0], name)
-        given = json.loads(request) if isinstance(request, str) else request
-        return function(given) if given is not None else function()
+        """What a function of `SparkFunctions` answers, to one of dbt's threads at a time."""
+        with one_at_a_time:
+            if not functions:
+                functions.append(SparkFunctions(session()))
+            function: Callable[..., Any] = getattr(functions[0], name)
+            given = json.loads(request) if isinstance(request, str) else request
+            return function(given) if given is not None else function()
 
     SparkAdapter.likely_buyers = likely_buyers
     # dbt's macros may call what stands here
