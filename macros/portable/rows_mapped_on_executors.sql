@@ -11,6 +11,9 @@
         {%- do stop("the event mapping '" ~ var('event_mapping') ~ "' has `rows`, which is not there on Spark yet. Make the rows in a"
             ~ " model of dbt, and name it by events_relation; or build on DuckDB (--target duckdb).") %}
     {%- endif %}
+    {%- if not compiled_mapping().columns %}
+        {%- do stop("bronze.raw_events has no column, so that nothing tells its lines apart. Load it: dbt build --select raw_events") %}
+    {%- endif %}
     {%- set sql %}
         -- Spark has no numbers without a sign
         select {{ columns }}, cast(cast(key_hash as hugeint) - 9223372036854775808 as bigint) as key_hash from (

@@ -186,7 +186,8 @@ class SparkFunctions:
                 f"select cast(to_json(r) as varchar) from {REGISTER} as r where load_id = {load.load_id}"
             ).fetchall()
         self._insert_json(REGISTER, [row[0] for row in rows])
-        self._known_load = load.load_id
+        # and raw_events has columns that were not there
+        self._known_load = -1
 
     def _insert_json(self, table: str, rows: list[str]) -> None:
         if not rows:
