@@ -73,9 +73,9 @@ class LinearComponent(BaseEstimator):
 
     def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "LinearComponent":
         """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
-        logs = _signed_log(X)
-        self.median_ = np.nanmedian(logs, axis=0)
-        filled = np.where(np.isnan(logs), self.median_, logs)
+        filled = _signed_log(X)
+        self.median_ = np.nanmedian(filled, axis=0)
+        np.copyto(filled, self.median_, where=np.isnan(filled))
         self.mean_ = filled.mean(axis=0)
         spread = filled.std(axis=0)
         self.scale_ = np.where(spread > 1e-12, spread, 1.0)
@@ -87,7 +87,8 @@ class LinearComponent(BaseEstimator):
         return self
 
     def _standardised(self, filled_logs: Floats, columns: int | slice = _ALL) -> Floats:
-        inputs = filled_logs - self.mean_[columns]
+        # in place: with many examples a copy is what memory is short of
+        inputs = np.subtract(filled_logs, self.mean_[columns], out=filled_logs)
         inputs /= self.scale_[columns]
         return np.clip(inputs, -_FARTHEST, _FARTHEST, out=inputs)
 

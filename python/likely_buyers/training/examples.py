@@ -79,18 +79,19 @@ def read_examples(table: pa.Table) -> Examples:
             "Check as_of and horizon_days against the days of the events."
         )
     order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in KEYS])
-    table = table.take(order)
-    _check_keys_differ(table)
-    labels = table[LABEL].to_numpy().astype(np.int8)
+    keys = table.select([*KEYS, LABEL]).take(order)
+    _check_keys_differ(keys)
+    labels = keys[LABEL].to_numpy().astype(np.int8)
     _check_classes(labels)
     features = np.empty((table.num_rows, len(names)), dtype=np.float64)
+    # column by column: a sorted copy of the whole table would be as large as the matrix
     for position, name in enumerate(names):
-        features[:, position] = table[name].cast(pa.float64()).to_numpy()
-    users = table["user_id"].dictionary_encode().combine_chunks().indices.to_numpy()
+        features[:, position] = table[name].cast(pa.float64()).to_numpy()[order]
+    users = keys["user_id"].dictionary_encode().combine_chunks().indices.to_numpy()
     return Examples(
         features=features,
         labels=labels,
-        cutoffs=table["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
+        cutoffs=keys["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
         users=users.astype(np.int64),
         feature_names=names,
     )

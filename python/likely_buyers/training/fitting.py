@@ -52,10 +52,6 @@ _HELD_OUT_PER_SECOND = 200
 # one is fitted, if a champion is still to be compared with and if none is.
 _SHARES_OF_TIME = {True: (0.68, 0.76), False: (0.9, 1.0)}
 
-# Below this many examples a second thread costs boosting more in waiting than it gives, and on a busy machine ten times
-# as much.
-_THREADS_PAY_FROM = 100_000
-
 
 @dataclass(frozen=True)
 class Windows:
@@ -118,7 +114,7 @@ class TrainedModel:
 
 
 def fit(
-    examples: pa.Table,
+    examples: pa.Table | Examples,
     settings: TrainingSettings,
     progress: Progress | None = None,
     champion: Champion | None = None,
@@ -130,7 +126,8 @@ def fit(
     then; so is the calibration; the winner is refitted on all examples.
 
     Args:
-        examples: `user_id`, `cutoff_date`, `label` (bool) and the features; every horizon must be over.
+        examples: `user_id`, `cutoff_date`, `label` (bool) and the features, as a table or read already; every horizon
+            must be over. Who has them as a table keeps them in memory twice.
         settings: the settings.
         progress: called with a line of text now and then.
         champion: the model to compare with, if any.
@@ -142,9 +139,9 @@ def fit(
     Raises:
         TrainingError: one of its kinds, see `training.errors`.
     """
-    read = read_examples(examples)
-    threads = None if len(read) >= _THREADS_PAY_FROM else 1
-    with threadpool_limits(limits=threads):
+    read = examples if isinstance(examples, Examples) else read_examples(examples)
+    # whole fits go to the cores: threads within one wait for each other, on a busy machine for most of the time
+    with threadpool_limits(limits=1):
         return _fitted_model(
             read, settings, progress or (lambda _: None), champion, advance or (lambda _: None)
         )
