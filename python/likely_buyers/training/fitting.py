@@ -183,11 +183,7 @@ def _fitted_model(
     *then, level = _levels(scored if shows_level else [], read, settings.horizon_days)
     calibration = Calibration("level", Line(offset=level.offset)) if shows_level else Calibration()
 
-    rows = sampled(
-        np.arange(len(read)),
-        int(_FITTED_ROWS_PER_SECOND * settings.time_budget_seconds),
-        settings.seed,
-    )
+    rows = rows_of_final_fit(read, settings)
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
     estimator = fitted(read, rows, chosen.members, settings.seed)
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
@@ -240,6 +236,12 @@ def _fitted_model(
             "refitted": "on all finished examples, after the choice was made at held-out cutoffs",
         },
     )
+
+
+def rows_of_final_fit(read: Examples, settings: TrainingSettings) -> Rows:
+    """The examples that the chosen model is fitted on: all, or as many as the budget of time allows."""
+    most = int(_FITTED_ROWS_PER_SECOND * settings.time_budget_seconds)
+    return sampled(np.arange(len(read)), most, settings.seed)
 
 
 def _levels(scored: list[ScoredCutoff], read: Examples, horizon_days: int) -> list[Level]:

@@ -29,6 +29,8 @@ from likely_buyers.training import (
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
+_ROWS_AT_ONCE = 65_536
+
 VERSIONS_SCHEMA = pa.schema(
     [
         ("outcome", pa.string()),
@@ -116,22 +118,20 @@ def _train(examples: "DuckDBPyRelation", outcome: Outcome, registry: Registry, s
 
 
 def _read(examples: "DuckDBPyRelation", outcome: Outcome) -> tuple[Examples, date, list[str]]:
-    """Examples of an outcome, the day they were made for, and the types of their features.
-
-    The table they come in is gone afterwards: it is as large as they are.
-    """
-    table = at_most(examples).to_arrow_table()
-    if not table.num_rows:
+    """Examples of an outcome, the day they were made for, and the types of their features."""
+    made_for = examples.project("as_of_date").limit(1).fetchall()
+    if not made_for:
         raise TrainingError(
             f"no cutoff has its horizon of {outcome.horizon_days} days over by as_of"
             + (f" and somebody of whom '{outcome.population}' holds" if outcome.population else "")
             + ". Load older events, or give it a shorter horizon_days"
             + (" or another population." if outcome.population else ".")
         )
-    say(f"outcome '{outcome.name}': {table.num_rows:,} examples")
-    read = read_examples(table.drop_columns(["as_of_date"]))
-    types = [str(table.schema.field(name).type) for name in read.feature_names]
-    return read, table["as_of_date"][0].as_py(), types
+    batches = at_most(examples).project("* exclude (as_of_date)").to_arrow_reader(_ROWS_AT_ONCE)
+    read = read_examples(batches)
+    say(f"outcome '{outcome.name}': {len(read):,} examples")
+    types = [str(batches.schema.field(name).type) for name in read.feature_names]
+    return read, made_for[0][0], types
 
 
 def _champion(registry: Registry, outcome: Outcome) -> tuple[int | None, Champion | None]:
