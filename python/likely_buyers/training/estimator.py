@@ -91,6 +91,8 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.columns_ = [_columns(member, varying, features.shape[1]) for member in self.members]
         # most members see the same columns, and share one copy of them
         seen = {columns.tobytes(): features[:, columns] for columns in self.columns_}
+        # what nobody else holds is free for the fits, which are where memory is short
+        del X, features
 
         def fitted(member: Mapping[str, Any], columns: NDArray[np.int64]) -> Component:
             half_life = member.get("half_life_days")
