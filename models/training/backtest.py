@@ -8,6 +8,7 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     return run_backtest(
         dbt.ref("backtest_examples"),
+        session,
         evaluate_at=str(settings["backtest_cutoffs"]),
         most_cutoffs=int(settings["training_cutoffs"]),
         step_days=settings["training_step_days"],

@@ -8,6 +8,7 @@ def model(dbt, session):
     settings = dbt.config.get("meta")
     return train_version(
         dbt.ref("examples"),
+        session,
         predicted=settings["predicted"],
         seed=int(settings["training_seed"]),
     )

@@ -16,6 +16,7 @@ from likely_buyers.training.errors import (
     TrainingError,
 )
 from likely_buyers.training.estimator import PurchaseModel
+from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.level import ExpectedBuyers, Level, expected_buyers
 from likely_buyers.training.settings import TrainingSettings
@@ -25,6 +26,7 @@ __all__ = [
     "BoostingComponent",
     "Champion",
     "ConstantFeaturesError",
+    "Examples",
     "ExamplesSchemaError",
     "ExpectedBuyers",
     "FeatureMismatchError",
@@ -38,4 +40,5 @@ __all__ = [
     "backtest_cutoff",
     "expected_buyers",
     "fit",
+    "read_examples",
 ]

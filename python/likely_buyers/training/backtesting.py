@@ -16,7 +16,7 @@ from likely_buyers.evaluation import (
 )
 from likely_buyers.training.baselines import SIMPLE_RULES, simple_rules
 from likely_buyers.training.examples import Examples, read_examples
-from likely_buyers.training.fitting import TrainedModel, fit
+from likely_buyers.training.fitting import TrainedModel, fit, rows_of_final_fit
 from likely_buyers.training.level import Level, expected_buyers
 from likely_buyers.training.selection import Advance, Progress, fitted
 from likely_buyers.training.settings import TrainingSettings
@@ -69,11 +69,12 @@ def backtest_cutoff(
         TrainingError: nothing could be learned by then.
     """
     say = progress or (lambda _: None)
-    trained = fit(known, settings, progress=progress, advance=advance)
+    examples = read_examples(known)
+    trained = fit(examples, settings, progress=progress, advance=advance)
     present = read_examples(later)
     scores: dict[str, Floats] = {
         **simple_rules(present.table(np.arange(len(present))), settings.horizon_days),
-        **_families(known, trained, present, settings),
+        **_families(examples, trained, present, settings),
         _CHAMPION: trained.estimator.predict_proba(present.features)[:, 1],
         **(further or {}),
     }
@@ -105,13 +106,13 @@ def _expected(probabilities: Floats, level: Level) -> dict[str, float]:
 
 
 def _families(
-    known: pa.Table, trained: TrainedModel, present: Examples, settings: TrainingSettings
+    examples: Examples, trained: TrainedModel, present: Examples, settings: TrainingSettings
 ) -> dict[str, Floats]:
     """The best of each family and the mixture, fitted like the champion and not calibrated."""
-    examples = read_examples(known)
     scores = {}
+    rows = rows_of_final_fit(examples, settings)
     for method, recipe in trained.recipes.items():
-        model = fitted(examples, np.arange(len(examples)), recipe, settings.seed)
+        model = fitted(examples, rows, recipe, settings.seed)
         scores[method] = model.predict_proba(present.features)[:, 1]
     return scores
 

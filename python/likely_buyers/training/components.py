@@ -73,21 +73,25 @@ class LinearComponent(BaseEstimator):
 
     def fit(self, X: Floats, y: Outcomes, sample_weight: Floats | None = None) -> "LinearComponent":
         """Fit on features (n, f) that all vary, outcomes (n,) of 0 and 1, and weights (n,)."""
-        logs = _signed_log(X)
-        self.median_ = np.nanmedian(logs, axis=0)
-        filled = np.where(np.isnan(logs), self.median_, logs)
+        filled = _signed_log(X)
+        self.median_ = np.nanmedian(filled, axis=0)
+        np.copyto(filled, self.median_, where=np.isnan(filled))
         self.mean_ = filled.mean(axis=0)
         spread = filled.std(axis=0)
         self.scale_ = np.where(spread > 1e-12, spread, 1.0)
+        # row by row in memory, as scikit-learn would copy it itself and keep both
+        inputs = np.ascontiguousarray(self._standardised(filled))
+        del filled
         regression = LogisticRegression(
             C=1.0 / self.penalty, solver="newton-cholesky", max_iter=100
-        ).fit(self._standardised(filled), y, sample_weight)
+        ).fit(inputs, y, sample_weight)
         self.coefficients_ = regression.coef_[0].astype(np.float64)
         self.intercept_ = float(regression.intercept_[0])
         return self
 
     def _standardised(self, filled_logs: Floats, columns: int | slice = _ALL) -> Floats:
-        inputs = filled_logs - self.mean_[columns]
+        # in place: with many examples a copy is what memory is short of
+        inputs = np.subtract(filled_logs, self.mean_[columns], out=filled_logs)
         inputs /= self.scale_[columns]
         return np.clip(inputs, -_FARTHEST, _FARTHEST, out=inputs)
 
@@ -245,7 +249,9 @@ class BoostingComponent(BaseEstimator):
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
         copies = int(np.clip(_ROWS_WORTH_COPYING // len(y), 1, _MOST_COPIES))
         lots = np.random.default_rng(self.seed).random(len(y))
-        rows = np.repeat(np.arange(len(y)), np.floor(copies * weights + lots).astype(np.int64))
+        times = np.floor(copies * weights + lots).astype(np.int64)
+        # all of them once: as they stand, without a copy
+        rows = _ALL if (times == 1).all() else np.repeat(np.arange(len(y)), times)
         self.boosting_ = HistGradientBoostingClassifier(
             max_iter=self.trees,
             max_leaf_nodes=self.leaves,

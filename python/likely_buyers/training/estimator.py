@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import check_is_fitted
 
 from likely_buyers.evaluation import Floats
+from likely_buyers.parallel import a_thread_a_core
 from likely_buyers.training.components import (
     BgNbdComponent,
     BoostingComponent,
@@ -87,18 +88,24 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
                 f"all {features.shape[1]} features are constant over {features.shape[0]} examples, so nothing "
                 "tells buyers from others. Check that events before the cutoffs were loaded and mapped."
             )
-        self.components_, self.columns_ = [], []
-        for member in self.members:
-            kind, half_life = member["kind"], member.get("half_life_days")
+        self.columns_ = [_columns(member, varying, features.shape[1]) for member in self.members]
+        # most members see the same columns, and share one copy of them
+        seen = {columns.tobytes(): features[:, columns] for columns in self.columns_}
+        # what nobody else holds is free for the fits, which are where memory is short
+        del X, features
+
+        def fitted(member: Mapping[str, Any], columns: NDArray[np.int64]) -> Component:
+            half_life = member.get("half_life_days")
             settings = {name: value for name, value in member.items() if name not in _OF_MEMBER}
-            if kind == "boosting":
+            if member["kind"] == "boosting":
                 settings["seed"] = self.seed
-            asked = np.asarray(member.get("columns", range(features.shape[1])), dtype=np.int64)
-            columns = asked if kind == "bgnbd" else asked[np.isin(asked, varying)]
             weights = np.ones(len(age)) if half_life is None else 0.5 ** (age / half_life)
-            component = _KINDS[kind](**settings)
-            self.components_.append(component.fit(features[:, columns], outcomes, weights))
-            self.columns_.append(columns)
+            return _KINDS[member["kind"]](**settings).fit(
+                seen[columns.tobytes()], outcomes, weights
+            )
+
+        with a_thread_a_core() as pool:
+            self.components_ = list(pool.map(fitted, self.members, self.columns_))
         self.slope_ = 1.0
         self.offset_ = 0.0
         return self
@@ -156,6 +163,14 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> NDArray[Any]:
         """Whether a purchase is more likely than not, (n,) of 0 and 1."""
         return self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)]
+
+
+def _columns(
+    member: Mapping[str, Any], varying: NDArray[np.int64], features: int
+) -> NDArray[np.int64]:
+    """Positions of the features that a member sees."""
+    asked = np.asarray(member.get("columns", range(features)), dtype=np.int64)
+    return asked if member["kind"] == "bgnbd" else asked[np.isin(asked, varying)]
 
 
 def varying_columns(features: Floats) -> NDArray[np.int64]:

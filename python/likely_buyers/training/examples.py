@@ -55,49 +55,61 @@ class Examples:
         return np.flatnonzero(np.isin(self.cutoffs, np.array(cutoffs, dtype="datetime64[D]")))
 
 
-def read_examples(table: pa.Table) -> Examples:
-    """Check a table of examples and sort it by user and cutoff, so that its order does not matter.
+def read_examples(examples: pa.Table | pa.RecordBatchReader) -> Examples:
+    """Check examples and sort them by user and cutoff, so that the order they come in does not matter.
 
     Args:
-        table: `user_id`, `cutoff_date` (date), `label` (bool) and one numeric column per feature.
+        examples: `user_id`, `cutoff_date` (date), `label` (bool) and one numeric column per feature; as a reader they
+            are never in memory as a whole table, which would be as large as the matrix.
 
     Raises:
         ExamplesSchemaError: a column is missing, of another type, null where it may not be, or a key repeats.
         NoCutoffsError: there are no examples at all.
         OneClassError: every example bought, or none.
     """
-    missing = [name for name in (*KEYS, LABEL) if name not in table.column_names]
+    schema = examples.schema
+    missing = [name for name in (*KEYS, LABEL) if name not in schema.names]
     if missing:
         raise ExamplesSchemaError(
-            f"the examples lack {', '.join(missing)}; they have {', '.join(table.column_names)}"
+            f"the examples lack {', '.join(missing)}; they have {', '.join(schema.names)}"
         )
-    names = tuple(name for name in table.column_names if name not in (*KEYS, LABEL))
-    _check_types(table, names)
-    if table.num_rows == 0:
+    names = tuple(name for name in schema.names if name not in (*KEYS, LABEL))
+    _check_types(schema, names)
+    batches: list[pa.RecordBatch] = []
+    parts: list[Floats] = []
+    for batch in examples.to_batches() if isinstance(examples, pa.Table) else examples:
+        batches.append(batch.select([*KEYS, LABEL]))
+        columns = [batch[name].cast(pa.float64()) for name in names]
+        parts.append(np.column_stack([one.to_numpy(zero_copy_only=False) for one in columns]))
+    keys = pa.Table.from_batches(batches, pa.schema([schema.field(key) for key in (*KEYS, LABEL)]))
+    if keys.num_rows == 0:
         raise NoCutoffsError(
             "there are no examples: no user has an event before any past cutoff. "
             "Check as_of and horizon_days against the days of the events."
         )
-    order = pc.sort_indices(table, sort_keys=[(key, "ascending") for key in KEYS])
-    table = table.take(order)
-    _check_keys_differ(table)
-    labels = table[LABEL].to_numpy().astype(np.int8)
+    nulls = [f"{name} holds nulls" for name in keys.column_names if keys[name].null_count]
+    _refuse(nulls)
+    order = pc.sort_indices(keys, sort_keys=[(key, "ascending") for key in KEYS]).to_numpy()
+    keys = keys.take(order)
+    _check_keys_differ(keys)
+    labels = keys[LABEL].to_numpy().astype(np.int8)
     _check_classes(labels)
-    features = np.empty((table.num_rows, len(names)), dtype=np.float64)
-    for position, name in enumerate(names):
-        features[:, position] = table[name].cast(pa.float64()).to_numpy()
-    users = table["user_id"].dictionary_encode().combine_chunks().indices.to_numpy()
+    features = np.empty((len(order), len(names)), dtype=np.float64)
+    place = np.argsort(order)
+    for part in parts:
+        features[place[: len(part)]] = part
+        place = place[len(part) :]
+    users = keys["user_id"].dictionary_encode().combine_chunks().indices.to_numpy()
     return Examples(
         features=features,
         labels=labels,
-        cutoffs=table["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
+        cutoffs=keys["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
         users=users.astype(np.int64),
         feature_names=names,
     )
 
 
-def _check_types(table: pa.Table, names: tuple[str, ...]) -> None:
-    schema = table.schema
+def _check_types(schema: pa.Schema, names: tuple[str, ...]) -> None:
     wrong = [
         f"{name} is {schema.field(name).type}"
         for name in names
@@ -112,7 +124,10 @@ def _check_types(table: pa.Table, names: tuple[str, ...]) -> None:
         wrong.append(f"cutoff_date is {schema.field('cutoff_date').type}, not date")
     if not names:
         wrong.append("there is no feature column")
-    wrong += [f"{name} holds nulls" for name in (*KEYS, LABEL) if table[name].null_count]
+    _refuse(wrong)
+
+
+def _refuse(wrong: list[str]) -> None:
     if wrong:
         raise ExamplesSchemaError(
             f"the examples do not fit: {'; '.join(wrong)}. Features must be integer or floating point."

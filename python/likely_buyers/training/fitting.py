@@ -41,9 +41,9 @@ from likely_buyers.training.selection import (
 )
 from likely_buyers.training.settings import TrainingSettings
 
-# Measured on two cores with 80 features: examples that one second of the budget pays for. Half as many make the same
-# choices in half the time, and further outcomes cost only that.
-_COMPARED_ROWS_PER_SECOND = 250
+# Measured on two cores with 80 features: examples that one second of the budget pays for. To choose takes fewer than to
+# fit what was chosen.
+_COMPARED_ROWS_PER_SECOND = 170
 _FITTED_ROWS_PER_SECOND = 2_500
 # ... and users held out at a cutoff, whose log losses say which member is the better one long before.
 _HELD_OUT_PER_SECOND = 200
@@ -51,10 +51,6 @@ _HELD_OUT_PER_SECOND = 200
 # Of the time that a training takes, measured on the demo shop: when the candidates are compared, and when the chosen
 # one is fitted, if a champion is still to be compared with and if none is.
 _SHARES_OF_TIME = {True: (0.68, 0.76), False: (0.9, 1.0)}
-
-# Below this many examples a second thread costs boosting more in waiting than it gives, and on a busy machine ten times
-# as much.
-_THREADS_PAY_FROM = 100_000
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ class TrainedModel:
 
 
 def fit(
-    examples: pa.Table,
+    examples: pa.Table | Examples,
     settings: TrainingSettings,
     progress: Progress | None = None,
     champion: Champion | None = None,
@@ -130,7 +126,8 @@ def fit(
     then; so is the calibration; the winner is refitted on all examples.
 
     Args:
-        examples: `user_id`, `cutoff_date`, `label` (bool) and the features; every horizon must be over.
+        examples: `user_id`, `cutoff_date`, `label` (bool) and the features, as a table or read already; every horizon
+            must be over. Who has them as a table keeps them in memory twice.
         settings: the settings.
         progress: called with a line of text now and then.
         champion: the model to compare with, if any.
@@ -142,9 +139,9 @@ def fit(
     Raises:
         TrainingError: one of its kinds, see `training.errors`.
     """
-    read = read_examples(examples)
-    threads = None if len(read) >= _THREADS_PAY_FROM else 1
-    with threadpool_limits(limits=threads):
+    read = examples if isinstance(examples, Examples) else read_examples(examples)
+    # whole fits go to the cores: threads within one wait for each other, on a busy machine for most of the time
+    with threadpool_limits(limits=1):
         return _fitted_model(
             read, settings, progress or (lambda _: None), champion, advance or (lambda _: None)
         )
@@ -186,11 +183,7 @@ def _fitted_model(
     *then, level = _levels(scored if shows_level else [], read, settings.horizon_days)
     calibration = Calibration("level", Line(offset=level.offset)) if shows_level else Calibration()
 
-    rows = sampled(
-        np.arange(len(read)),
-        int(_FITTED_ROWS_PER_SECOND * settings.time_budget_seconds),
-        settings.seed,
-    )
+    rows = rows_of_final_fit(read, settings)
     say(f"fitting {chosen.name} on {rows.size} of {len(read)} examples")
     estimator = fitted(read, rows, chosen.members, settings.seed)
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
@@ -243,6 +236,12 @@ def _fitted_model(
             "refitted": "on all finished examples, after the choice was made at held-out cutoffs",
         },
     )
+
+
+def rows_of_final_fit(read: Examples, settings: TrainingSettings) -> Rows:
+    """The examples that the chosen model is fitted on: all, or as many as the budget of time allows."""
+    most = int(_FITTED_ROWS_PER_SECOND * settings.time_budget_seconds)
+    return sampled(np.arange(len(read)), most, settings.seed)
 
 
 def _levels(scored: list[ScoredCutoff], read: Examples, horizon_days: int) -> list[Level]:

@@ -65,8 +65,10 @@ def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
     examples = a_shop(users=5)
     labels = {"label": "label_purchase_30d"}
     examples = examples.rename_columns([labels.get(n, n) for n in examples.column_names])
+    connection = duckdb.connect()
     table = run_backtest(
-        duckdb.from_arrow(examples),
+        connection.from_arrow(examples),
+        connection,
         evaluate_at="4",
         most_cutoffs=2,
         step_days="15",

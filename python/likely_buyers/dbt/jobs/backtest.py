@@ -14,8 +14,9 @@ import numpy as np
 import pyarrow as pa
 
 from likely_buyers.dbt.jobs.each import of_each
+from likely_buyers.dbt.jobs.memory import at_most, given_back
 from likely_buyers.dbt.jobs.train import examples_of
-from likely_buyers.dbt.on_spark.frames import in_duckdb
+from likely_buyers.dbt.on_spark.frames import with_connection
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.settings import Settings
@@ -23,7 +24,7 @@ from likely_buyers.terminal import Progress, say
 from likely_buyers.training import TrainingError, TrainingSettings, backtest_cutoff
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 BACKTEST_SCHEMA = pa.schema(
     [
@@ -48,6 +49,7 @@ _SHARE_OF_TRAINING = 0.8
 @without_traceback
 def run_backtest(
     examples: DuckDBPyRelation,
+    connection: DuckDBPyConnection,
     *,
     evaluate_at: str,
     most_cutoffs: int,
@@ -60,6 +62,7 @@ def run_backtest(
 
     Args:
         examples: training.backtest_examples.
+        connection: theirs.
         evaluate_at: dates with commas between them, or how many of the newest in the steps of training.
         most_cutoffs: most cutoffs that a training learns at.
         step_days: days between them; '' is half the horizon, at least a week.
@@ -70,7 +73,7 @@ def run_backtest(
     Raises:
         TrainingError: at none of the cutoffs could anything be learned, for any outcome.
     """
-    examples = in_duckdb(examples)
+    examples, connection = with_connection(examples, connection)
     events = Path(events_path) if events_path else Settings.of().demo_shop
 
     def backtest(outcome: Outcome) -> list[dict[str, object]]:
@@ -78,7 +81,8 @@ def run_backtest(
         own = examples_of(examples, outcome)
         return _backtest(own, outcome, evaluate_at, most_cutoffs, step, seed, events)
 
-    tables = of_each("backtest", Predicted.of(predicted).outcomes, backtest)
+    with given_back(connection):
+        tables = of_each("backtest", Predicted.of(predicted).outcomes, backtest)
     table = [row for rows in tables for row in rows]
     return pa.Table.from_pylist(table, schema=BACKTEST_SCHEMA)
 
@@ -111,8 +115,8 @@ def _backtest(
         newest = cutoff - timedelta(days=horizon_days)
         steps = {newest - timedelta(days=step_days * number) for number in range(most_cutoffs)}
         before = sorted(steps.intersection(present))
-        known = _at(examples, before)
-        later = _at(examples, [cutoff])
+        known = at_most(_at(examples, before)).to_arrow_table()
+        later = _at(examples, [cutoff]).to_arrow_table()
         say(
             f"backtest of {outcome.name} at {cutoff}: {known.num_rows} examples at {len(before)} earlier cutoffs"
         )
@@ -164,9 +168,9 @@ def _within(progress: Progress, number: int) -> Callable[[float], None]:
     return lambda share: progress(number + _SHARE_OF_TRAINING * share)
 
 
-def _at(examples: DuckDBPyRelation, cutoffs: list[date]) -> pa.Table:
+def _at(examples: DuckDBPyRelation, cutoffs: list[date]) -> DuckDBPyRelation:
     days = ", ".join(f"date '{cutoff.isoformat()}'" for cutoff in cutoffs) or "null"
-    return examples.filter(f"cutoff_date in ({days})").to_arrow_table()
+    return examples.filter(f"cutoff_date in ({days})")
 
 
 def _true_probabilities(

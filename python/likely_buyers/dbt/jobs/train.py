@@ -2,13 +2,14 @@
 
 import json
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from likely_buyers.dbt.jobs.each import of_each
-from likely_buyers.dbt.on_spark.frames import in_duckdb
+from likely_buyers.dbt.jobs.memory import at_most, given_back
+from likely_buyers.dbt.on_spark.frames import with_connection
 from likely_buyers.dbt.refusals import without_traceback
 from likely_buyers.outcomes import Outcome, Predicted
 from likely_buyers.promotion import RANKING_METRICS
@@ -17,15 +18,19 @@ from likely_buyers.settings import Settings
 from likely_buyers.terminal import Progress, say
 from likely_buyers.training import (
     Champion,
+    Examples,
     PurchaseModel,
     TrainedModel,
     TrainingError,
     TrainingSettings,
     fit,
+    read_examples,
 )
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+_ROWS_AT_ONCE = 65_536
 
 VERSIONS_SCHEMA = pa.schema(
     [
@@ -46,13 +51,16 @@ VERSIONS_SCHEMA = pa.schema(
 
 
 @without_traceback
-def train_version(examples: "DuckDBPyRelation", *, predicted: Any, seed: int) -> pa.Table:
+def train_version(
+    examples: "DuckDBPyRelation", connection: "DuckDBPyConnection", *, predicted: Any, seed: int
+) -> pa.Table:
     """Fit a model for each outcome, register it, and return all versions (`VERSIONS_SCHEMA`).
 
     An outcome for which nothing can be learned is told, and the others go on.
 
     Args:
         examples: training.examples.
+        connection: theirs.
         predicted: what `Predicted.of` takes.
         seed: seed of training.
 
@@ -61,13 +69,14 @@ def train_version(examples: "DuckDBPyRelation", *, predicted: Any, seed: int) ->
         RegistryError: a version cannot be registered.
     """
     of = Predicted.of(predicted)
-    examples = in_duckdb(examples)
+    examples, connection = with_connection(examples, connection)
 
     def train(outcome: Outcome) -> None:
         registry = Registry.of(Settings.of(), model_name=of.model_name(outcome))
         _train(examples, outcome, registry, seed)
 
-    of_each("model", of.outcomes, train)
+    with given_back(connection):
+        of_each("model", of.outcomes, train)
     return versions_table(Registry.all_versions(Settings.of(), of.base))
 
 
@@ -80,27 +89,17 @@ def examples_of(examples: "DuckDBPyRelation", outcome: Outcome) -> "DuckDBPyRela
 
 
 def _train(examples: "DuckDBPyRelation", outcome: Outcome, registry: Registry, seed: int) -> None:
-    whole = examples_of(examples, outcome).to_arrow_table()
-    if not whole.num_rows:
-        raise TrainingError(
-            f"no cutoff has its horizon of {outcome.horizon_days} days over by as_of"
-            + (f" and somebody of whom '{outcome.population}' holds" if outcome.population else "")
-            + ". Load older events, or give it a shorter horizon_days"
-            + (" or another population." if outcome.population else ".")
-        )
-    table = whole.drop_columns(["as_of_date"])
+    read, as_of, types = _read(examples_of(examples, outcome), outcome)
     settings = TrainingSettings(horizon_days=outcome.horizon_days, seed=seed)
     champion_version, champion = _champion(registry, outcome)
-    say(f"outcome '{outcome.name}': {table.num_rows:,} examples")
     advance = Progress("training", total=1)
-    model = fit(table, settings, progress=say, champion=champion, advance=advance)
-    features = table.select(model.feature_names).schema
+    model = fit(read, settings, progress=say, champion=champion, advance=advance)
     version = registry.register(
         model.estimator,
         feature_names=model.feature_names,
-        feature_types=[str(field.type) for field in features],
+        feature_types=types,
         metrics=model.metrics,
-        as_of=whole["as_of_date"][0].as_py(),
+        as_of=as_of,
         horizon_days=outcome.horizon_days,
         at=datetime.now(UTC),
         windows={
@@ -118,6 +117,23 @@ def _train(examples: "DuckDBPyRelation", outcome: Outcome, registry: Registry, s
     )
     digest = version.model_digest[:12]
     say(f"registered version {version.version} of {registry.model_name} ({digest})")
+
+
+def _read(examples: "DuckDBPyRelation", outcome: Outcome) -> tuple[Examples, date, list[str]]:
+    """Examples of an outcome, the day they were made for, and the types of their features."""
+    made_for = examples.project("as_of_date").limit(1).fetchall()
+    if not made_for:
+        raise TrainingError(
+            f"no cutoff has its horizon of {outcome.horizon_days} days over by as_of"
+            + (f" and somebody of whom '{outcome.population}' holds" if outcome.population else "")
+            + ". Load older events, or give it a shorter horizon_days"
+            + (" or another population." if outcome.population else ".")
+        )
+    batches = at_most(examples).project("* exclude (as_of_date)").to_arrow_reader(_ROWS_AT_ONCE)
+    read = read_examples(batches)
+    say(f"outcome '{outcome.name}': {len(read):,} examples")
+    types = [str(batches.schema.field(name).type) for name in read.feature_names]
+    return read, made_for[0][0], types
 
 
 def _champion(registry: Registry, outcome: Outcome) -> tuple[int | None, Champion | None]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from likely_buyers.spark.arrow import spark_schema, with_zone, without_zone
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyRelation
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
 
 def is_frame(table: Any) -> bool:
@@ -23,6 +23,14 @@ def in_duckdb(table: Any) -> "DuckDBPyRelation":
     For what is bounded: examples are of so many sampled users, a list is a share of the users.
     """
     return duckdb.from_arrow(without_zone(table.toArrow())) if is_frame(table) else table
+
+
+def with_connection(table: Any, session: Any) -> tuple["DuckDBPyRelation", "DuckDBPyConnection"]:
+    """As `in_duckdb`, with the connection that the relation is of."""
+    if not is_frame(table):
+        return table, session
+    connection = duckdb.connect()
+    return connection.from_arrow(without_zone(table.toArrow())), connection
 
 
 def view_of(name: str, model: Callable[..., Any], dbt: Any, session: Any) -> None:

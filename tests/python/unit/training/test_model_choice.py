@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 from datetime import date, timedelta
 from functools import cache
 
@@ -28,10 +29,34 @@ from likely_buyers.training import (
     fit,
 )
 from likely_buyers.training.boosted_scores import boosted_log_odds
-from likely_buyers.training.components import BgNbdComponent, BoostingComponent
+from likely_buyers.training.components import BgNbdComponent, BoostingComponent, LinearComponent
 from likely_buyers.training.library import BGNBD, FITS, PLAIN_RATE, RECENCY_AND_FREQUENCY, RULES
 from likely_buyers.training.selection import LATER_CUTOFFS, OTHER_USERS
 from support.examples import CUTOFFS, SETTINGS, a_shop, with_column
+
+
+def test_what_only_the_call_holds_is_gone_while_members_are_fitted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With many examples another copy of them is what memory is short of."""
+    rng = np.random.default_rng(1)
+    made: list[weakref.ref[np.ndarray]] = []
+    gone = []
+
+    def features() -> np.ndarray:
+        X = rng.normal(size=(500, 3))
+        made.append(weakref.ref(X))
+        return X
+
+    plainly = LinearComponent.fit
+
+    def look(self: LinearComponent, *fitted_on: np.ndarray) -> LinearComponent:
+        gone.append(made[0]() is None)
+        return plainly(self, *fitted_on)
+
+    monkeypatch.setattr(LinearComponent, "fit", look)
+    PurchaseModel([{"kind": "linear"}]).fit(features(), rng.random(500) < 0.5)
+    assert gone == [True]
 
 
 def matrix(model: TrainedModel, examples: pa.Table) -> np.ndarray:

@@ -15,6 +15,7 @@ from likely_buyers.training import (
     OneClassError,
     TrainingSettings,
     fit,
+    read_examples,
 )
 from likely_buyers.training.bgnbd import BgNbd, bgnbd_inputs
 
@@ -48,6 +49,17 @@ def test_the_same_examples_in_any_order_give_the_same_model() -> None:
     order = np.random.default_rng(5).permutation(table.num_rows)
     first, second = fit(table, SETTINGS), fit(table.take(order), SETTINGS)
     assert model_bytes(first.estimator) == model_bytes(second.estimator)
+
+
+@pytest.mark.slow
+def test_examples_read_already_and_any_number_of_cores_give_the_same_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = examples()
+    first = model_bytes(fit(table, SETTINGS).estimator)
+    for cores in (1, 5):
+        monkeypatch.setattr("likely_buyers.parallel.cpu_count", lambda cores=cores: cores)
+        assert model_bytes(fit(read_examples(table), SETTINGS).estimator) == first
 
 
 def test_the_share_of_the_work_done_grows_to_all_of_it() -> None:
