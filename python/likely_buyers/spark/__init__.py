@@ -1,4 +1,4 @@
-"""Spark: a registered version as a column of any DataFrame, what builds run on executors, and a cluster of this machine."""
+"""Spark: a version as a column of any DataFrame, what builds run on executors, and a cluster of this machine."""
 
 from likely_buyers.spark.errors import SparkProblem
 from likely_buyers.spark.predicting import predict_udf
