@@ -96,7 +96,22 @@
 
 {#- Post-hook, in the same transaction: what is loaded is taken in. -#}
 {% macro finish_loads() %}
-    insert into {{ log_table('table_states') }}
+    {{- return(adapter.dispatch('finish_loads')()) -}}
+{% endmacro %}
+
+{% macro duckdb__finish_loads() %}
+    insert into {{ log_table('table_states') }} {{ new_state() }};
+{% endmacro %}
+
+{#- Of two threads of dbt, each of which read the table that it adds to, Delta would refuse one. -#}
+{% macro spark__finish_loads() %}
+    {% for row in (run_query(new_state()).rows if execute else []) %}
+        insert into {{ log_table('table_states') }} values ({{ sql_text(row[0]) }}, {{ sql_text(row[1]) }}, {{ row[2] }})
+    {% endfor %}
+{% endmacro %}
+
+{#- Select of the state that a model is in once it has taken in what is loaded; no row where it was in it before. -#}
+{% macro new_state() %}
     select '{{ this.identifier }}', definition, load_id
     from (
         select {{ event_definition() }} as definition, (select max(load_id) from {{ ref('loaded_files') }}) as load_id
@@ -104,5 +119,5 @@
     where not exists (
         select 1 from ({{ state_of(this.identifier) }}) as state
         where state.definition = now.definition and state.load_id = now.load_id
-    );
+    )
 {% endmacro %}

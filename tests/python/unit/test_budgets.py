@@ -11,8 +11,8 @@ MODULE = 350
 # lines of all files of a kind below a folder; a budget falls when something is deleted, and rises only for what is new
 # to users, which is named here
 FOLDERS = {
-    # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, and 370 for Spark
-    "macros": ("*.sql", 1_740),
+    # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, and 390 for Spark
+    "macros": ("*.sql", 1_760),
     # 1,000, 40 for models named by their outcomes, and 260 for the flavor that MLflow clients load
     "python/likely_buyers/registry": ("*.py", 1_300),
     "python/likely_buyers/publishing": ("*.py", 1_000),
