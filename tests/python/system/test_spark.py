@@ -148,7 +148,10 @@ def test_a_replaced_file_gives_the_rows_of_duckdb(twins: Twins) -> None:
     replaced.write_text("".join(lines[:1] + lines[30:]))
     os.utime(replaced, (1_600_000_000, 1_600_000_000))
     twins.build()
-    assert twins.differences("bronze.loads", "silver.events", "silver.user_days", "gold.top_buyers") == {}
+    assert (
+        twins.differences("bronze.loads", "silver.events", "silver.user_days", "gold.top_buyers")
+        == {}
+    )
 
 
 def test_a_build_with_nothing_new_writes_no_table_of_silver_and_gold(twins: Twins) -> None:

@@ -191,11 +191,9 @@ def test_what_became_of_a_load_in_words() -> None:
         **{"first_event_time": "2026-01-01 00:00:00", "last_event_time": "2026-01-02 00:00:00"},
         "revenue_by_currency": '{"EUR": 12.00, "USD": 1.50}',
     }
-    assert load_in_words(json.dumps(row)) == (
+    assert load_in_words(row) == (
         "load 3: 1,234 lines of 2 files: 1,220 new events of 7 users, 2026-01-01 00:00:00 to 2026-01-02 00:00:00;"
         " 11 duplicates; 2 rejected (too few fields: 2, footer: 1); 1 footer lines; revenue EUR: 12.00, USD: 1.50"
     )
     nothing = dict.fromkeys(row, 0) | {"load_id": 4, "files": 1, "revenue_by_currency": "{}"}
-    assert (
-        load_in_words(json.dumps(nothing)) == "load 4: 0 lines of 1 file: 0 new events of 0 users"
-    )
+    assert load_in_words(nothing) == "load 4: 0 lines of 1 file: 0 new events of 0 users"
