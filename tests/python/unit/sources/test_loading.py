@@ -1,7 +1,6 @@
 """The writing of a load: whole, in the transaction of who calls it."""
 
 import errno
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
