@@ -1,6 +1,7 @@
 {#- Hook: a table that is there gets a column of texts, where it has none. -#}
 {% macro add_column(name) %}
-    {% if execute and load_relation(this) is not none and name not in adapter.get_columns_in_relation(this) | map(attribute='name') %}
+    {% set columns = adapter.get_columns_in_relation(this) | map(attribute='name') | list if execute else [] %}
+    {% if columns and name not in columns %}
         alter table {{ this }} add column {{ name }} {{ dbt.type_string() }}
     {% endif %}
 {% endmacro %}

@@ -1,6 +1,5 @@
 """The words of what a build finds: SQL asks for all of them, and gives what they are filled with."""
 
-import json
 from string import Formatter
 
 import pytest
@@ -27,13 +26,11 @@ def test_a_row_says_how_and_with_which_words() -> None:
     selected = {"what": "top_buyers", "selected": 7, "percent": 10.0, "places": 9, "users": 90}
     selected["of_outcome"] = ""
     words = "7 users in gold.top_buyers: the top 10 % (9 of 90 users)"
-    assert json.loads(in_words(json.dumps(selected | {"low": 0}))) == {"told": [f"{words}."]}
-    bounded = json.loads(in_words(json.dumps(selected | {"low": 0.25})))
+    assert in_words(selected | {"low": 0}) == {"told": [f"{words}."]}
+    bounded = in_words(selected | {"low": 0.25})
     assert bounded == {"told": [f"{words} with a probability of at least 0.25."]}
 
 
 def test_braces_of_what_was_found_stay() -> None:
     found = {"what": "campaigns", "problems": "campaign '{x}' has no start_date"}
-    assert (
-        "campaign '{x}' has no start_date." in json.loads(in_words(json.dumps(found)))["problem"][0]
-    )
+    assert "campaign '{x}' has no start_date." in in_words(found)["problem"][0]
