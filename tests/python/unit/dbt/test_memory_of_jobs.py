@@ -45,9 +45,7 @@ def test_a_lower_limit_of_the_users_stays(connection: DuckDBPyConnection) -> Non
 
 def test_after_the_examples_dbt_gives_duckdb_what_the_profile_would() -> None:
     models = (PROJECT / "models/training/_training__models.yml").read_text()
-    set_to = dict(
-        re.findall(r"(\w+)_hook: .*'LIKELY_BUYERS_MEMORY_LIMIT', ''\) or '(\w+)'", models)
-    )
+    set_to = dict(re.findall(r"(\w+)_hook: .*memory_limit\('(\w+)'\)", models))
     assert set_to == {"pre": "2GB", "post": Settings.memory_limit}
 
 
