@@ -69,7 +69,7 @@ class SparkInstallation(Installation):
         self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
     ) -> Finished:
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
-        return self._python("-m", _MODULES[command[0]], *command[1:], *given)
+        return self._run(command[0], *command[1:], *given)
 
     def tables(self, names: Sequence[str], folder: Path) -> dict[str, pa.Table]:
         """Tables and views, name by name."""
@@ -85,8 +85,11 @@ class SparkInstallation(Installation):
         return [tuple(row) for row in json.loads(asked.output.splitlines()[-1])]
 
     def _python(self, *arguments: str) -> Finished:
+        return self._run("python", *arguments)
+
+    def _run(self, *command: str) -> Finished:
         process = subprocess.run(
-            [str(SPARK / "bin" / "python"), *arguments],
+            [str(SPARK / "bin" / command[0]), *command[1:]],
             cwd=self.folder or PROJECT,
             env=self.environment(),
             text=True,
@@ -96,9 +99,6 @@ class SparkInstallation(Installation):
             check=False,
         )
         return Finished(process.returncode == 0, process.stdout)
-
-
-_MODULES = {"dbt": "dbt.cli.main", "likely-buyers": "likely_buyers.cli"}
 
 
 @contextmanager
