@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs no trained shop begins, beside what makes it: else two processes would wait for one. The longest first."""
+    """What takes longest begins, and needs no trained shop: else two processes would wait for one."""
     longest = ("test_online_retail", "test_spark", "test_elsewhere")
     items.sort(key=lambda item: not any(name in item.nodeid for name in longest))
 
