@@ -46,11 +46,15 @@ $(VENV)/.installed-dev: python/requirements/dev.txt $(VENV)/.installed
 	@# what is checked out passed: `make check` begins with what is changed from here on
 	@touch $@ $(VENV)/.sql-linted
 
+# uv trusts whom the system trusts, and asks the index that pip is configured to ask
+UV_INSTALL = $(BIN)/uv pip install --quiet --system-certs $(addprefix --default-index ,$(or $(PIP_INDEX_URL),$(shell \
+	$(BIN)/python -m pip config get global.index-url 2> /dev/null)))
+
 # For the target `spark` and the PySpark job of the benchmark
 $(SPARK_VENV)/.installed: python/requirements/spark.txt pyproject.toml | $(VENV)/.installed-uv
 	$(BIN)/python -m venv --without-pip $(SPARK_VENV)
-	$(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python --require-hashes --no-deps -r $<
-	$(BIN)/uv pip install --quiet --python $(SPARK_VENV)/bin/python --no-deps --no-build-isolation -e .
+	$(UV_INSTALL) --python $(SPARK_VENV)/bin/python --require-hashes --no-deps -r $<
+	$(UV_INSTALL) --python $(SPARK_VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Delta Lake's jars are in no Python package. What Maven fetched is checked; Spark itself fetches nothing
@@ -75,7 +79,7 @@ $(VENV)/.installed-uv: python/requirements/uv.txt | $(BIN)/python
 # PySpark and PyFlink have no wheels: uv makes them in seconds, pip in minutes
 $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
 	$(BIN)/python -m venv --without-pip .venv-$*
-	$(BIN)/uv pip install --quiet --python .venv-$*/bin/python --require-hashes --no-deps -r $<
+	$(UV_INSTALL) --python .venv-$*/bin/python --require-hashes --no-deps -r $<
 	@touch $@
 
 # --- what users type --------------------------------------------------------
