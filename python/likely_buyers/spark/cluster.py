@@ -114,7 +114,7 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
         # small tables: as many partitions as there are cores
-        "spark.sql.shuffle.partitions": str(2 * settings.workers),
+        "spark.sql.shuffle.partitions": str(settings.workers),
         "spark.databricks.delta.snapshotPartitions": "2",
     }
 
