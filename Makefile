@@ -187,7 +187,7 @@ lock: $(BIN)/python
 		--output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	echo 'pandas<3' > $(VENV)/older-pandas.txt
-	$(UV_COMPILE) pyproject.toml --group spark --extra build --extra publish --override $(VENV)/older-pandas.txt \
+	$(UV_COMPILE) pyproject.toml --group spark --extra build --override $(VENV)/older-pandas.txt \
 		--constraints $(VENV)/versions-but-pandas.txt --output-file python/requirements/spark.txt
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 	grep -oE '^(scikit-learn|scipy|skops|threadpoolctl|pyyaml|mlflow-skinny|alembic|sqlalchemy)==[^ ]*' requirements.txt \
