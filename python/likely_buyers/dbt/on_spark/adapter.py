@@ -36,6 +36,7 @@ class SessionJob:
 def install() -> None:
     """Add both to dbt-spark's adapter; a second call does nothing."""
     from dbt.adapters.contracts.connection import AdapterResponse
+    from dbt.adapters.spark.connections import SparkConnectionManager
     from dbt.adapters.spark.impl import SparkAdapter
 
     from likely_buyers.dbt.on_spark.functions import SparkFunctions
@@ -44,6 +45,13 @@ def install() -> None:
         return
     # dbt-spark asks for Hive with each statement, which a Connect server has settled when it started
     warnings.filterwarnings("ignore", message="Failed to set spark.sql.catalogImplementation")
+    opened = SparkConnectionManager.open.__func__
+
+    def open_on_server(manager: Any, connection: Any) -> Any:
+        _check_remote()
+        return opened(manager, connection)
+
+    SparkConnectionManager.open = classmethod(open_on_server)
     functions: list[SparkFunctions] = []
     one_at_a_time = Lock()
 
@@ -67,20 +75,20 @@ def install() -> None:
 
 
 def session() -> Any:
-    """The session that dbt-spark's method `session` has, too. Days are days of UTC.
-
-    Raises:
-        DbtRuntimeError: no Connect server is named: dbt-spark would start a Spark of its own, without Delta.
-    """
-    if not os.environ.get("SPARK_REMOTE", "").startswith("sc://"):
-        raise DbtRuntimeError(
-            "likely_buyers: the target is Spark, and SPARK_REMOTE does not say where its Connect server is"
-            f" (sc://host:15002); found: '{os.environ.get('SPARK_REMOTE', '')}'. Set it, choose another target, or try"
-            " a cluster of this machine: make spark-demo. docs/spark.md says what a cluster needs."
-        )
+    """The session that dbt-spark's method `session` has, too. Days are days of UTC."""
     from pyspark.sql import SparkSession
 
     found = SparkSession.builder.getOrCreate()
     found.conf.set("spark.sql.session.timeZone", "UTC")
     found.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", "false")
     return found
+
+
+def _check_remote() -> None:
+    """Raises DbtRuntimeError where no Connect server is named: dbt-spark would start a Spark without Delta."""
+    if not os.environ.get("SPARK_REMOTE", "").startswith("sc://"):
+        raise DbtRuntimeError(
+            "likely_buyers: the target is Spark, and SPARK_REMOTE does not say where its Connect server is"
+            f" (sc://host:15002); found: '{os.environ.get('SPARK_REMOTE', '')}'. Set it, choose another target, or try"
+            " a cluster of this machine: make spark-demo. docs/spark.md says what a cluster needs."
+        )
