@@ -40,6 +40,21 @@ def spark_schema(schema: pa.Schema) -> Any:
     return from_arrow_schema(schema)
 
 
+def plain_texts(frame: Any) -> Any:
+    """A frame whose texts have no collation in their type.
+
+    Those of `mapInArrow` have one, by name the default, over Spark Connect. It would stand in the schema of Delta tables,
+    and deltalake refuses them for it.
+    """
+    columns = [("`" + name.replace("`", "``") + "`", kind) for name, kind in frame.dtypes]
+    return frame.selectExpr(
+        *(
+            f"cast({name} as string) as {name}" if kind.startswith("string") else name
+            for name, kind in columns
+        )
+    )
+
+
 def _plain(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us")

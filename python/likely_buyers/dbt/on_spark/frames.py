@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 import pyarrow as pa
 
-from likely_buyers.spark.arrow import spark_schema, with_zone, without_zone
+from likely_buyers.spark.arrow import plain_texts, spark_schema, with_zone, without_zone
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
@@ -42,4 +42,4 @@ def view_of(name: str, model: Callable[..., Any], dbt: Any, session: Any) -> Non
         made = with_zone(made)
         # with its types: of a table without rows nothing tells them
         made = session.createDataFrame(made, spark_schema(made.schema))
-    made.createOrReplaceTempView(name)
+    plain_texts(made).createOrReplaceTempView(name)

@@ -19,7 +19,7 @@ from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.loading import files_read
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.spark.arrow import spark_schema, without_zone
+from likely_buyers.spark.arrow import plain_texts, spark_schema, without_zone
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import (
     LINE,
@@ -272,9 +272,8 @@ class SparkFunctions:
         schema = mapped.schema(
             without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema
         )
-        lines.mapInArrow(mapped.on_executor(), spark_schema(schema)).createOrReplaceTempView(
-            request["view"]
-        )
+        rows = lines.mapInArrow(mapped.on_executor(), spark_schema(schema))
+        plain_texts(rows).createOrReplaceTempView(request["view"])
         return {}
 
 
