@@ -43,8 +43,8 @@ def spark_schema(schema: pa.Schema) -> Any:
 def plain_texts(frame: Any) -> Any:
     """A frame whose texts have no collation in their type.
 
-    Those of `mapInArrow` have one, by name the default, over Spark Connect. It would stand in the schema of Delta tables,
-    and deltalake refuses them for it.
+    Those of `mapInArrow` have one, by name the default, over Spark Connect. It would stand in the schema of Delta
+    tables, and deltalake refuses them for it.
     """
     columns = [("`" + name.replace("`", "``") + "`", kind) for name, kind in frame.dtypes]
     return frame.selectExpr(
