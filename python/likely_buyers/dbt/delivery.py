@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,7 @@ class Delivery:
 
     def check_files(self, request: dict[str, Any]) -> dict[str, Any]:
         """What is to be said of the planned files under the mapping ("warned"), and why none is loaded ("problem")."""
-        load = self.planned()
+        load = self._planned()
         mapping = EventMapping.of(load.mapping_name, request["mapping"])
         files = files_read(load.files)
         with self._connection.cursor() as cursor:
@@ -92,20 +93,25 @@ class Delivery:
 
     def write(self, cursor: duckdb.DuckDBPyConnection) -> None:
         """Write the planned load, in the transaction that the cursor is in; its copies of files go in any case."""
-        load = self.planned()
+        with self.taken() as load:
+            try:
+                load.write(cursor)
+            except BaseException:
+                # rolled back, but the copies that the lake was to take over are there, and the disk may be full
+                if self._lake and (folder := folder_of(self._lake, RAW_EVENTS, load.constants)):
+                    shutil.rmtree(folder, ignore_errors=True)
+                raise
+
+    @contextmanager
+    def taken(self) -> Iterator[Load]:
+        """The load that `plan_load` has planned, to be written within: it and its copies of files go in any case."""
         try:
-            load.write(cursor)
-        except BaseException:
-            # rolled back, but the copies that the lake was to take over are there, and the disk may be full
-            if self._lake and (folder := folder_of(self._lake, RAW_EVENTS, load.constants)):
-                shutil.rmtree(folder, ignore_errors=True)
-            raise
+            yield self._planned()
         finally:
             self._load = None
             forget_staged(_staging())
 
-    def planned(self) -> Load:
-        """The load that `plan_load` has planned."""
+    def _planned(self) -> Load:
         if self._load is None:
             raise AssertionError("no load is planned")
         return self._load

@@ -25,12 +25,12 @@ def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def without_zone(table: pa.Table) -> pa.Table:
     """Spark's moments as DuckDB keeps them: in UTC, without a zone."""
-    return table.cast(pa.schema([pa.field(f.name, _plain(f.type)) for f in table.schema]))
+    return _in_zone(table, None)
 
 
 def with_zone(table: pa.Table) -> pa.Table:
     """The other way round: what Spark takes for a timestamp rather than a timestamp_ntz."""
-    return table.cast(pa.schema([pa.field(f.name, _zoned(f.type)) for f in table.schema]))
+    return _in_zone(table, "UTC")
 
 
 def spark_schema(schema: pa.Schema) -> Any:
@@ -46,7 +46,7 @@ def plain_texts(frame: Any) -> Any:
     Those of `mapInArrow` have one, by name the default, over Spark Connect. It would stand in the schema of Delta
     tables, and deltalake refuses them for it.
     """
-    columns = [("`" + name.replace("`", "``") + "`", kind) for name, kind in frame.dtypes]
+    columns = [(quoted(name), kind) for name, kind in frame.dtypes]
     return frame.selectExpr(
         *(
             f"cast({name} as string) as {name}" if kind.startswith("string") else name
@@ -55,13 +55,16 @@ def plain_texts(frame: Any) -> Any:
     )
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us")
-    return kind
+def quoted(name: str) -> str:
+    """A name of Spark's SQL."""
+    return "`" + name.replace("`", "``") + "`"
 
 
-def _zoned(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", tz="UTC")
-    return kind
+def _in_zone(table: pa.Table, zone: str | None) -> pa.Table:
+    moment = pa.timestamp("us", tz=zone)
+    return table.cast(
+        pa.schema(
+            (field.name, moment if pa.types.is_timestamp(field.type) else field.type)
+            for field in table.schema
+        )
+    )

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -34,6 +34,9 @@ class Installation:
     settings: dict[str, str] = field(default_factory=dict)
     # where the commands are typed: the checkout, unless it says another folder
     folder: Path | None = None
+    # of the environment whose commands they are, and how long one may take
+    scripts: ClassVar[Path] = Path(sys.executable).parent
+    seconds: ClassVar[int] = 600
 
     @classmethod
     def with_own_seeds(cls, folder: Path) -> "Installation":
@@ -95,13 +98,13 @@ class Installation:
         """As `run`, with the console script itself, which takes five to ten seconds of a processor to start."""
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
         process = subprocess.run(
-            [str(Path(sys.executable).with_name(command[0])), *command[1:], *given],
+            [str(self.scripts / command[0]), *command[1:], *given],
             cwd=self.folder or PROJECT,
             env=self.environment(),
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=600,
+            timeout=self.seconds,
             check=False,
         )
         return Finished(process.returncode == 0, process.stdout)

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from support.command_server import PROJECT
 from support.installation import Finished, Installation
@@ -43,9 +42,10 @@ print(json.dumps([list(map(str, row)) for row in session.sql(sys.argv[1]).collec
 
 
 def skip_without_spark() -> None:
-    """Say why nothing is tested where there is no Java; where there is, the environment has to be."""
-    if shutil.which("java") is None:
-        pytest.skip("NOT TESTED: Spark needs Java 17, and there is no java on this machine")
+    """Say why nothing is tested where Java or Maven is missing; where both are there, the environment has to be."""
+    for command, why in (("java", "Spark needs Java 17"), ("mvn", "Delta's jars come by Maven")):
+        if shutil.which(command) is None:
+            pytest.skip(f"NOT TESTED: {why}, and there is no {command} on this machine")
     if not (SPARK / "jars" / ".fetched").exists():
         pytest.fail(f"Spark's environment is missing: run make {SPARK.name}/jars/.fetched")
 
@@ -55,6 +55,8 @@ class SparkInstallation(Installation):
     """A state folder, and tables on a cluster."""
 
     remote: str = ""
+    scripts: ClassVar[Path] = SPARK / "bin"
+    seconds: ClassVar[int] = 1500
 
     def environment(self) -> dict[str, str]:
         environment = super().environment() | {
@@ -68,37 +70,20 @@ class SparkInstallation(Installation):
     def run(
         self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
     ) -> Finished:
-        given = ["--vars", yaml.safe_dump(variables)] if variables else []
-        return self._run(command[0], *command[1:], *given)
+        return self.typed(*command, variables=variables)
 
     def tables(self, names: Sequence[str], folder: Path) -> dict[str, pa.Table]:
         """Tables and views, name by name."""
         folder.mkdir()
-        dumped = self._python("-c", _DUMP, json.dumps(names), str(folder))
+        dumped = self.typed("python", "-c", _DUMP, json.dumps(names), str(folder))
         assert dumped.succeeded, dumped.output
         return {name: pq.read_table(folder / f"{name}.parquet") for name in names}
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows, their values as texts."""
-        asked = self._python("-W", "ignore", "-c", _SQL, sql)
+        asked = self.typed("python", "-W", "ignore", "-c", _SQL, sql)
         assert asked.succeeded, asked.output
         return [tuple(row) for row in json.loads(asked.output.splitlines()[-1])]
-
-    def _python(self, *arguments: str) -> Finished:
-        return self._run("python", *arguments)
-
-    def _run(self, *command: str) -> Finished:
-        process = subprocess.run(
-            [str(SPARK / "bin" / command[0]), *command[1:]],
-            cwd=self.folder or PROJECT,
-            env=self.environment(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=1500,
-            check=False,
-        )
-        return Finished(process.returncode == 0, process.stdout)
 
 
 @contextmanager

@@ -16,10 +16,10 @@ from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.words import in_words
 from likely_buyers.sources import SourceProblem
-from likely_buyers.sources.loading import files_read
+from likely_buyers.sources.loading import Load, files_read
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.spark.arrow import plain_texts, spark_schema, without_zone
+from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, without_zone
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import (
     LINE,
@@ -125,7 +125,11 @@ class SparkFunctions:
         return _answer(self._write_load, request)
 
     def _write_load(self, _: dict[str, Any]) -> dict[str, Any]:
-        load = self._delivery.planned()
+        with self._delivery.taken() as load:
+            self._write(load)
+        return {}
+
+    def _write(self, load: Load) -> None:
         spark = self._session
         if load.is_full:
             spark.sql(f"drop table if exists {RAW_EVENTS}")
@@ -142,12 +146,9 @@ class SparkFunctions:
         for table in (RAW_EVENTS, "bronze.unreadable_lines") if replaced else ():
             spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
         if not load.files:
-            return {}
-        counted = {}
-        if files:
-            counted = self._read(reading, files, schema, own)
+            return
+        counted = self._read(reading, files, schema, own) if files else {}
         self._register(load, counted)
-        return {}
 
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
         spark = self._session
@@ -165,7 +166,7 @@ class SparkFunctions:
             refused = [row.text for row in rows if row.part == REFUSED]
             if refused:
                 raise SourceProblem(refused[0])
-            names = ", ".join(_quoted(field.name) for field in own)
+            names = ", ".join(quoted(field.name) for field in own)
             spark.sql(
                 f"insert into {RAW_EVENTS} ({names}) select {names} from likely_buyers_load where {PART} = {LINE}"
             )
@@ -176,7 +177,7 @@ class SparkFunctions:
         told = [json.loads(row.text) for row in rows if row.part == REGISTERED]
         return {row["source_file"]: (row["line_count"], row["rejected_count"]) for row in told}
 
-    def _register(self, load: Any, counted: dict[str, Any]) -> None:
+    def _register(self, load: Load, counted: dict[str, Any]) -> None:
         with self._duckdb.cursor() as cursor:
             cursor.execute(f"delete from {REGISTER} where load_id >= {load.load_id}")
             load.register(
@@ -196,9 +197,9 @@ class SparkFunctions:
         self._session.createDataFrame(
             [(row,) for row in rows], "text string"
         ).createOrReplaceTempView("likely_buyers_rows")
-        texts = ", ".join(f"{_quoted(field.name)} string" for field in schema)
+        texts = ", ".join(f"{quoted(field.name)} string" for field in schema)
         typed = ", ".join(
-            f"cast(told.{_quoted(field.name)} as {field.dataType.simpleString()})"
+            f"cast(told.{quoted(field.name)} as {field.dataType.simpleString()})"
             for field in schema
         )
         self._session.sql(
@@ -211,7 +212,7 @@ class SparkFunctions:
         fields = {field.name: field for field in spark_schema(schema)}
         if not spark.catalog.tableExists(RAW_EVENTS):
             columns = ", ".join(
-                f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items()
+                f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items()
             )
             spark.sql(f"create table {RAW_EVENTS} ({columns}) using delta {_ROW_TRACKING}")
             return
@@ -228,7 +229,7 @@ class SparkFunctions:
                 " --full-refresh."
             )
         new = [
-            f"{_quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known
+            f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known
         ]
         if new:
             spark.sql(f"alter table {RAW_EVENTS} add columns ({', '.join(new)})")
@@ -287,7 +288,3 @@ def _answer(function: Any, request: dict[str, Any]) -> Any:
 def _text(value: str) -> str:
     """A literal of Spark's SQL, in which a backslash escapes."""
     return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
