@@ -16,7 +16,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 STARTED := $(shell date +%s)
 TOOK = @echo "make $@: $$(( $$(date +%s) - $(STARTED) )) s"
 
-.PHONY: help demo spark-demo spark-jars generate check test lint quick-lint lint-python lint-dbt lint-sql quick-tests model-tests docs bench lock clean
+.PHONY: help demo spark-demo spark-jars generate check test lint quick-lint lint-python lint-dbt lint-sql quick-tests model-tests docs bench spark-bench lock clean
 
 help:
 	@echo "make demo    set up, make a demo shop, train, score, print the top buyers, publish, write a report"
@@ -26,6 +26,7 @@ help:
 	@echo "make docs    build the docs into site/, strictly; no page of them loads anything from elsewhere"
 	@echo "make spark-demo    the demo on a Spark cluster of this machine, with Delta tables (needs Java 17 and Maven)"
 	@echo "make bench   set up, run the benchmarks (PySpark among them, in an environment of its own; it needs Java 17)"
+	@echo "make spark-bench  the benchmarks of the target spark, on a Spark cluster of this machine"
 	@echo "make lock    compile the pins of requirements.txt and python/requirements/ anew"
 	@echo "make clean   remove the environments, and what dbt wrote but no data: target/ and logs/ of the state folder"
 
@@ -174,6 +175,9 @@ docs: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev $(SPARK_VENV)/.installed
 	$(BIN)/python python/benchmarks/run.py $(ARGS)
 	$(BIN)/python python/benchmarks/loads.py
+
+spark-bench: $(VENV)/.installed-dev $(SPARK_VENV)/jars/.fetched
+	$(BIN)/python python/benchmarks/on_spark.py $(ARGS)
 
 # --- upkeep -----------------------------------------------------------------
 

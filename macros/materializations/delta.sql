@@ -55,3 +55,12 @@ spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as sel
         {% do run_query("alter table " ~ relation ~ " add constraint has_" ~ name ~ " check (" ~ name ~ " is not null)") %}
     {% endfor %}
 {% endmacro %}
+
+{#-
+    In place of dbt-spark's. A metastore keeps 256 characters of what a view's column means; of more it tries ten times in twenty
+    seconds to keep them, and answers nobody meanwhile.
+-#}
+{% macro get_column_comment_sql(column_name, column_dict) %}
+    {% set meaning = (column_dict.get(column_name) or {}).get('description') or '' %}
+    {{ return(sql_name(column_name) ~ " comment " ~ sql_text(meaning if meaning | length <= 256 else meaning[:253] ~ "...")) }}
+{% endmacro %}

@@ -13,6 +13,7 @@ have 16 parts a core instead of 200 in all.
 import argparse
 import os
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -52,13 +53,16 @@ def main() -> None:
     parser.add_argument("registry", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--master", help="a cluster's address, in place of --cores of this machine")
     parser.add_argument("--driver-memory", default="6g")
+    parser.add_argument("--executor-memory", default="1g", help="of each on a cluster")
     options = parser.parse_args()
     os.environ["PYSPARK_PYTHON"] = sys.executable
     spark = (
-        SparkSession.builder.master(f"local[{options.cores}]")
+        SparkSession.builder.master(options.master or f"local[{options.cores}]")
         .appName("likely_buyers benchmark")
         .config("spark.driver.memory", options.driver_memory)
+        .config("spark.executor.memory", options.executor_memory)
         .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.driver.host", "127.0.0.1")
         .config("spark.local.dir", str(options.out / "spill"))
@@ -68,6 +72,7 @@ def main() -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("ERROR")
+    started = time.perf_counter()
 
     def written(table: DataFrame, name: str) -> DataFrame:
         path = str(options.out / name)
@@ -95,6 +100,7 @@ def main() -> None:
     dated = predictions.withColumn("as_of_date", f.lit(as_of))
     dated.write.mode("append").parquet(str(options.out / "gold/prediction_history"))
     written(top_buyers(predictions, events, as_of), "gold/top_buyers")
+    print(f"seconds: {time.perf_counter() - started:.1f}")
     spark.stop()
 
 

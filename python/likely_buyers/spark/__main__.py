@@ -22,6 +22,13 @@ def main() -> int:
     parser.add_argument(
         "--jars", type=Path, required=True, help="Delta Lake's, of `make spark-jars`"
     )
+    parser.add_argument("--workers", type=int, default=2, help="of one core each (default: 2)")
+    parser.add_argument("--worker-memory", default="1g", help="of each (default: 1g)")
+    parser.add_argument("--driver-memory", default="1500m", help="of the server (default: 1500m)")
+    parser.add_argument("--partitions", type=int, default=2, help="of a shuffle (default: 2)")
+    parser.add_argument(
+        "--no-server", action="store_true", help="without a Connect server: for spark-submit"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its arguments")
     options = parser.parse_args()
     if not options.command:
@@ -29,10 +36,17 @@ def main() -> int:
     # who is told to end stops the cluster, too
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with local_cluster(
-            ClusterSettings(options.folder.resolve(), options.jars.resolve())
-        ) as address:
-            environment = os.environ | {"SPARK_REMOTE": address, "DBT_TARGET": "spark"}
+        settings = ClusterSettings(
+            options.folder.resolve(),
+            options.jars.resolve(),
+            workers=options.workers,
+            worker_memory=options.worker_memory,
+            driver_memory=options.driver_memory,
+            partitions=options.partitions,
+            has_server=not options.no_server,
+        )
+        with local_cluster(settings) as addresses:
+            environment = os.environ | addresses | {"DBT_TARGET": "spark"}
             return subprocess.run(options.command, env=environment, check=False).returncode
     except LikelyBuyersError as error:
         print(f"Error: {error}", file=sys.stderr)

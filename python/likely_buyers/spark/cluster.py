@@ -9,17 +9,19 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from likely_buyers.spark.errors import SparkProblem
 
+_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _SECONDS_TO_START = 180
 _SECONDS_TO_STOP = 15
-# what runs for minutes does not earn back what Java's second compiler takes
-_QUICK = "-XX:TieredStopAtLevel=1"
+# What runs for minutes does not earn back what Java's second compiler takes. Without that compiler Java has 48 MB for
+# compiled code, and a quarter of the driver's time went by in looking for some to throw away.
+_QUICK = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=256m -XX:+UseSerialGC"
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,20 @@ class ClusterSettings:
     jars: Path
     """The folder with Delta Lake's jars."""
     workers: int = 2
+    """Of one core each; with 0 the Connect server computes by itself, on two."""
     worker_memory: str = "1g"
     driver_memory: str = "1500m"
+    partitions: int = 2
+    """Of a shuffle: as many as there are cores, for small tables."""
+    has_server: bool = True
+    """Whether a Connect server takes all of the cluster; without one the cluster is there for whoever submits to it."""
 
 
 @contextmanager
-def local_cluster(settings: ClusterSettings) -> Iterator[str]:
-    """Start a cluster and give the address of its Connect server; stopped at the end, whatever happens.
+def local_cluster(settings: ClusterSettings) -> Iterator[dict[str, str]]:
+    """Start a cluster and give what its clients have in their environment; stopped at the end, whatever happens.
+
+    That is SPARK_MASTER, the master's address, and where there is a Connect server its address as SPARK_REMOTE.
 
     Raises:
         SparkProblem: Java, PySpark or the jars are not there, or a process does not come up.
@@ -49,51 +58,55 @@ def local_cluster(settings: ClusterSettings) -> Iterator[str]:
             f"no jar of Delta Lake is in {settings.jars}. Fetch them once, by Maven: make spark-jars"
         )
     settings.folder.mkdir(parents=True, exist_ok=True)
-    master_port, connect_port = _free_port(), _free_port()
-    master = f"spark://127.0.0.1:{master_port}"
     environment = _environment(spark_home, settings)
-    spark_class = str(spark_home / "bin" / "spark-class")
     with ExitStack() as stack:
 
-        def start(name: str, arguments: Sequence[str]) -> "_Process":
-            process = _Process.start(name, arguments, settings.folder, environment)
+        def start(name: str, program: str, *arguments: str) -> "_Process":
+            command = [str(spark_home / "bin" / program), *arguments]
+            process = _Process.start(name, command, settings.folder, environment)
             stack.callback(process.stop)
             return process
 
-        started = start(
-            "master",
-            [
-                *(spark_class, "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"),
-                *("--port", str(master_port), "--webui-port", str(_free_port())),
-            ],
-        )
-        started.wait_for(master_port)
-        for number in range(1, settings.workers + 1):
-            start(
-                f"worker-{number}",
-                [
-                    *(spark_class, "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1"),
-                    *("--cores", "1", "--memory", settings.worker_memory, "--webui-port"),
-                    *(str(_free_port()), "--work-dir", str(settings.folder / "work"), master),
-                ],
+        addresses = {"SPARK_MASTER": "local[2]"}
+        if settings.workers:
+            addresses["SPARK_MASTER"] = _start_workers(settings, start)
+        if settings.has_server:
+            port = _free_port()
+            configured = _configuration(settings, jars) | {
+                "spark.connect.grpc.binding.port": str(port)
+            }
+            server = start(
+                *("connect", "spark-submit", "--master", addresses["SPARK_MASTER"]),
+                *("--name", "likely_buyers", "--class", _SERVER),
+                *(
+                    part
+                    for key, value in configured.items()
+                    for part in ("--conf", f"{key}={value}")
+                ),
+                "spark-internal",
             )
-        configured = {"spark.connect.grpc.binding.port": str(connect_port)}
-        configured |= _configuration(settings, jars)
-        server = start(
-            "connect",
-            [
-                str(spark_home / "bin" / "spark-submit"),
-                "--master",
-                master,
-                "--name",
-                "likely_buyers",
-            ]
-            + ["--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
-            + [part for key, value in configured.items() for part in ("--conf", f"{key}={value}")]
-            + ["spark-internal"],
+            server.wait_for(port)
+            addresses["SPARK_REMOTE"] = f"sc://127.0.0.1:{port}"
+        yield addresses
+
+
+def _start_workers(settings: ClusterSettings, start: Callable[..., "_Process"]) -> str:
+    """A standalone master and its workers; the master's address."""
+    port = _free_port()
+    master = f"spark://127.0.0.1:{port}"
+    own = ("--host", "127.0.0.1", "--webui-port")
+    started = start(
+        *("master", "spark-class", "org.apache.spark.deploy.master.Master"),
+        *(*own, str(_free_port()), "--port", str(port)),
+    )
+    started.wait_for(port)
+    for number in range(1, settings.workers + 1):
+        start(
+            *(f"worker-{number}", "spark-class", "org.apache.spark.deploy.worker.Worker"),
+            *(*own, str(_free_port()), "--cores", "1", "--memory", settings.worker_memory),
+            *("--work-dir", str(settings.folder / "work"), master),
         )
-        server.wait_for(connect_port)
-        yield f"sc://127.0.0.1:{connect_port}"
+    return master
 
 
 def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str, str]:
@@ -113,8 +126,7 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.executor.memory": settings.worker_memory,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
-        # small tables: as many partitions as there are cores
-        "spark.sql.shuffle.partitions": str(settings.workers),
+        "spark.sql.shuffle.partitions": str(settings.partitions),
         "spark.databricks.delta.snapshotPartitions": "2",
     }
 

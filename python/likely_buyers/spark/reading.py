@@ -21,6 +21,8 @@ from likely_buyers.spark.arrow import ROWS_AT_ONCE, with_zone
 
 PART, TEXT = "part_of_load", "text_of_load"
 """Columns behind those of the lines: what a row is, and of all but lines its JSON."""
+BYTES_AT_ONCE = 32_000_000
+"""A database, its tables and a proof take a tenth of a second, so small files share one."""
 LINE, UNREADABLE_LINE, REGISTERED, REFUSED = 0, 1, 2, 3
 
 
@@ -44,12 +46,12 @@ class Files:
 
         def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
-                for told in batch.column("file").to_pylist():
-                    yield from self._read(json.loads(told))
+                for files in _groups(json.loads(told) for told in batch.column("file").to_pylist()):
+                    yield from self._read(files)
 
         return read
 
-    def _read(self, file: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    def _read(self, files: list[dict[str, Any]]) -> Iterator[pa.RecordBatch]:
         with (
             tempfile.TemporaryDirectory(prefix="likely_buyers_") as folder,
             _database(Path(folder)) as connection,
@@ -57,7 +59,7 @@ class Files:
         ):
             use_helpers(cursor)
             try:
-                self._load([file], Path(folder)).write(cursor)
+                self._load(files, Path(folder)).write(cursor)
             except SourceProblem as problem:
                 cursor.execute("create table bronze.refused as select ? as words", [str(problem)])
                 yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
@@ -85,6 +87,20 @@ _REGISTERED = (
     f"select {REGISTERED} as {PART}, cast(to_json(r) as varchar) as {TEXT} from {REGISTER} as r"
 )
 _REFUSED = f"select {REFUSED} as {PART}, words as {TEXT} from bronze.refused"
+
+
+def _groups(files: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Files in their order, those of a group together no larger than `BYTES_AT_ONCE`; a larger one is alone."""
+    group: list[dict[str, Any]] = []
+    size = 0
+    for file in files:
+        if group and size + file["size"] > BYTES_AT_ONCE:
+            yield group
+            group, size = [], 0
+        group.append(file)
+        size += file["size"]
+    if group:
+        yield group
 
 
 def _batches(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:

@@ -5,15 +5,17 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from support.command_server import PROJECT
 from support.installation import Finished, Installation
@@ -37,7 +39,7 @@ import json, sys
 from pyspark.sql import SparkSession
 
 session = SparkSession.builder.getOrCreate()
-print(json.dumps([list(map(str, row)) for row in session.sql(sys.argv[1]).collect()]))
+print(json.dumps([[list(map(str, row)) for row in session.sql(sql).collect()] for sql in sys.argv[1:]]))
 """
 
 
@@ -72,6 +74,20 @@ class SparkInstallation(Installation):
     ) -> Finished:
         return self.typed(*command, variables=variables)
 
+    def begun(
+        self, *command: str, variables: dict[str, Any] | None = None
+    ) -> "subprocess.Popen[str]":
+        """A command that is under way; what it says is in its output."""
+        given = ["--vars", yaml.safe_dump(variables)] if variables else []
+        return subprocess.Popen(
+            [str(self.scripts / command[0]), *command[1:], *given],
+            cwd=self.folder or PROJECT,
+            env=self.environment(),
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+
     def tables(self, names: Sequence[str], folder: Path) -> dict[str, pa.Table]:
         """Tables and views, name by name."""
         folder.mkdir()
@@ -81,41 +97,100 @@ class SparkInstallation(Installation):
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows, their values as texts."""
-        asked = self.typed("python", "-W", "ignore", "-c", _SQL, sql)
+        return self.queries(sql)[0]
+
+    def queries(self, *sql: str) -> list[list[tuple[Any, ...]]]:
+        """Rows of each, asked by one process, which takes seconds to start."""
+        asked = self.typed("python", "-W", "ignore", "-c", _SQL, *sql)
         assert asked.succeeded, asked.output
-        return [tuple(row) for row in json.loads(asked.output.splitlines()[-1])]
+        answers = json.loads(asked.output.splitlines()[-1])
+        return [[tuple(row) for row in rows] for rows in answers]
 
 
-@contextmanager
-def spark_cluster(folder: Path) -> Iterator[str]:
-    """The address of a cluster that is stopped at the end."""
-    told = folder / "remote"
-    folder.mkdir(parents=True)
-    # it ends when its command does, and that when nobody holds the other end
-    holds = f'printf %s "$SPARK_REMOTE" > {told}.new && mv {told}.new {told} && cat'
-    process = subprocess.Popen(
-        [
-            *(
-                str(SPARK / "bin" / "python"),
-                "-m",
-                "likely_buyers.spark",
-                "--folder",
-                str(folder / "spark"),
-            ),
-            *("--jars", str(SPARK / "jars"), "sh", "-c", holds),
-        ],
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "python")},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
+# what executors run of a test's own: it waits or fails there where the test asks for it
+_FAULTS = """
+import os
+import time
+from pathlib import Path
+
+from likely_buyers.spark import scoring
+
+faults = Path(os.environ["FAULTS_OF_TESTS"])
+load = scoring.Champions.load
+
+
+def load_with_faults(champions):
+    from pyspark import TaskContext
+
+    task = TaskContext.get()
+    if (faults / "anew").exists():
+        scoring._loaded.cache_clear()
+    (faults / "scoring").touch()
+    deadline = time.monotonic() + 300
+    while (faults / "hold").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    failures = faults / "failures"
+    if failures.exists() and task.attemptNumber() < int(failures.read_text()):
+        raise RuntimeError(f"attempt {task.attemptNumber()} fails")
+    return load(champions)
+
+
+scoring.Champions.load = load_with_faults
+"""
+
+
+class SparkCluster:
+    """A cluster of this machine, which may be stopped in parts, or killed and started again on the same tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults = folder / "faults"
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> str:
+        """The address of its Connect server."""
+        self.faults.mkdir(parents=True, exist_ok=True)
+        (self.folder / "sitecustomize.py").write_text(_FAULTS)
+        told = self.folder / "remote"
+        told.unlink(missing_ok=True)
+        # it ends when its command does, and that when nobody holds the other end
+        holds = f'printf %s "$SPARK_REMOTE" > {told}.new && mv {told}.new {told} && cat'
+        folder, jars = self.folder / "spark", SPARK / "jars"
+        python_path = f"{self.folder}{os.pathsep}{PROJECT / 'python'}"
+        self._process = subprocess.Popen(
+            [
+                *(str(SPARK / "bin" / "python"), "-m", "likely_buyers.spark"),
+                *("--folder", str(folder), "--jars", str(jars), "sh", "-c", holds),
+            ],
+            env=os.environ | {"PYTHONPATH": python_path, "FAULTS_OF_TESTS": str(self.faults)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
         deadline = time.monotonic() + _SECONDS_TO_START
         while not told.exists():
-            assert process.poll() is None, process.stdout and process.stdout.read()
+            assert self._process.poll() is None, (
+                self._process.stdout and self._process.stdout.read()
+            )
             assert time.monotonic() < deadline, "the cluster did not come up"
             time.sleep(0.2)
-        yield told.read_text()
-    finally:
-        process.communicate(timeout=120)
+        return told.read_text()
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.communicate(timeout=120)
+            self._process = None
+
+    def kill(self, java_class: str) -> None:
+        """Kill the first of its processes that runs the class, and what that started, without a word."""
+        assert self._process
+        for process in psutil.Process(self._process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                command = process.cmdline()
+                if command and command[0].endswith("java") and java_class in command:
+                    for one in [*process.children(recursive=True), process]:
+                        with suppress(psutil.NoSuchProcess):
+                            one.kill()
+                    return
+        raise AssertionError(f"no process runs {java_class}")

@@ -2,148 +2,28 @@
 
 import os
 import shutil
+import subprocess
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import duckdb
-import numpy as np
-import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
-from support.installation import Installation
 from support.lakes import open_lake
-from support.spark import SparkInstallation, skip_without_spark, spark_cluster
+from support.spark import SparkInstallation, skip_without_spark
+from support.twins import CAMPAIGNS, EARLIER_DAY, HORIZON, Twins, twins_in
 
-TABLES = (
-    *("bronze.raw_events", "bronze.loaded_files", "bronze.rejected_lines", "bronze.loads"),
-    *("silver.left_out_lines", "silver.quarantined_events", "silver.events", "silver.user_days"),
-    *("silver.user_features", "gold.predictions", "gold.user_scores", "gold.prediction_history"),
-    *("gold.top_buyers", "gold.top_buyer_contributions", "gold.top_buyer_reasons"),
-    *("gold.expected_buyers", "gold.audiences", "gold.campaigns", "gold.campaign_results"),
-    *("gold.model_performance", "gold.model_performance_deciles", "gold.feature_labels"),
-)
-# what is each engine's own: its row ids, its hashes, its clock, its runs
-OWN = {"row_id", "duplicate_of", "loaded_at", "scored_at", "run_id", "purchase_digest"}
-FIRST_DAY, EARLIER_DAY = date(2019, 10, 1), date(2019, 11, 15)
-# sums of floating numbers as decimals: DuckDB makes a decimal of the binary digits, Spark of the shortest decimal ones
-SUMMED = {
-    "gold.model_performance",
-    "gold.model_performance_deciles",
-    "gold.campaigns",
-    "gold.campaign_results",
-}
-HORIZON = {"horizon_days": 7}
-CAMPAIGNS = (
-    "campaign,start_date,top_fraction,size,min_probability,margin,cost_per_contact,control_share,outcome",
-    "winter's offer,2019-11-01,0.2,,,40,1,0.3,",
-    "by the money,2019-11-01,,,,40,0.9,0.2,purchase_7d",
-)
-
-
-@dataclass
-class Twins:
-    """The same events, seeds and champion, on both engines."""
-
-    duckdb: Installation
-    spark: SparkInstallation
-    shop: Path
-    later: Path
-    folder: Path
-
-    @property
-    def variables(self) -> dict[str, Any]:
-        return HORIZON | {"events_path": str(self.shop)}
-
-    def build(self, *arguments: str, **variables: Any) -> str:
-        """`dbt build` of both, and what the one on Spark said."""
-        given = self.variables | variables
-        kinds = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-        self.duckdb.built(*kinds, variables=given)
-        return self.spark.built(*(arguments or kinds), variables=given).output
-
-    def differences(self, *names: str) -> dict[str, str]:
-        """Tables of which a row on one engine has no equal on the other; '' for each that must have rows and has."""
-        folder = self.folder / f"tables_{len(list(self.folder.iterdir()))}"
-        on_spark = self.spark.tables(names or TABLES, folder)
-        found = {}
-        with open_lake(self.duckdb.state, read_only=True) as lake:
-            for name, table in on_spark.items():
-                own = lake.execute(f"select * from {name}").to_arrow_table()
-                if told := difference(own, table, 1e-12 if name in SUMMED else 0):
-                    found[name] = told
-        return found
-
-
-def difference(one: pa.Table, other: pa.Table, within: float = 0) -> str:
-    """How many rows of each have no equal in the other, floating numbers compared to the bit; '' for none.
-
-    within: a share of its value that a floating number may differ by, where rows have a key of other columns.
-    """
-    if one.column_names != other.column_names:
-        return f"columns {one.column_names} and {other.column_names}"
-    names = [name for name in one.column_names if name not in OWN]
-    if within:
-        floating = [name for name in names if pa.types.is_floating(one.schema.field(name).type)]
-        names = [name for name in names if name not in floating]
-        ours, theirs = (
-            table.sort_by([(name, "ascending") for name in names]).select(floating).to_pydict()
-            for table in (one, other)
-        )
-        for name in floating:
-            if not np.allclose(
-                np.array(ours[name], dtype=float), np.array(theirs[name], dtype=float),
-                rtol=within, atol=0, equal_nan=True,
-            ):  # fmt: skip
-                return f"{name}: {ours[name][:5]} and {theirs[name][:5]}"
-    columns = ", ".join(f'"{name}"' for name in names)
-    with duckdb.connect() as connection:
-        connection.register("one", one)
-        connection.register("other", other.cast(one.schema))
-        counts = [
-            connection.sql(
-                f"select {columns} from {a} except all select {columns} from {b}"
-            ).fetchall()
-            for a, b in (("one", "other"), ("other", "one"))
-        ]
-    if not any(counts):
-        return ""
-    ours, theirs = counts
-    return f"{len(ours)} and {len(theirs)} of {one.num_rows} and {other.num_rows}: {ours[:2]} {theirs[:2]}"
+SCORED_ANEW = ("--full-refresh", "--select", "predictions", "--exclude-resource-type", "test")
+MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @pytest.fixture(scope="module")
 def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
-    """A shop of 75 days with the dirt of real ones, of which 46 are delivered, and a champion for it."""
     skip_without_spark()
-    folder = tmp_path_factory.mktemp("spark")
-    shop, later = folder / "shop", folder / "later"
-    simulate_shop(SimulationSettings(users=500, days=75, seed=3), shop, "csv")
-    shutil.rmtree(shop / "_truth")
-    later.mkdir()
-    for file in sorted(shop.glob("*.csv"))[46:]:
-        file.rename(later / file.name)
-    # lines that come late, and a file that will be replaced
-    held = shop / "events-2019-10-21.csv"
-    header, *lines = held.read_text().splitlines(keepends=True)
-    held.write_text(header + "".join(lines[40:]))
-    (later / "late.csv").write_text(header + "".join(lines[:60]))
-    own = Installation.with_own_seeds(folder)
-    assert own.folder
-    (own.folder / "seeds" / "campaigns.csv").write_text("\n".join([*CAMPAIGNS, ""]))
-    trained = own.run(
-        "likely-buyers", "train", "--promote",
-        variables=HORIZON | {"events_path": str(shop), "training_cutoffs": 3, "as_of": EARLIER_DAY},
-    )  # fmt: skip
-    assert trained.succeeded, trained.output
-    with spark_cluster(folder / "cluster") as remote:
-        spark = SparkInstallation(
-            folder / "state_of_spark", registry_of=own, folder=own.folder, remote=remote
-        )
-        yield Twins(own, spark, shop, later, folder)
+    with twins_in(tmp_path_factory.mktemp("spark")) as twins:
+        yield twins
 
 
 def test_a_first_build_says_what_became_of_the_lines(twins: Twins) -> None:
@@ -176,35 +56,22 @@ def test_tests_of_data_run_on_spark(twins: Twins) -> None:
 
 
 def test_with_nothing_new_no_table_is_written(twins: Twins) -> None:
-    names = ("silver.user_features", "gold.predictions", "gold.top_buyers")
-    before = [_versions(twins, name) for name in names]
-    models = [name.split(".")[1] for name in names]
-    twins.spark.built(
-        "--select", *models, "--exclude-resource-type", "test", variables=twins.variables
-    )
-    assert [_versions(twins, name) for name in names] == before
+    models = ("user_features", "predictions", "top_buyers")
+    before = _versions(twins)
+    twins.spark.built("--select", *models, *MODELS, variables=twins.variables)
+    assert _versions(twins) == before
 
 
-@pytest.mark.skipif(
-    os.environ.get("LIKELY_BUYERS_TRIES") != "many",
-    reason="NOT TESTED: it takes minutes, and LIKELY_BUYERS_TRIES=many asks for it",
-)
-def test_a_replaced_file_gives_the_rows_of_duckdb(twins: Twins) -> None:
-    """And all tests of data pass on Spark's tables."""
-    replaced = twins.shop / "events-2019-10-31.csv"
-    lines = replaced.read_text().splitlines(keepends=True)
-    replaced.write_text("".join(lines[:1] + lines[30:]))
-    os.utime(replaced, (1_600_000_000, 1_600_000_000))
-    twins.build("--exclude-resource-type", "unit_test")
-    assert twins.differences() == {}
-
-
-def test_the_list_is_printed(twins: Twins) -> None:
+def test_the_list_is_printed_and_read_by_other_clients_of_delta(twins: Twins) -> None:
     printed = twins.spark.run("likely-buyers", "top", "--rows", "3", variables=HORIZON)
     assert printed.succeeded, printed.output
     with open_lake(twins.duckdb.state, read_only=True) as lake:
         first = lake.sql("select user_id from gold.top_buyers where rank = 1").fetchall()[0][0]
     assert first in printed.output
+    detail = twins.spark.query("describe detail gold.top_buyers")[0]
+    place = next(value for value in detail if value.startswith("file:"))
+    read = DeltaTable(place.removeprefix("file:")).to_pyarrow_table(columns=["user_id", "rank"])
+    assert first in read.column("user_id").to_pylist()
 
 
 def test_a_target_without_a_server_is_told(twins: Twins) -> None:
@@ -214,5 +81,135 @@ def test_a_target_without_a_server_is_told(twins: Twins) -> None:
     assert "SPARK_REMOTE does not say where its Connect server is" in built.output
 
 
-def _versions(twins: Twins, name: str) -> int:
-    return len(twins.spark.query(f"describe history {name}"))
+# --- when things break ------------------------------------------------------
+
+
+@pytest.fixture
+def faults(twins: Twins) -> Iterator[Path]:
+    """A folder in which a test says what is to happen where executors load the champions; nothing after it."""
+    yield twins.cluster.faults
+    for file in twins.cluster.faults.iterdir():
+        file.unlink()
+
+
+def test_a_task_that_fails_three_times_is_tried_again(twins: Twins, faults: Path) -> None:
+    (faults / "failures").write_text("3")
+    twins.spark.built(*SCORED_ANEW, variables=twins.variables)
+    assert (faults / "scoring").exists()
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_a_task_that_always_fails_fails_the_build_and_leaves_the_table(
+    twins: Twins, faults: Path
+) -> None:
+    (faults / "failures").write_text("99")
+    built = twins.spark.dbt("build", *SCORED_ANEW, variables=twins.variables)
+    assert not built.succeeded
+    assert "RuntimeError: attempt 3 fails" in built.output
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_another_scikit_learn_on_the_executors_is_told(twins: Twins, faults: Path) -> None:
+    """It is the first that Python finds."""
+    installed = twins.cluster.folder / "scikit_learn-1.0.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: scikit-learn\nVersion: 1.0.0\n"
+    )
+    try:
+        (faults / "anew").touch()
+        built = twins.spark.dbt("build", *SCORED_ANEW, variables=twins.variables)
+    finally:
+        shutil.rmtree(installed)
+    assert not built.succeeded
+    assert "likely_buyers: on an executor of Spark: " in built.output
+    assert "found 1.0.0. Install scikit-learn==" in built.output
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_a_registry_that_executors_do_not_reach_is_told(twins: Twins, faults: Path) -> None:
+    """dbt has found the champion there a moment before."""
+    for name in ("anew", "hold"):
+        (faults / name).touch()
+    registry = twins.duckdb.state / "registry.db"
+    away = registry.with_suffix(".away")
+    with scoring(twins, faults) as building:
+        registry.rename(away)
+        try:
+            (faults / "hold").unlink()
+            output, _ = building.communicate(timeout=300)
+        finally:
+            # what looked for it may have made an empty one
+            away.replace(registry)
+    assert building.returncode != 0
+    assert "likely_buyers: on an executor of Spark: " in output
+    assert "registry" in output
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_an_executor_killed_while_scoring_costs_no_user(twins: Twins, faults: Path) -> None:
+    for name in ("anew", "hold"):
+        (faults / name).touch()
+    with scoring(twins, faults) as building:
+        twins.cluster.kill("org.apache.spark.executor.CoarseGrainedExecutorBackend")
+        (faults / "hold").unlink()
+        output, _ = building.communicate(timeout=600)
+    assert building.returncode == 0, output
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_a_worker_lost_for_good_while_scoring_costs_no_user(twins: Twins, faults: Path) -> None:
+    for name in ("anew", "hold"):
+        (faults / name).touch()
+    with scoring(twins, faults) as building:
+        twins.cluster.kill("org.apache.spark.deploy.worker.Worker")
+        (faults / "hold").unlink()
+        output, _ = building.communicate(timeout=600)
+    assert building.returncode == 0, output
+    assert twins.differences("gold.predictions") == {}
+
+
+def test_a_build_that_lost_its_driver_is_finished_by_the_next(twins: Twins, faults: Path) -> None:
+    """A file was replaced; the driver goes when features are made of it, and predictions not yet."""
+    replaced = twins.shop / "events-2019-10-31.csv"
+    lines = replaced.read_text().splitlines(keepends=True)
+    replaced.write_text("".join(lines[:1] + lines[30:]))
+    os.utime(replaced, (1_600_000_000, 1_600_000_000))
+    for name in ("anew", "hold"):
+        (faults / name).touch()
+    with scoring(twins, faults, *MODELS) as building:
+        twins.cluster.kill("org.apache.spark.sql.connect.service.SparkConnectServer")
+        output, _ = building.communicate(timeout=600)
+    assert building.returncode != 0
+    assert "likely_buyers: Spark's Connect server" in output
+    (faults / "hold").unlink()
+    twins.cluster.stop()
+    twins.spark.remote = twins.cluster.start()
+    twins.build("--exclude-resource-type", "unit_test")
+    assert twins.differences() == {}
+
+
+@contextmanager
+def scoring(twins: Twins, faults: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """A build that has come to the scoring, on executors that wait while `hold` is in the folder of faults."""
+    building = twins.spark.begun(
+        "dbt", "build", *(arguments or SCORED_ANEW), variables=twins.variables
+    )
+    try:
+        deadline = time.monotonic() + 600
+        while not (faults / "scoring").exists():
+            assert building.poll() is None, building.communicate()[0]
+            assert time.monotonic() < deadline, "nothing was scored"
+            time.sleep(0.1)
+        yield building
+    finally:
+        building.kill()
+        building.communicate()
+
+
+def _versions(twins: Twins) -> list[int]:
+    """How many versions tables have that nothing new leaves as they are."""
+    names = ("silver.user_features", "gold.predictions", "gold.top_buyers")
+    return [
+        len(rows) for rows in twins.spark.queries(*(f"describe history {name}" for name in names))
+    ]

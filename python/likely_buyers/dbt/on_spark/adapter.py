@@ -8,13 +8,18 @@ computed by the executors.
 import json
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
+from likely_buyers.dbt.on_spark.refusals import in_words
 from likely_buyers.errors import LikelyBuyersError
+
+# 17 seconds after the first
+_TIMES_TRIED = 5
 
 
 class SessionJob:
@@ -30,6 +35,8 @@ class SessionJob:
             exec(compile(compiled_code.lstrip(), f"<{self._name}>", "exec"), {"spark": session()})  # noqa: S102
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from None
+        except Exception as error:
+            raise DbtRuntimeError(in_words(error) or str(error)) from error
         return self._name
 
 
@@ -52,6 +59,19 @@ def install() -> None:
         return opened(manager, connection)
 
     SparkConnectionManager.open = classmethod(open_on_server)
+    handled = SparkConnectionManager.exception_handler
+
+    @contextmanager
+    def handled_in_words(manager: Any, sql: str) -> Iterator[None]:
+        with handled(manager, sql):
+            try:
+                yield
+            except Exception as error:
+                if words := in_words(error):
+                    raise DbtRuntimeError(words) from error
+                raise
+
+    SparkConnectionManager.exception_handler = handled_in_words
     functions: list[SparkFunctions] = []
     one_at_a_time = Lock()
 
@@ -77,8 +97,11 @@ def install() -> None:
 def session() -> Any:
     """The session that dbt-spark's method `session` has, too. Days are days of UTC."""
     from pyspark.sql import SparkSession
+    from pyspark.sql.connect.client.retries import DefaultPolicy
 
     found = SparkSession.builder.getOrCreate()
+    # as long as a network may be gone, not ten minutes: a server that was started again knows nothing of this session
+    found.client.set_retry_policies([DefaultPolicy(max_retries=_TIMES_TRIED)])
     found.conf.set("spark.sql.session.timeZone", "UTC")
     found.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", "false")
     return found

@@ -22,6 +22,7 @@ from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, without_zone
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import (
+    BYTES_AT_ONCE,
     LINE,
     PART,
     REFUSED,
@@ -31,8 +32,6 @@ from likely_buyers.spark.reading import (
     Files,
 )
 
-# a task begins in a second; a file is never read by two
-_BYTES_OF_A_TASK = 32_000_000
 _ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
 
 
@@ -153,7 +152,8 @@ class SparkFunctions:
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
         spark = self._session
         plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
-        tasks = ceil(sum(file["size"] for file in files) / _BYTES_OF_A_TASK)
+        # a task begins in a second; a file is never read by two
+        tasks = ceil(sum(file["size"] for file in files) / BYTES_AT_ONCE)
         read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(
             reading.on_executor(), spark_schema(schema)
         )

@@ -1,0 +1,32 @@
+"""What Spark reports of an error, in words of the project where there are some."""
+
+import os
+import re
+
+# as Python prints what was raised, at the end of the traceback that Spark hands on from a Python worker
+_OF_OURS = re.compile(
+    r"^likely_buyers[\w.]*: (.+?)(?=\n\s*\n|\n\s+at |\Z)", re.MULTILINE | re.DOTALL
+)
+
+
+def in_words(error: BaseException) -> str | None:
+    """What to tell of an error of Spark's client; None where its own message says it best."""
+    if _is_of_connection(error):
+        return (
+            f"likely_buyers: Spark's Connect server at {os.environ.get('SPARK_REMOTE', '')} does not answer any more."
+            " Tables are whole, those of this build are new only in part. See why it ended (its log, its memory), start"
+            " it, and run the build again: it does what is left."
+        )
+    raised = _OF_OURS.search(str(error))
+    if raised and "Traceback" in str(error):
+        return f"likely_buyers: on an executor of Spark: {raised[1].strip()}"
+    return None
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    seen: BaseException | None = error
+    while seen is not None:
+        if type(seen).__name__ == "RetriesExceeded" or "StatusCode.UNAVAILABLE" in str(seen):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
