@@ -21,7 +21,7 @@
 
 {#- On Spark they are a table, which DuckDB makes on the executors: mapped_rows. -#}
 {% macro spark__event_lines(only, with_key_hash, are_valid) %}
-    select * from {{ source_rows() }}
+    select * {{- ", " ~ row_id() ~ " as row_id" if event_mapping().get('rows') }} from {{ source_rows() }}
     {{ 'where ' ~ only if only }}
 {% endmacro %}
 

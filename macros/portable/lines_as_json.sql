@@ -9,14 +9,21 @@
 {% macro duckdb__lines_as_json(only, columns) %}
     select
         *,
-        cast(json_merge_patch('{}', json_object(
-            {%- for column in columns %}{{ sql_text(column) }}, cast({{ sql_name('source.' ~ column) }} as varchar)
-            {{- ', ' if not loop.last }}{% endfor -%}
-        )) as varchar) as line
+        {{ line_as_json(columns) }} as line
     from ({{ event_lines(only=only) }}) as event_lines
 {% endmacro %}
 
+{#- Of a row of event_lines, in DuckDB's SQL. -#}
+{% macro line_as_json(columns) -%}
+    cast(json_merge_patch('{}', json_object(
+        {%- for column in columns %}{{ duckdb__sql_text(column) }}, cast({{ duckdb__sql_name('source.' ~ column) }} as varchar)
+        {{- ', ' if not loop.last }}{% endfor -%}
+    )) as varchar)
+{%- endmacro %}
+
 {% macro spark__lines_as_json(only, columns) %}
+    {#- rows that the mapping's `rows` make have their text beside them -#}
+    {%- if event_mapping().get('rows') %}{% do return(event_lines(only=only)) %}{% endif %}
     select
         event_lines.*,
         raw_lines.line

@@ -1,30 +1,57 @@
 {#-
     On Spark, mapped_rows: what event_lines gives of the new lines, with the event's id and day. A mapping's expressions are SQL of
-    DuckDB, and stay what they are: DuckDB evaluates them, in the Python workers (python/likely_buyers/spark/mapping.py).
+    DuckDB, and stay what they are: DuckDB evaluates them, in the Python workers (python/likely_buyers/spark/mapping.py). Where the
+    mapping has `rows`, these are made there, too: of each line by itself, or by one worker that sees all lines.
 -#}
 {% macro rows_mapped_on_executors(seen) %}
-    {%- set columns = "row_id, load_id, source_file, left_out, source_event_time, source_event_type, source_user_id,"
+    {%- set columns = "load_id, source_file, left_out, source_event_time, source_event_type, source_user_id,"
         ~ " source_price, source_quantity, event_time, event_type, user_id, session_id, product_id, category, brand, price,"
         ~ " quantity, currency, own_id, event_date" %}
-    {%- if not execute or not flags.INTROSPECT %}{% do return("select 1 as row_id") %}{% endif %}
-    {%- if event_mapping().get('rows') %}
-        {%- do stop("the event mapping '" ~ var('event_mapping') ~ "' has `rows`, which is not there on Spark yet. Make the rows in a"
-            ~ " model of dbt, and name it by events_relation; or build on DuckDB (--target duckdb).") %}
-    {%- endif %}
-    {%- if not compiled_mapping().columns %}
+    {%- if not execute or not flags.INTROSPECT %}{% do return("select 1 as load_id") %}{% endif %}
+    {%- set mapped, has_rows = compiled_mapping(), event_mapping().get('rows') %}
+    {%- if not mapped.columns %}
         {%- do stop("bronze.raw_events has no column, so that nothing tells its lines apart. Load it: dbt build --select raw_events") %}
     {%- endif %}
+    {%- set rows %}
+        {%- if has_rows -%}
+        (
+            select
+                {%- for column in mapped.columns %}
+                made.{{ duckdb__sql_name(column.name) }},
+                {%- endfor %}
+                made.source_file,
+                coalesce(made.load_id, latest_files.load_id, (select max(files.load_id) from latest_files as files)) as load_id,
+                cast(null as bigint) as rowid
+            from (select * from {{ mapped.rows | join("select * " ~ mapped.absent ~ " from lines") }} as rows_of_mapping) as made
+            left join latest_files on made.source_file = latest_files.source_file
+        ) as mapped_rows
+        {%- else -%}
+        lines
+        {%- endif -%}
+    {%- endset %}
     {%- set sql %}
         -- Spark has no numbers without a sign
-        select {{ columns }}, cast(cast(key_hash as hugeint) - 9223372036854775808 as bigint) as key_hash from (
-            select *, {{ id_and_day() }} from ({{ mapped_lines('lines', 'event_types', with_key_hash=true) }}) as event_lines
+        select
+            {{ "line" if has_rows else "row_id" }}, {{ columns }},
+            cast(cast(key_hash as hugeint) - 9223372036854775808 as bigint) as key_hash
+        from (
+            select
+                *,
+                {{ line_as_json(mapped.columns | map(attribute='name') | list) ~ " as line," if has_rows }}
+                {{ id_and_day() }}
+            from ({{ mapped_lines(rows, 'event_types', with_key_hash=true) }}) as event_lines
         ) as dated_lines
     {%- endset %}
     {%- do plugin_function('map_lines', {
         'view': 'likely_buyers_mapped_rows',
         'sql': sql,
-        'lines': "select *, _metadata.row_id as rowid from " ~ ref('raw_events') ~ " where load_id > " ~ seen,
-        'tables': {'event_types': "select * from " ~ ref('event_types')},
+        'by_line': mapped.by_line,
+        'lines': "select * " ~ (", _metadata.row_id as rowid" if not has_rows) ~ " from " ~ ref('raw_events') ~ " where load_id > " ~ seen,
+        'tables': {
+            'event_types': "select * from " ~ ref('event_types'),
+            'latest_files': latest_files(),
+            'bronze.file_register': "select * from " ~ log_table('file_register'),
+        },
     }) %}
     select * from likely_buyers_mapped_rows
 {% endmacro %}

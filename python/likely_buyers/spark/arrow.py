@@ -9,14 +9,16 @@ import pyarrow as pa
 ROWS_AT_ONCE = 120_000
 
 
-def gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Batches put together to tables of about `ROWS_AT_ONCE` rows: Spark sends ten thousand at a time."""
+def gathered(
+    batches: Iterable[pa.RecordBatch], rows_at_once: int | None = ROWS_AT_ONCE
+) -> Iterator[pa.Table]:
+    """Batches put together to tables of about so many rows, or to one: Spark sends ten thousand at a time."""
     held: list[pa.RecordBatch] = []
     rows = 0
     for batch in batches:
         held.append(batch)
         rows += batch.num_rows
-        if rows >= ROWS_AT_ONCE:
+        if rows_at_once and rows >= rows_at_once:
             yield without_zone(pa.Table.from_batches(held))
             held, rows = [], 0
     if rows:

@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.spark.arrow import gathered, with_zone
+from likely_buyers.spark.arrow import ROWS_AT_ONCE, gathered, with_zone
 
 LINES = "lines"
 """The name that the SQL has for the rows at hand."""
@@ -23,12 +23,14 @@ class Mapped:
     """What is evaluated.
 
     Attributes:
-        sql: a SELECT over `lines`, which gives a row for a row, and over the tables below.
+        sql: a SELECT over `lines`, and over the tables below.
         tables: small tables that it joins.
+        by_line: whether each row that it gives comes from one line alone. If not it sees all lines at once.
     """
 
     sql: str
     tables: dict[str, pa.Table]
+    by_line: bool = True
 
     def schema(self, lines: pa.Schema) -> pa.Schema:
         """The columns of the result over lines of such columns."""
@@ -39,10 +41,11 @@ class Mapped:
     def on_executor(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
         """What `mapInArrow` takes."""
         sql, tables = self.sql, self.tables
+        rows_at_once = ROWS_AT_ONCE if self.by_line else None
 
         def mapped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             with _connection(tables) as connection:
-                for lines in gathered(batches):
+                for lines in gathered(batches, rows_at_once):
                     connection.register(LINES, lines)
                     yield from with_zone(connection.execute(sql).to_arrow_table()).to_batches()
                     connection.unregister(LINES)
@@ -56,6 +59,10 @@ def _connection(tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
     create_helpers(connection)
     use_helpers(connection)
+    connection.execute("create schema bronze")
     for name, table in tables.items():
-        connection.register(name, table)
+        schema, _, alone = name.rpartition(".")
+        connection.register(alone, table)
+        if schema:
+            connection.execute(f"create view {name} as select * from {alone}")
     return connection

@@ -6,15 +6,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
 
+from support.installation import Installation
 from support.lakes import open_lake
 from support.spark import SparkInstallation, skip_without_spark
 from support.twins import CAMPAIGNS, EARLIER_DAY, HORIZON, Twins, twins_in
 
+SILVER = tuple(
+    f"silver.{name}" for name in ("events", "left_out_lines", "quarantined_events", "user_days")
+)
 SCORED_ANEW = ("--full-refresh", "--select", "predictions", "--exclude-resource-type", "test")
 MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
@@ -187,6 +192,21 @@ def test_a_build_that_lost_its_driver_is_finished_by_the_next(twins: Twins, faul
     twins.spark.remote = twins.cluster.start()
     twins.build("--exclude-resource-type", "unit_test")
     assert twins.differences() == {}
+
+
+@pytest.mark.parametrize("export", ["ga4-parquet", "shopify"])
+def test_rows_that_a_mapping_makes_are_those_of_duckdb(twins: Twins, export: str) -> None:
+    """Of a line by itself, from lists of structs, and of lines that belong together."""
+    folder, state = twins.folder / export, twins.folder / f"state_of_{export}"
+    EXPORTS[export].write(folder)
+    given = {"event_mapping": export.split("-")[0], "events_path": str(folder)}
+    upstream = ("--full-refresh", "--select", "+user_days", *MODELS)
+    one = Installation(state)
+    one.built(*upstream, variables=given)
+    twins.spark.built(*upstream, variables=given)
+    other = replace(twins, duckdb=one)
+    assert other.differences(*SILVER) == {}
+    assert len(one.query("select * from silver.events")) == len(EXPORTS[export].events)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class SessionJob:
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from None
         except Exception as error:
-            raise DbtRuntimeError(in_words(error) or str(error)) from error
+            raise DbtRuntimeError(in_words(error)) from error
         return self._name
 
 
@@ -67,9 +67,7 @@ def install() -> None:
             try:
                 yield
             except Exception as error:
-                if words := in_words(error):
-                    raise DbtRuntimeError(words) from error
-                raise
+                raise DbtRuntimeError(in_words(error)) from error
 
     SparkConnectionManager.exception_handler = handled_in_words
     functions: list[SparkFunctions] = []
@@ -82,7 +80,10 @@ def install() -> None:
                 functions.append(SparkFunctions(session()))
             function: Callable[..., Any] = getattr(functions[0], name)
             given = json.loads(request) if isinstance(request, str) else request
-            return function(given) if given is not None else function()
+            try:
+                return function(given) if given is not None else function()
+            except Exception as error:
+                raise DbtRuntimeError(in_words(error)) from error
 
     SparkAdapter.likely_buyers = likely_buyers
     # dbt's macros may call what stands here

@@ -5,6 +5,7 @@ raw_events without rows.
 """
 
 import json
+from collections.abc import Iterable
 from math import ceil
 from typing import Any
 
@@ -32,7 +33,9 @@ from likely_buyers.spark.reading import (
     Files,
 )
 
-_ROW_TRACKING = "tblproperties ('delta.enableRowTracking' = 'true')"
+_ROW_TRACKING = "'delta.enableRowTracking' = 'true'"
+# columns of Parquet files then have names of their own; deltalake reads such a table by its QueryBuilder alone
+_ANY_NAMES = "'delta.columnMapping.mode' = 'name'"
 
 
 class SparkFunctions:
@@ -96,7 +99,7 @@ class SparkFunctions:
         for statement in [row[0] for row in own] + states:
             written = statement.lower().replace("create table", "create table if not exists")
             written = written.replace("varchar", "string").replace('"', "`").rstrip("; ")
-            self._session.sql(f"{written} using delta {_ROW_TRACKING}")
+            self._session.sql(f"{written} using delta tblproperties ({_ROW_TRACKING})")
         return {}
 
     def plan_load(self, request: dict[str, Any]) -> Any:
@@ -214,7 +217,10 @@ class SparkFunctions:
             columns = ", ".join(
                 f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items()
             )
-            spark.sql(f"create table {RAW_EVENTS} ({columns}) using delta {_ROW_TRACKING}")
+            mapping = f", {_ANY_NAMES}" if _needs_any_names(fields) else ""
+            spark.sql(
+                f"create table {RAW_EVENTS} ({columns}) using delta tblproperties ({_ROW_TRACKING}{mapping})"
+            )
             return
         known = {field.name: field.dataType for field in spark.table(RAW_EVENTS).schema}
         changed = [
@@ -231,6 +237,8 @@ class SparkFunctions:
         new = [
             f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known
         ]
+        if _needs_any_names(fields):
+            spark.sql(f"alter table {RAW_EVENTS} set tblproperties ({_ANY_NAMES})")
         if new:
             spark.sql(f"alter table {RAW_EVENTS} add columns ({', '.join(new)})")
 
@@ -269,13 +277,20 @@ class SparkFunctions:
             for name, query in request["tables"].items()
         }
         lines = spark.sql(request["lines"])
-        mapped = Mapped(request["sql"], tables)
+        mapped = Mapped(request["sql"], tables, request["by_line"])
         schema = mapped.schema(
             without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema
         )
+        # one worker sees all lines, or has none and is not asked
+        lines = lines if mapped.by_line else lines.repartition(1)
         rows = lines.mapInArrow(mapped.on_executor(), spark_schema(schema))
         plain_texts(rows).createOrReplaceTempView(request["view"])
         return {}
+
+
+def _needs_any_names(names: Iterable[str]) -> bool:
+    """Whether a name has characters that Delta refuses in names of columns."""
+    return any(set(" ,;{}()\n\t=") & set(name) for name in names)
 
 
 def _answer(function: Any, request: dict[str, Any]) -> Any:

@@ -9,8 +9,11 @@ _OF_OURS = re.compile(
 )
 
 
-def in_words(error: BaseException) -> str | None:
-    """What to tell of an error of Spark's client; None where its own message says it best."""
+_JAVA_FRAMES = re.compile(r"\n+(?:JVM stacktrace:\n.*|\s+at [\w.$]+\(.*)", re.DOTALL)
+
+
+def in_words(error: BaseException) -> str:
+    """What to tell of an error of Spark's client; without Java's frames where its own message says it best."""
     if _is_of_connection(error):
         return (
             f"likely_buyers: Spark's Connect server at {os.environ.get('SPARK_REMOTE', '')} does not answer any more."
@@ -20,7 +23,7 @@ def in_words(error: BaseException) -> str | None:
     raised = _OF_OURS.search(str(error))
     if raised and "Traceback" in str(error):
         return f"likely_buyers: on an executor of Spark: {raised[1].strip()}"
-    return None
+    return _JAVA_FRAMES.sub("", str(error))
 
 
 def _is_of_connection(error: BaseException) -> bool:
