@@ -12,30 +12,20 @@ from likely_buyers.settings import Lake
 from likely_buyers.sources.time_zones import known_zone
 from likely_buyers.terminal import say
 
-# features of users from their days so far and the events since, over the relations that serving.live_features makes
-_QUERY = """\
-with {{{{ days_of_users('live_events', '{amount}'{options}) }}}},
+# what serving.live_features puts together: the days of some events, by each way to add up money, and features
+_DAYS = """\
+with {{{{ days_of_users('live_events', '{amount}'{options}) }}}}
 
-all_days as (
-    select * from stored_days
-    union all by name
-    select * from user_days
-),
-
-features as (
-    {{{{ user_features('scoring_cutoff', 'all_days', cutoff_name='as_of_date') }}}}
-)
-
-select * from features
-"""
+select * from user_days"""
 _NEXT = "\n-- the next one --\n"
 _QUERIES = _NEXT.join(
     [
-        _QUERY.format(amount="price * quantity", options=""),
-        _QUERY.format(
+        "{{ user_features('scoring_cutoff', 'all_days', cutoff_name='as_of_date') }}",
+        _DAYS.format(amount="price * quantity", options=""),
+        _DAYS.format(
             amount="price * quantity * coalesce(rates.rate, 1)", options=", rates='live_rates'"
         ),
-        _QUERY.format(amount="price * quantity", options=", is_unrated=true"),
+        _DAYS.format(amount="price * quantity", options=", is_unrated=true"),
     ]
 )
 
@@ -51,11 +41,12 @@ def live_definition(project: Project) -> LiveDefinition:
     Raises:
         ProjectError: dbt cannot render it.
     """
-    plain, converted, unrated = project.rendered(_QUERIES).split(_NEXT)
+    features, plain, converted, unrated = project.rendered(_QUERIES).split(_NEXT)
     name = project.var("event_mapping")
     mapping = project.var("event_mappings")[name]
     zone = str(mapping.get("time_zone") or "UTC")
     return LiveDefinition(
+        features,
         (plain, converted, unrated),
         name,
         zone if zone == "UTC" else known_zone(zone),

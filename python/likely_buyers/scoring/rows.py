@@ -61,6 +61,8 @@ class RowModel:
 
     def probabilities(self, X: Floats) -> Floats:
         """Probabilities (n,) of features (n, f), NaN where missing: column 1 of `predict_proba`, to the last bit."""
+        if not len(X):
+            return np.empty(0)
         if self.parts is None or len(X) > MOST_ROWS:
             return np.asarray(self.estimator.predict_proba(X)[:, 1], dtype=np.float64)
         raw = np.zeros(len(X))

@@ -44,7 +44,19 @@ class Invocation(Strictly):
             "oneOf": [
                 {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
                 for name in ("dataframe_split", "dataframe_records", "inputs")
-            ]
+            ],
+            # of more features than these
+            "examples": [
+                {
+                    "dataframe_split": {
+                        "columns": ["purchase_days", "days_since_last_purchase"],
+                        "data": [[3.0, 12.0], [0.0, None]],
+                    },
+                    "params": {"outcome": "purchase_30d"},
+                },
+                {"dataframe_records": [{"purchase_days": 3.0, "days_since_last_purchase": 12.0}]},
+                {"inputs": {"purchase_days": [3.0], "days_since_last_purchase": [12.0]}},
+            ],
         },
     )
 
@@ -103,6 +115,25 @@ class OutputAsked(Strictly):
 
 class Inference(Strictly):
     """A request of Open Inference V2."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "1",
+                    "inputs": [
+                        {
+                            "name": "purchase_days",
+                            "shape": [1, 1],
+                            "datatype": "FP64",
+                            "data": [3.0],
+                        }
+                    ],
+                }
+            ]
+        },
+    )
 
     id: str | None = None
     inputs: list[Tensor] = Field(min_length=1, max_length=5_000)
@@ -207,6 +238,29 @@ class StoredUser(BaseModel):
 
 class Today(Strictly):
     """What a user did since the build."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "events": [
+                        {
+                            "event_time": "2020-02-28T09:30:00Z",
+                            "event_type": "view",
+                            "product_id": "p7",
+                        },
+                        {
+                            "event_time": "2020-02-28T09:31:00Z",
+                            "event_type": "cart",
+                            "product_id": "p7",
+                        },
+                    ]
+                },
+                {},
+            ]
+        },
+    )
 
     events: list[Event] = Field(default_factory=list, max_length=5_000)
     as_of: date | None = Field(

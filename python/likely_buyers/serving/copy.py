@@ -16,7 +16,7 @@ import duckdb
 from likely_buyers.lake import opened
 from likely_buyers.lake.builds import PassedBuild, last_builds, opened_as_passed
 from likely_buyers.serving.errors import ServingError
-from likely_buyers.serving.live_features import EVENT_COLUMNS
+from likely_buyers.serving.live_features import EVENTS
 from likely_buyers.serving.packed_days import DayFormat
 from likely_buyers.settings import Lake
 
@@ -78,7 +78,8 @@ class LiveDefinition:
     """What the project says of events and features, as dbt has rendered it.
 
     Attributes:
-        queries: SQL of features where amounts are the shop's, are converted, and cannot be added up.
+        features: SQL of features, as `LiveSql`.
+        days: SQL of days, as `LiveSql`, where amounts are the shop's, are converted, and cannot be added up.
         event_mapping: its name.
         time_zone: IANA name.
         shop_currency: vars.currency; None where it is not said.
@@ -87,7 +88,8 @@ class LiveDefinition:
         equal_are_separate: as `EventRules`.
     """
 
-    queries: tuple[str, str, str]
+    features: str
+    days: tuple[str, str, str]
     event_mapping: str
     time_zone: str
     shop_currency: str | None
@@ -185,13 +187,14 @@ def _about(
         "select source_value, event_type from bronze.event_types where event_mapping = ?",
         [definition.event_mapping],
     ).fetchall()
-    query, currencies, rates = _money(connection, definition)
+    days_query, currencies, rates = _money(connection, definition)
     return {
         "layout": LAYOUT,
         "build_id": build_id,
         "as_of": days[0][0].isoformat(),
-        "query": query,
-        "event_columns": {name: kinds[name] for name in EVENT_COLUMNS},
+        "features_query": definition.features,
+        "days_query": days_query,
+        "event_columns": {name: kinds[name] for name in EVENTS.names},
         "types": dict(types),
         "currencies": currencies,
         "rates": rates,
@@ -205,7 +208,7 @@ def _money(
     connection: duckdb.DuckDBPyConnection, definition: LiveDefinition
 ) -> tuple[str, list[str] | None, dict[str, str]]:
     """As silver.user_days has it: the query for it, the currencies that amounts may have, and the rates."""
-    plain, converted, unrated = definition.queries
+    plain, converted, unrated = definition.days
     if not definition.gives_currency:
         return plain, None, {}
     found = [

@@ -10,21 +10,14 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from likely_buyers.serving.live_features import EVENTS
+
 Text = Annotated[str, StringConstraints(max_length=1_000)]
 Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 
 _EVENT_TYPES = ("view", "cart", "remove_from_cart", "purchase", "refund")
 _EARLIEST = datetime(1990, 1, 1)
 _LARGEST = Decimal(10) ** 14
-_SCHEMA = pa.schema(
-    [
-        ("user_id", pa.string()),
-        ("event_time", pa.timestamp("us")),
-        ("event_date", pa.date32()),
-        *((name, pa.string()) for name in ("event_type", "session_id", "product_id")),
-        *((name, pa.string()) for name in ("price", "quantity", "currency")),
-    ]
-)
 
 
 class Event(BaseModel):
@@ -102,7 +95,7 @@ class EventRules:
 
 @dataclass(frozen=True)
 class Accepted:
-    """The events that count, as values of `_SCHEMA` but the user, and those that do not."""
+    """The events that count, as values of EVENTS but the user, and those that do not."""
 
     rows: Sequence[tuple[Any, ...]]
     left_out: Sequence[LeftOut]
@@ -144,22 +137,22 @@ def accepted(
         if key in kept:
             left_out.append(LeftOut(event=place, reason="duplicate"))
         else:
-            kept[key] = content[: len(_SCHEMA) - 1]
+            kept[key] = content[: len(EVENTS) - 1]
     rows = list(kept.values())
     left_out.sort(key=lambda one: one.event)
     return Accepted(rows, left_out, max((row[1] for row in rows), default=None))
 
 
 def as_table(rows_of_users: Mapping[str, Sequence[tuple[Any, ...]]]) -> pa.Table | None:
-    """Rows of several users as EVENT_COLUMNS, by the names that stand for them; None without any."""
+    """Rows of several users as EVENTS, by the names that stand for them; None without any."""
     rows = [(name, *row) for name, rows in rows_of_users.items() for row in rows]
     if not rows:
         return None
     columns = [
         pa.array(column, field.type)
-        for column, field in zip(zip(*rows, strict=True), _SCHEMA, strict=True)
+        for column, field in zip(zip(*rows, strict=True), EVENTS, strict=True)
     ]
-    return pa.table(columns, schema=_SCHEMA)
+    return pa.table(columns, schema=EVENTS)
 
 
 def _row(event: Event, moment: datetime, rules: EventRules) -> tuple[Any, ...]:

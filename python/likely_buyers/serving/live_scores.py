@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from likely_buyers.outcomes import Outcome
-from likely_buyers.scoring.stream import KEYS, POPULATION
+from likely_buyers.scoring.stream import POPULATION
 from likely_buyers.serving.champions import Champions
-from likely_buyers.serving.errors import ServingError, unavailable
+from likely_buyers.serving.errors import unavailable
 from likely_buyers.serving.events import as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
@@ -44,19 +44,14 @@ class LiveState:
         """
         self.champions = champions
         self.copy = copy
-        self._features = LiveFeatures(copy.sql, champions.outcomes)
+        self._features = LiveFeatures(copy.sql, champions.features, champions.outcomes)
         columns = self._features.columns
         inside = [f"{POPULATION}{outcome.name}" for outcome in champions.outcomes]
-        found = [name for name in columns if name not in KEYS and not name.startswith(POPULATION)]
-        if tuple(found) != champions.features:
-            others = sorted({*found} ^ {*champions.features})
-            raise ServingError(
-                f"the serving copy has {len(found)} features and the models take {len(champions.features)}:"
-                f" {', '.join(others[:10]) or 'the same in another order'}. Run dbt build, and then likely-buyers"
-                " serving-copy; or train on the features as they are."
-            )
         self._user = columns.index("user_id")
-        self._from, self._to = columns.index(found[0]), columns.index(found[-1]) + 1
+        self._from, self._to = (
+            columns.index(champions.features[0]),
+            columns.index(champions.features[-1]) + 1,
+        )
         self._inside = [columns.index(name) if name in columns else None for name in inside]
 
     def scores(self, asks: Sequence[Ask], as_of: date) -> list[list[float | None] | None]:
@@ -98,15 +93,14 @@ class _Waiting:
 
 
 class LiveScores:
-    """The thread that scores those who wait, up to `most_waiting` of them."""
+    """A thread that scores those who wait, up to `most_waiting` of them; the first who asks starts it."""
 
     def __init__(self, most_waiting: int) -> None:
         self._most = most_waiting
         self._waiting: list[_Waiting] = []
         self._changed = threading.Condition()
         self._ended = False
-        self._thread = threading.Thread(target=self._work, name="live-scores", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     async def score(self, state: LiveState, ask: Ask) -> list[float | None] | None:
         """A user's scores, as `LiveState.scores`.
@@ -121,15 +115,20 @@ class LiveScores:
                     f"{self._most} users wait to be scored, and no more may. Try again in a second."
                 )
             self._waiting.append(waiting)
+            if self._thread is None:
+                self._ended = False
+                self._thread = threading.Thread(target=self._work, name="live-scores", daemon=True)
+                self._thread.start()
             self._changed.notify()
         return await waiting.answer
 
     def stop(self) -> None:
-        """End the thread, once it has answered."""
+        """End the thread, once it has answered; who asks later starts another."""
         with self._changed:
-            self._ended = True
+            thread, self._thread, self._ended = self._thread, None, True
             self._changed.notify()
-        self._thread.join()
+        if thread:
+            thread.join()
 
     def _work(self) -> None:
         while together := self._next():

@@ -5,19 +5,13 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import APIRouter, Depends, Response
+from fastapi.responses import PlainTextResponse
 
 from likely_buyers.serving.answers import answer, probabilities, served
 from likely_buyers.serving.bodies import Health, Invocation, Predictions
 from likely_buyers.serving.errors import bad_request
 from likely_buyers.serving.matrix import of_invocation
 from likely_buyers.serving.state import Serving
-
-_EXAMPLES = {
-    "split": {
-        "summary": "one row, some of its columns shown",
-        "value": {"dataframe_split": {"columns": ["purchase_days"], "data": [[3.0]]}},
-    },
-}
 
 
 def routes(serving: Serving, bearer: Sequence[Any]) -> APIRouter:
@@ -44,10 +38,12 @@ def routes(serving: Serving, bearer: Sequence[Any]) -> APIRouter:
         )
 
     @router.get(
-        "/version", response_model=str, summary="The version of MLflow whose protocol this is"
+        "/version",
+        response_class=PlainTextResponse,
+        summary="The version of MLflow whose protocol this is",
     )
-    def protocol() -> Response:
-        return Response(version("mlflow-skinny"), media_type="text/plain")
+    def protocol() -> str:
+        return version("mlflow-skinny")
 
     @router.post(
         "/invocations",

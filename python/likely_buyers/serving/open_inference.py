@@ -17,7 +17,9 @@ from likely_buyers.serving.state import Serving
 def routes(serving: Serving, bearer: Sequence[Any]) -> APIRouter:
     """Routes of a stage; a model is named by its registered name or its outcome."""
     every = APIRouter(prefix="/v2", tags=["Open Inference"])
-    router = APIRouter(dependencies=[Depends(one) for one in bearer])
+    router = APIRouter(
+        prefix="/v2", tags=["Open Inference"], dependencies=[Depends(one) for one in bearer]
+    )
 
     @every.get("/health/live", summary="Whether the server runs")
     def live() -> dict[str, bool]:
@@ -82,8 +84,10 @@ def routes(serving: Serving, bearer: Sequence[Any]) -> APIRouter:
             told["id"] = body.id
         return answer(told, {**one.signed, "as_of": of_model.as_of})
 
-    every.include_router(router)
-    return every
+    both = APIRouter()
+    both.include_router(every)
+    both.include_router(router)
+    return both
 
 
 def _chosen(serving: Serving, name: str, number: str | None) -> Served:

@@ -51,7 +51,13 @@ class ServingCopy:
         self.as_of = date.fromisoformat(about["as_of"])
         schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(about["days"])))
         self._format = DayFormat.of(schema)
-        self.sql = LiveSql(about["query"], about["event_columns"], schema, about["rates"])
+        self.sql = LiveSql(
+            about["features_query"],
+            about["days_query"],
+            about["event_columns"],
+            schema,
+            about["rates"],
+        )
         self.rules = EventRules(
             self.as_of,
             about["time_zone"],
