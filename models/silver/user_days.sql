@@ -58,7 +58,8 @@ select
 {%- endif %}
 {%- set amount = "price * quantity" %}
 {%- if money.others %}
-{%- set amount = amount ~ " * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
+{#- a product of three has too few digits left in front -#}
+{%- set amount = "cast(" ~ amount ~ " as decimal(38, 7)) * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
 {%- endif %}
 
 with

@@ -23,7 +23,8 @@ _QUERIES = _NEXT.join(
         "{{ user_features('scoring_cutoff', 'all_days', cutoff_name='as_of_date') }}",
         _DAYS.format(amount="price * quantity", options=""),
         _DAYS.format(
-            amount="price * quantity * coalesce(rates.rate, 1)", options=", rates='live_rates'"
+            amount="cast(price * quantity as decimal(38, 7)) * coalesce(rates.rate, 1)",
+            options=", rates='live_rates'",
         ),
         _DAYS.format(amount="price * quantity", options=", is_unrated=true"),
     ]

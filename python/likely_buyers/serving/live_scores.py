@@ -11,12 +11,14 @@ from datetime import date
 from math import isnan
 from typing import Any
 
+import duckdb
 import numpy as np
 
+from likely_buyers.errors import said_by
 from likely_buyers.outcomes import Outcome
 from likely_buyers.scoring.stream import POPULATION
 from likely_buyers.serving.champions import Champions
-from likely_buyers.serving.errors import unavailable
+from likely_buyers.serving.errors import Refused, unavailable
 from likely_buyers.serving.events import as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
@@ -132,13 +134,11 @@ class LiveScores:
 
     def _work(self) -> None:
         while together := self._next():
-            first = together[0]
-            try:
-                asks = [one.ask for one in together]
-                scores: Any = first.state.scores(asks, first.ask.as_of)
-            except Exception as error:
-                scores = [error] * len(together)
-            first.loop.call_soon_threadsafe(_answer, together, scores)
+            found = _scored(together)
+            if len(together) > 1 and isinstance(found[0], Exception):
+                # whose events cannot be reckoned with must not keep others from their scores
+                found = [_scored([one])[0] for one in together]
+            together[0].loop.call_soon_threadsafe(_answer, together, found)
 
     def _next(self) -> list[_Waiting]:
         """Those who wait longest, with whom they can be scored; none at the end."""
@@ -156,6 +156,22 @@ class LiveScores:
             taken = {id(one) for one in alike}
             self._waiting = [one for one in self._waiting if id(one) not in taken]
             return alike
+
+
+def _scored(together: Sequence[_Waiting]) -> Sequence[Any]:
+    """What each gets: scores, or the error of them all."""
+    first = together[0]
+    try:
+        return first.state.scores([one.ask for one in together], first.ask.as_of)
+    except duckdb.Error as error:
+        refused = Refused(
+            422,
+            "INVALID_PARAMETER_VALUE",
+            f"the events cannot be reckoned with: {said_by(error)} Look at their prices and quantities.",
+        )
+        return [refused] * len(together)
+    except Exception as error:
+        return [error] * len(together)
 
 
 def _answer(together: Sequence[_Waiting], scores: Sequence[Any]) -> None:

@@ -330,6 +330,15 @@ def test_who_waits_together_gets_what_each_asked_for(ask: Client, serving: Servi
             assert first == expected(serving, row)[0]
 
 
+def test_amounts_that_cannot_be_added_up_keep_nobody_else_from_a_score(ask: Client) -> None:
+    huge = BUY | {"price": "9" * 14, "quantity": "9" * 14}
+    asks = [("POST", "/v1/users/ann/score", {"events": [event]}) for event in (BUY, huge, BUY)]
+    first, refused, last = ask.together(*asks)
+    assert "Look at their prices" in said(refused, 422)
+    assert first.status_code == 200
+    assert first.json()["scores"] == last.json()["scores"]
+
+
 def test_past_a_limit_a_request_is_told_at_once(serving: Serving) -> None:
     limited = Client(application(serving, Limits(requests=3), None))
     started = time.monotonic()
