@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
+from likely_buyers.registry import RegistryError
 from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
 from likely_buyers.serving.gate import Gate, Limits, read_tokens
@@ -434,8 +435,11 @@ def test_another_stage_is_an_alias_or_a_number(tmp_path: Path) -> None:
     assert serving.now.champions
     assert [one.scorer.model.version for one in serving.now.champions.served] == [2, 2]
     for _, registry in registries(tmp_path):
-        with registry._store.client() as client:
-            client.set_registered_model_alias(registry.model_name, "canary", "1")
+        assert registry.assign(1, "canary").version == 1
+        with pytest.raises(RegistryError, match="'latest'"):
+            registry.assign(1, "latest")
+        champion = registry.champion()
+        assert champion and champion.version == 2
     for stage in ("canary", "1"):
         beside = Serving(stage, registries(tmp_path), tmp_path / "serving" / "copy.sqlite")
         beside.refresh()
