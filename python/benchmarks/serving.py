@@ -2,8 +2,8 @@
 
 Makes a demo shop with a champion, then prints ratios of one run. In the process, in processor time, since others may
 use the machine: a row by the laid-out model and by `predict_proba`, scores just in time, stored ones. Over HTTP, in
-seconds: requests of the endpoint and of MLflow's own scoring server, with the same champion, rows and client; and what is
-answered past a limit.
+seconds: requests of the endpoint and of MLflow's own scoring server, with the same champion, rows and client; and what
+is answered past a limit.
 """
 
 import argparse

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import duckdb
+
 from likely_buyers.dbt.project import Project
+from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.serving.copy import LiveDefinition, newest_build, write_copy
 from likely_buyers.serving.errors import ServingError
 from likely_buyers.serving.server import Address, check_address, serve
@@ -88,7 +91,7 @@ def run_server(project: Project, stage: str, address: Address, refresh_seconds: 
 
     try:
         renew(ServingCopy(file) if file.exists() else None)
-    except ServingError as error:
+    except (LikelyBuyersError, duckdb.Error) as error:
         say(f"the serving copy stays as it is: {error}")
     registries = [(outcome, project.registry(outcome)) for outcome in project.outcomes(None)]
     serving = Serving(stage, registries, file, renew if lake.file is None else None)

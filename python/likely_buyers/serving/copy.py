@@ -125,7 +125,7 @@ def write_copy(lake: Lake, file: Path, definition: LiveDefinition) -> tuple[str,
             with part.open("rb") as written:
                 os.fsync(written.fileno())
             part.replace(file)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise ServingError(
                 f"the serving copy {file} cannot be written: {error}. One that was there stays. Free space there, or"
                 " point LIKELY_BUYERS_STATE elsewhere."

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import duckdb
+
+from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.outcomes import Outcome
 from likely_buyers.registry import Registry, RegistryError
 from likely_buyers.serving.champions import Champions, load_stage
@@ -89,7 +92,7 @@ class Serving:
             if copy is None or mark_of(self._file) not in (None, copy.mark):
                 copy = ServingCopy(self._file)
             problems = _put(problems, "copy", None)
-        except ServingError as error:
+        except (LikelyBuyersError, OSError, duckdb.Error) as error:
             problems = _put(problems, "copy", str(error))
         live = now.live
         if (

@@ -22,7 +22,9 @@ def routes(serving: Serving, live: LiveScores, bearer: Sequence[Any]) -> APIRout
         prefix="/v1/users", tags=["users"], dependencies=[Depends(one) for one in bearer]
     )
 
-    @router.get("/{user_id}", response_model=StoredUser, summary="Stored scores, reasons, lists")
+    @router.get(
+        "/{user_id:path}", response_model=StoredUser, summary="Stored scores, reasons, lists"
+    )
     async def stored(user_id: str) -> Response:
         copy = _copy(serving.now)
         told = copy.scores(user_id)
@@ -39,7 +41,7 @@ def routes(serving: Serving, live: LiveScores, bearer: Sequence[Any]) -> APIRout
         return answer(body, signed)
 
     @router.post(
-        "/{user_id}/score",
+        "/{user_id:path}/score",
         response_model=LiveUser,
         summary="Scores with the events since the build",
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -108,6 +109,14 @@ def test_events_since_the_build_count(ask: Client, serving: Serving) -> None:
     # not in the population of the second outcome, who was active on one day only
     assert new["scores"][0]["probability"] is not None
     assert new["scores"][1]["probability"] is None
+
+
+@pytest.mark.parametrize("user", ["a/b", "ann?x=1", "ü ñ", "a'; drop table days; --", "%2e%2e"])
+def test_any_text_may_be_a_user_s_id(ask: Client, user: str) -> None:
+    path = f"/v1/users/{quote(user, safe='')}"
+    answer = ask("POST", f"{path}/score", json={"events": [VIEW]})
+    assert answer.json()["user_id"] == user
+    assert repr(user) in said(ask("GET", path), 404)
 
 
 def test_a_score_may_speak_from_a_later_day(ask: Client, serving: Serving) -> None:
@@ -524,7 +533,25 @@ def test_models_of_other_features_than_the_copy_s_score_no_events(tmp_path: Path
     assert client("POST", "/invocations", json={"inputs": [ROW]}).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/nowhere", "/v1/users/ann/scores", "/docs", "/redoc"])
+def test_a_full_disk_keeps_the_copy_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(copy: object) -> None:
+        raise OSError(28, "No space left on device", "copy.sqlite")
+
+    train(tmp_path)
+    file = tmp_path / "serving" / "copy.sqlite"
+    write_small_copy(file)
+    serving = Serving("production", registries(tmp_path), file)
+    serving.refresh()
+    monkeypatch.setattr(serving, "_renew_copy", full)
+    serving.refresh()
+    client = Client(application(serving, Limits(), None))
+    assert "No space left" in client("GET", "/health").json()["problems"]["copy"]
+    assert client("POST", "/v1/users/ann/score", json={}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/v1/user/ann", "/docs", "/redoc"])
 def test_what_is_not_there_is_told(ask: Client, path: str) -> None:
     assert "/openapi.json" in said(ask("GET", path), 404)
 
