@@ -1,5 +1,7 @@
 """What dbt says for the serving copy, the copy itself, and the server."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -85,21 +87,45 @@ def run_server(project: Project, stage: str, address: Address, refresh_seconds: 
     check_address(address)
     lake = project.lake("the endpoint serves", ServingError)
     file = copy_file(project)
-
-    def renew(copy: ServingCopy | None) -> None:
-        _renew(project, lake, file, copy)
-
     try:
-        renew(ServingCopy(file) if file.exists() else None)
+        if build := _newer_build(lake, _copy_there(file)):
+            say(f"writing the serving copy of build {build}")
+            write_copy(lake, file, live_definition(project))
     except (LikelyBuyersError, duckdb.Error) as error:
         say(f"the serving copy stays as it is: {error}")
+
+    def renew(copy: ServingCopy | None) -> None:
+        if _newer_build(lake, copy):
+            _copy_aside(project)
+
     registries = [(outcome, project.registry(outcome)) for outcome in project.outcomes(None)]
     serving = Serving(stage, registries, file, renew if lake.file is None else None)
     serve(serving, address, refresh_seconds)
 
 
-def _renew(project: Project, lake: Lake, file: Path, copy: ServingCopy | None) -> None:
+def _copy_there(file: Path) -> ServingCopy | None:
+    try:
+        return ServingCopy(file)
+    except ServingError:
+        # none, or none that this version reads: it is written
+        return None
+
+
+def _newer_build(lake: Lake, copy: ServingCopy | None) -> str | None:
     build = newest_build(lake)
-    if build and not (copy and copy.build_id == build.build_id):
-        say(f"writing the serving copy of build {build.build_id}")
-        write_copy(lake, file, live_definition(project))
+    return build.build_id if build and not (copy and copy.build_id == build.build_id) else None
+
+
+def _copy_aside(project: Project) -> None:
+    """Write the copy in a process of its own: dbt takes seconds of the processor, and requests would wait for them."""
+    command = [sys.executable, "-c", "from likely_buyers.cli import main; main()", "serving-copy"]
+    options = {
+        "--project-dir": project.project_dir,
+        "--profiles-dir": project.profiles_dir,
+        "--target": project.target,
+        "--vars": project.vars_text,
+    }
+    given = [str(word) for option, value in options.items() if value for word in (option, value)]
+    done = subprocess.run([*command, *given], capture_output=True, text=True, check=False)  # noqa: S603 (ours)
+    if done.returncode:
+        raise ServingError(f"the serving copy was not written: {done.stderr.strip()[-1_000:]}")

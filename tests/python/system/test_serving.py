@@ -24,6 +24,7 @@ from open_inference.openapi.types import InferenceRequest, RequestInput, TensorD
 from likely_buyers.registry import Registry
 from support.commands import Running
 from support.installation import Installation
+from support.published_gold import postgres_server, speak_to
 from support.trained_shop import AS_OF, TrainedShop
 
 MODEL = "likely_buyers.purchase_30d"
@@ -279,6 +280,24 @@ def test_a_build_is_not_kept_from_the_lake_and_its_copy_is_taken_over(
     assert written.succeeded, written.output
     endpoint.until(lambda: endpoint.get("/health").json()["build_id"] != before)
     assert endpoint.get("/health").json()["as_of"] == later["as_of"]
+
+
+def test_with_a_catalog_on_a_server_later_builds_are_taken_over(
+    shop_with_champion: TrainedShop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with postgres_server() as server:
+        speak_to(server, monkeypatch)
+        monkeypatch.setenv("LIKELY_BUYERS_CATALOG", "postgres:")
+        installation = shop_with_champion.with_its_champion(tmp_path / "state")
+        installation.settings["LIKELY_BUYERS_DATA"] = str(tmp_path / "data")
+        installation.built(variables=shop_with_champion.variables)
+        with serving(installation, shop_with_champion.variables) as endpoint:
+            before = endpoint.get("/health").json()
+            assert (before["as_of"], before["problems"]) == (str(AS_OF), {})
+            later = shop_with_champion.variables | {"as_of": str(AS_OF + timedelta(days=1))}
+            installation.built(variables=later)
+            endpoint.until(lambda: endpoint.get("/health").json()["as_of"] == later["as_of"])
+            assert endpoint.get("/health").json()["problems"] == {}
 
 
 def test_tls_and_tokens(shop: tuple[Installation, dict[str, Any]], tmp_path: Path) -> None:
