@@ -12,14 +12,24 @@ from urllib.parse import quote
 
 import httpx
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from likely_buyers.registry import RegistryError
+from likely_buyers.scoring import Scoring, score_batches
 from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
 from likely_buyers.serving.gate import Gate, Limits, read_tokens
 from likely_buyers.serving.state import Serving
-from support.small_stage import AS_OF, FEATURES, registries, small_stage, train, write_small_copy
+from support.small_stage import (
+    AS_OF,
+    FEATURES,
+    OUTCOMES,
+    registries,
+    small_stage,
+    train,
+    write_small_copy,
+)
 
 ROW = [3.0, 2.0, 19.5]
 VIEW = {"event_time": "2020-03-01T10:00:00Z", "event_type": "view"}
@@ -117,6 +127,28 @@ def test_any_text_may_be_a_user_s_id(ask: Client, user: str) -> None:
     answer = ask("POST", f"{path}/score", json={"events": [VIEW]})
     assert answer.json()["user_id"] == user
     assert repr(user) in said(ask("GET", path), 404)
+
+
+def test_nested_outcomes_agree_as_in_the_batch(tmp_path: Path) -> None:
+    serving = small_stage(tmp_path)
+    # a shorter horizon whose model says more than the longer one's
+    train(tmp_path, seed=9, outcomes=OUTCOMES[:1])
+    serving.refresh()
+    champions = serving.now.champions
+    assert champions
+    table = pa.table(
+        {"user_id": ["ann"], "as_of_date": [AS_OF]}
+        | {name: [value] for name, value in zip(FEATURES, ROW, strict=True)}
+        | {"in_population_of_purchase_30d": [True]}
+    )
+    scoring = Scoring([one.scorer for one in champions.served], datetime(2020, 3, 1), "r")
+    batch = score_batches(table.to_reader(), scoring).read_all()["probability"].to_pylist()
+    alone = [one.rows.probabilities(np.array([ROW]))[0] for one in champions.served]
+    assert alone[0] > alone[1]
+    client = Client(application(serving, Limits(), None))
+    scores = client("POST", "/v1/users/ann/score", json={}).json()["scores"]
+    assert [one["probability"] for one in scores] == batch
+    assert batch[0] <= batch[1]
 
 
 def test_a_score_may_speak_from_a_later_day(ask: Client, serving: Serving) -> None:
