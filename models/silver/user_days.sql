@@ -58,7 +58,8 @@ select
 {%- endif %}
 {%- set amount = "price * quantity" %}
 {%- if money.others %}
-{%- set amount = amount ~ " * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
+{#- a product of three has too few digits left in front -#}
+{%- set amount = "cast(" ~ amount ~ " as decimal(38, 7)) * coalesce(case when currency <> " ~ sql_text(money.shops or '') ~ " then rates.rate end, 1)" %}
 {%- endif %}
 
 with
@@ -81,58 +82,6 @@ touched_events as (
 ),
 {%- endif %}
 
-{%- for part in parts %}
--- telling hashes apart takes a third less time than telling texts apart
-event_counts_{{ loop.index }} as (
-    select
-        user_id,
-        event_date,
-        count(*) as events,
-        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=is_large or part is not none) }} as sessions,
-        count(case when event_type = 'view' then 1 end) as views,
-        count(case when event_type = 'cart' then 1 end) as carts,
-        count(case when event_type = 'remove_from_cart' then 1 end) as removals,
-        count(case when event_type = 'purchase' then 1 end) as purchases,
-        count(case when event_type = 'refund' then 1 end) as refunds,
-        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=is_large or part is not none) }} as products
-    from {{ events_of }}
-    {{ "where " ~ part if part }}
-    group by user_id, event_date
-),
-
--- few events are bought or sent back: exact money and telling their products apart cost little on their own
-money_{{ loop.index }} as (
-    select
-        user_id,
-        event_date,
-        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
-        cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
-        cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
-        cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
-    from {{ events_of }}
-    {{ "left join " ~ ref('currency_rates') ~ " as rates using (currency)" if money.others }}
-    where
-        event_type in ('purchase', 'refund')
-        {{ "and " ~ part if part }}
-    group by user_id, event_date
-),
-{%- endfor %}
-
-user_days as (
-    {%- for part in parts %}
-    select
-        event_counts.*,
-        coalesce(money.purchased_products, 0) as purchased_products,
-        coalesce(money.purchased_quantity, cast(0 as decimal(18, 3))) as purchased_quantity,
-        {%- for column in ['revenue', 'refunded'] %}
-        cast({{ "null" if money.unrated else "coalesce(money." ~ column ~ ", 0)" }} as decimal(18, 4)) as {{ column }}
-        {{- "," if not loop.last }}
-        {%- endfor %}
-    from event_counts_{{ loop.index }} as event_counts
-    left join money_{{ loop.index }} as money
-        on event_counts.user_id = money.user_id and event_counts.event_date = money.event_date
-    {{ "union all" if not loop.last }}
-    {%- endfor %}
-)
+{{ days_of_users(events_of, amount, parts, is_large, rates=ref('currency_rates') if money.others, is_unrated=money.unrated) }}
 
 select * from user_days

@@ -63,6 +63,7 @@ _MODULES_OF_EXTRAS = {
     "publish": ("deltalake", "obstore"),
     "postgres": ("psycopg",),
     "report": ("altair", "vl_convert"),
+    "serve": ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn"),
 }
 
 

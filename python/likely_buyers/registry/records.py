@@ -128,18 +128,24 @@ class StoredVersion:
 
 @dataclass(frozen=True)
 class StoredModel:
-    """The registered model as MLflow stores it, and where: its champion, its tags, its versions, oldest first."""
+    """The registered model as MLflow stores it, and where: its aliases, its tags, its versions, oldest first."""
 
     name: str
     location: str
-    champion: int | None = None
+    aliases: Mapping[str, int] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     versions: Sequence[StoredVersion] = field(default_factory=list)
 
+    @property
+    def champion(self) -> int | None:
+        """The version that scores."""
+        return self.aliases.get(CHAMPION)
+
     def find(self, which: int | str) -> StoredVersion:
-        """A version by its number, 'latest' or 'champion'; RegistryError if there is none."""
+        """A version by its number, 'latest', 'champion' or another alias; RegistryError if there is none."""
         latest = self.versions[-1].version if self.versions else None
-        number = {"latest": latest, CHAMPION: self.champion}.get(str(which), which)
+        known = {CHAMPION: None, **self.aliases, "latest": latest}
+        number = known.get(str(which), which)
         if number is None:
             raise RegistryError(
                 f"Model {self.name!r} has no {'version' if which == 'latest' else which} yet in {self.location};"

@@ -24,6 +24,8 @@ from likely_buyers.settings import STATE, Settings
 MODEL_NAME = "likely_buyers.purchase_30d"
 """That of the outcome that dbt_project.yml ships."""
 
+_TAKEN = (CHAMPION, "latest", "production")
+
 
 class Registry:
     """Versions of one model, each asked for by its number, or as 'latest' or 'champion'.
@@ -185,6 +187,18 @@ class Registry:
                 f"Version {version} of model {self.model_name!r} is champion already. See: likely-buyers models"
             )
         return self._enthrone(version, "promote", reason, by, at)
+
+    def assign(self, which: int | str, stage: str) -> ModelVersion:
+        """Makes a version that of a stage beside the champions', by MLflow's alias of its name. It must load, too."""
+        if not re.fullmatch(r"[a-z][a-z0-9_-]{0,39}", stage) or stage in _TAKEN:
+            raise RegistryError(
+                f"A stage is named by at most 40 small letters, digits, '_' and '-', a letter first, and not"
+                f" {', '.join(_TAKEN)}. Found {stage!r}."
+            )
+        version = self.load(which).version
+        with self._store.client() as client:
+            client.set_registered_model_alias(self.model_name, stage, str(version))
+        return self.version(version)
 
     def rollback(self, *, reason: str, by: str, at: datetime) -> Promotion:
         """Returns to the champion before the current one; twice in a row walks further back.

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from likely_buyers.registry.errors import RegistryError
 from likely_buyers.registry.model_folder import MODEL_FILE, MODEL_FOLDER, write_mlmodel
-from likely_buyers.registry.records import CHAMPION, StoredModel, StoredVersion
+from likely_buyers.registry.records import StoredModel, StoredVersion
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -60,7 +60,6 @@ class MlflowStore:
             found = client.search_registered_models(f"name = '{name}'")
             if not found:
                 return StoredModel(name, self.location)
-            champion = found[0].aliases.get(CHAMPION)
             # the newest 10,000 at most
             versions = [
                 StoredVersion(int(each.version), each.run_id or "", each.source or "", each.tags)
@@ -69,7 +68,7 @@ class MlflowStore:
             return StoredModel(
                 name,
                 self.location,
-                None if champion is None else int(champion),
+                {alias: int(version) for alias, version in found[0].aliases.items()},
                 found[0].tags,
                 sorted(versions, key=lambda stored: stored.version),
             )
@@ -217,7 +216,7 @@ class SqliteFile(MlflowStore):
                 return StoredModel(
                     name,
                     self.location,
-                    dict(of_model("alias, version", "registered_model_aliases")).get(CHAMPION),
+                    dict(of_model("alias, version", "registered_model_aliases")),
                     dict(of_model("key, value", "registered_model_tags")),
                     [
                         StoredVersion(version, run_id or "", source or "", tags.get(version, {}))

@@ -106,7 +106,7 @@ def score_batches(
         OutcomeMismatch: a model was trained for another outcome of the same name.
     """
     for scorer in scoring.scorers:
-        _check_outcome(scorer)
+        check_outcome(scorer)
         check_signature(features.schema, scorer.model)
 
     def predictions() -> Iterator[pa.RecordBatch]:
@@ -153,7 +153,7 @@ def nested(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _check_outcome(scorer: Scorer) -> None:
+def check_outcome(scorer: Scorer) -> None:
     """Raises OutcomeMismatch unless the model was trained for the outcome as it is configured."""
     outcome, model = scorer.outcome, scorer.model
     known = {"horizon_days": model.horizon_days} | dict(model.definition or {})

@@ -81,14 +81,28 @@ def promote(
     force: Annotated[
         bool, typer.Option("--force", help="Promote whatever the gate says; needs a --reason.")
     ] = False,
+    stage: Annotated[
+        str,
+        typer.Option(
+            "--stage", help="Another name than `production`: an endpoint of that stage serves it."
+        ),
+    ] = "production",
     outcome: Outcomes = None,
 ) -> None:
     """Make a version champion: the next `dbt build` scores with it.
 
-    Refused where it is worse than the champion out of time, beyond noise.
+    Refused where it is worse than the champion out of time, beyond noise. With a --stage of its own the champion stays.
     """
     from likely_buyers.cli.promotion import promote_versions
 
+    if stage != "production":
+        if version != "latest":
+            of_one_outcome(version, project.outcomes(outcome))
+        for one in project.outcomes(outcome):
+            typer.echo(
+                f"{project.registry(one).assign(version, stage).label} is served as {stage}."
+            )
+        return
     if force and not reason:
         raise typer.BadParameter("--force needs --reason 'WHY', which the promotion log keeps.")
     why = f"forced: {reason}" if force else reason or "promoted"

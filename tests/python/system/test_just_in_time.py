@@ -1,0 +1,207 @@
+"""Events in a request count as in the build: a random shop with everything that goes wrong, told twice.
+
+Features are compared, all of them to the bit: whatever model scores them then says the same.
+"""
+
+import csv
+import struct
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from likely_buyers.features import read_catalogue
+from likely_buyers.features.generate import CATALOGUE
+from likely_buyers.serving.events import Event, accepted, as_table
+from likely_buyers.serving.live_features import LiveFeatures
+from likely_buyers.serving.store import ServingCopy
+from likely_buyers.training.estimator import PurchaseModel
+from support.champions import make_champion
+from support.installation import PROJECT, Installation
+
+FIRST = datetime(2024, 1, 1, tzinfo=UTC)
+BUILD = date(2024, 4, 1)
+LATER = BUILD + timedelta(days=2)
+COLUMNS = ("moment", "kind", "who", "visit", "item", "category", "price", "pieces", "money", "id")
+USERS = 150
+EXPRESSIONS = {
+    "format": "csv",
+    "event_time": "as_utc(moment)",
+    "event_type": "kind",
+    "user_id": "who",
+    "session_id": "visit",
+    "product_id": "item",
+    "category": "category",
+    "price": "price",
+    "quantity": "pieces",
+}
+MAPPINGS: dict[str, dict[str, Any]] = {
+    "of several currencies, in Tokyo, by id": EXPRESSIONS
+    | {"currency": "money", "time_zone": "Asia/Tokyo", "event_id": "id"},
+    "the last of an id": EXPRESSIONS | {"event_id": "id", "keep": "last"},
+    "equal lines are one event": EXPRESSIONS,
+    "equal lines are several": EXPRESSIONS | {"dedupe_on": "none"},
+    "of a currency without a rate": EXPRESSIONS | {"currency": "upper(money) || 'X'"},
+}
+
+
+def day_of(moment: datetime, mapping: dict[str, Any]) -> date:
+    return (moment + timedelta(hours=9 if "time_zone" in mapping else 0)).date()
+
+
+def told_events(rng: np.random.Generator) -> list[dict[str, Any]]:
+    """Lines of a log, in which some are told twice, some with other words, and some break a rule."""
+    lines: list[dict[str, Any]] = []
+    for number in range(6_000):
+        # more of them in the last days
+        days = 93 * rng.random() ** 0.3
+        kind = rng.choice(["view", "cart", "add", "remove_from_cart", "purchase", "refund", "wink"])
+        line = {
+            "moment": FIRST + timedelta(days=float(days), seconds=int(rng.integers(60))),
+            "kind": kind,
+            "who": f"u{int(rng.integers(USERS))}",
+            "visit": rng.choice(["", "s1", "s2", "s3"]),
+            "item": rng.choice(["", *(f"p{n}" for n in range(9))]),
+            "category": rng.choice(["", "shoes"]),
+            "price": rng.choice(["", "0", "9.99", "19.5", "0.12345", "-1", "12345.678"]),
+            "pieces": rng.choice(["", "1", "2", "0.5", "0", "1.23456"]),
+            "money": rng.choice(["EUR", "usd", ""]),
+            "id": f"e{number}",
+        }
+        line["moment"] = line["moment"].replace(microsecond=0)
+        lines.append(line)
+        if rng.random() < 0.1:
+            lines.append(dict(line))
+        if rng.random() < 0.1:
+            later = timedelta(seconds=int(rng.integers(2)) * 30)
+            lines.append(line | {"price": "7", "visit": "s9", "moment": line["moment"] + later})
+    # somebody who is new on the last day
+    lines.append(
+        lines[0] | {"who": "new", "kind": "cart", "id": "n", "moment": FIRST + timedelta(days=92)}
+    )
+    return lines
+
+
+def write(file: Path, lines: list[dict[str, Any]]) -> None:
+    with file.open("w", newline="") as to:
+        writer = csv.DictWriter(to, COLUMNS)
+        writer.writeheader()
+        writer.writerows(line | {"moment": line["moment"].isoformat()} for line in lines)
+
+
+def as_event(line: dict[str, Any], with_id: bool, with_money: bool) -> dict[str, Any]:
+    found = {
+        "event_time": line["moment"].isoformat(),
+        "event_type": str(line["kind"]),
+        "session_id": line["visit"],
+        "product_id": line["item"],
+        "category": line["category"],
+        "price": line["price"] or None,
+        "quantity": line["pieces"] or None,
+    }
+    if with_id:
+        found["event_id"] = line["id"]
+    else:
+        # what makes a line the line that it is
+        found["brand"] = f"{line['money']} {line['id']}"
+    if with_money:
+        found["currency"] = line["money"]
+    return found
+
+
+def bits(value: Any) -> bytes | None:
+    return None if value is None else struct.pack("<d", value)
+
+
+@pytest.mark.parametrize("name", MAPPINGS)
+def test_features_of_requests_have_the_bits_of_the_next_build(tmp_path: Path, name: str) -> None:
+    mapping = MAPPINGS[name]
+    lines = told_events(np.random.default_rng(sorted(MAPPINGS).index(name)))
+    before = [line for line in lines if day_of(line["moment"], mapping) < BUILD]
+    since = [line for line in lines if BUILD <= day_of(line["moment"], mapping) < LATER]
+    assert len(since) > 100
+    installation = Installation.with_own_seeds(tmp_path)
+    deliveries = tmp_path / "deliveries"
+    deliveries.mkdir()
+    write(deliveries / "a.csv", before)
+    variables: dict[str, Any] = {
+        "event_mappings": {"own": mapping},
+        "event_mapping": "own",
+        "events_path": str(deliveries),
+        "currency": "EUR",
+        "stop_left_over": 1,
+        "as_of": str(BUILD),
+    }
+    names = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
+    X = np.random.default_rng(0).exponential(3.0, (300, len(names)))
+    champion = PurchaseModel().fit(X, X[:, 0] > 3)
+    make_champion(installation.state, champion, names, date(2024, 1, 1))
+    project = tmp_path / "project" / "seeds"
+    (project / "currency_rates.csv").write_text("currency,rate\nUSD,0.9\n")
+    (project / "event_types.csv").write_text(
+        "event_mapping,source_value,event_type\nown,add,cart\n"
+    )
+    kinds = ("--exclude-resource-type", "unit_test")
+    installation.built(*kinds, variables=variables)
+    copied = installation.run("likely-buyers", "serving-copy", variables=variables)
+    assert copied.succeeded, copied.output
+
+    write(deliveries / "b.csv", since)
+    later = variables | {"as_of": str(LATER)}
+    built = installation.build_models("--select", "+user_features", variables=later)
+    assert built.succeeded, built.output
+    columns = [
+        column
+        for (column,) in installation.query(
+            "select column_name from (describe silver.user_features)"
+        )
+    ]
+    rows = installation.query("from silver.user_features")
+    expected = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
+
+    copy = ServingCopy(installation.state / "serving" / "copy.sqlite")
+    live = LiveFeatures(copy.sql, names, [])
+    by_user: dict[str, list[dict[str, Any]]] = {}
+    for line in since:
+        told = as_event(line, "event_id" in mapping, "currency" in mapping)
+        if name == "of a currency without a rate":
+            told["currency"] = f"{line['money']}X"
+        by_user.setdefault(line["who"], []).append(told)
+    events = {
+        user: accepted(
+            [Event.model_validate(one) for one in of_user],
+            user,
+            LATER,
+            copy.rules,
+            datetime(2026, 1, 1),
+        )
+        for user, of_user in by_user.items()
+    }
+    reasons = {one.reason for found in events.values() for one in found.left_out}
+    assert {"unknown_event_type", "negative_price", "non_positive_quantity"} <= reasons
+    assert ("duplicate" in reasons) == (name != "equal lines are several")
+    days = {user: packed for user in expected if (packed := copy.days(user))}
+    assert "new" not in days
+    found = {}
+    users = sorted(expected)
+    for place in range(0, len(users), 40):
+        some = users[place : place + 40]
+        known = [user for user in some if user in days]
+        rows = live.rows(
+            copy.table([days[user] for user in known], known),
+            as_table({user: events[user].rows for user in some if user in events}),
+            LATER,
+        )
+        found |= {row[0]: dict(zip(live.columns, row, strict=True)) for row in rows}
+    assert sorted(found) == users
+    for user in users:
+        differing = {
+            feature: (found[user][feature], expected[user][feature])
+            for feature in names
+            if bits(found[user][feature]) != bits(expected[user][feature])
+        }
+        assert not differing, user
+    changed = [user for user in users if user in events and events[user].rows]
+    assert len(changed) > 20
