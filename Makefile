@@ -187,7 +187,7 @@ UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --n
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 	$(UV_COMPILE) pyproject.toml --extra build --extra publish --extra report --output-file requirements.txt
-	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --constraints requirements.txt \
+	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --extra watch --constraints requirements.txt \
 		--output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	echo 'pandas<3' > $(VENV)/older-pandas.txt
