@@ -175,7 +175,8 @@ class Registry:
         if model_digest(content) != expected:
             raise RegistryError(
                 f"{REFERENCE_FILE} of version {stored.version} of {self.model_name} is not the file that was"
-                f" registered: expected SHA-256 {expected}, found {model_digest(content)}. Restore it from a backup, or train anew."
+                f" registered: expected SHA-256 {expected}, found {model_digest(content)}. Restore it from a backup,"
+                " or train anew: likely-buyers train --promote"
             )
         return content
 

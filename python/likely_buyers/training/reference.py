@@ -35,8 +35,8 @@ REFERENCE_SCHEMA = pa.schema(
 """A row per value of a feature, and of the score, null where it was missing: how many `examples` had it.
 
 Of each name, in all its rows: distinct `users`, `mean` and `spread` (standard deviation) of the values that are there,
-`importance` (mean absolute contribution, log-odds), and `inexact_by`, the Wasserstein distance in spreads from the values
-before they were grouped: no distance to this distribution is further off than that.
+`importance` (mean absolute contribution, log-odds), and `inexact_by`, the Wasserstein distance in spreads from the
+values before they were grouped: no distance to this distribution is further off than that.
 """
 
 
