@@ -320,7 +320,7 @@ drift as (
         cast(p_value as double) as p_value,
         case
             -- a difference by chance in one feature of so many is no drift (Bonferroni)
-            when is_tested then p_value < {{ var('drift_p_value') }} / count(*) over (partition by outcome)
+            when is_tested then p_value < cast({{ var("drift_p_value") }} as double) / count(*) over (partition by outcome)
             else coalesce(distance, 0) > {{ var('drift_distance') }} or coalesce(missing_distance, 0) > {{ var('drift_distance') }}
         end as is_drifted,
         importance,

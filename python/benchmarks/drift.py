@@ -1,8 +1,8 @@
 """What telling drift takes: `python python/benchmarks/drift.py --help`.
 
-A shop is simulated, a champion trained on a sample of it, and gold built. dbt's own times of two nodes of that build are
-compared: gold.drift, which compares every feature of every user with the champion's training by exact Wasserstein
-distances, and silver.user_features, which computes them. Then the distances are held against scipy's.
+A shop is simulated, a champion trained on a sample of it, and gold built. dbt's own times of two nodes of that build
+are compared: gold.drift, which compares every feature of every user with the champion's training by exact
+Wasserstein distances, and silver.user_features, which computes them. Then the distances are held against scipy's.
 """
 
 import argparse

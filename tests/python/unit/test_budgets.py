@@ -13,8 +13,8 @@ MODULE = 350
 FOLDERS = {
     # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, and 390 for Spark
     "macros": ("*.sql", 1_760),
-    # 1,000, 40 for models named by their outcomes, 260 for the flavor that MLflow clients load, and 30 for what a version
-    # was trained on
+    # 1,000, 40 for models named by their outcomes, 260 for the flavor that MLflow clients load, and 30 for what a
+    # version was trained on
     "python/likely_buyers/registry": ("*.py", 1_330),
     "python/likely_buyers/publishing": ("*.py", 1_000),
 }
