@@ -141,6 +141,8 @@ test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)
 
 # sqlfluff and dbt-bouncer cannot be told of another state folder: pyproject.toml names the artifacts they read
 lint quick-lint lint-sql: export LIKELY_BUYERS_STATE := warehouse
+# a model that says the same of each feature is read with two of them
+lint quick-lint lint-sql: export LIKELY_BUYERS_LINTED_FEATURES := 2
 lint: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql
 

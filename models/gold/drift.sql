@@ -10,7 +10,8 @@
 {%- do features.append(name) %}
 {%- endfor %}
 {%- endif %}
-{%- set populations = outcomes() | map(attribute='population') | unique | list %}
+{#- sqlfluff would read the same hundred selects for minutes -#}
+{%- set features = features[:env_var('LIKELY_BUYERS_LINTED_FEATURES', '1000') | int] %}
 {#- more values than these are a quantity, and a number of users above this is enough for a distance -#}
 {%- set most_categories, few_users = 5, 1000 %}
 
@@ -25,90 +26,56 @@ with scored_users as (
     group by outcome, as_of_date, model_name, model_version
 ),
 
--- which of the populations below an outcome has
-populations as (
-    {%- for outcome in outcomes() %}
-    select '{{ outcome.name }}' as outcome, {{ populations.index(outcome.population) }} as population
+-- a name has a number, which takes less room than a text beside each of its values; 0 is the score
+names as (
+    {%- for name in ['probability'] + features %}
+    select
+        {{ loop.index0 }} as number,
+        '{{ name }}' as name
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
 reference_values as (
     select
-        distributions.*
+        distributions.*,
+        names.number
     from {{ ref('champion_distributions') }} as distributions
     inner join scored_users
         on
             distributions.outcome = scored_users.outcome
             and distributions.model_name = scored_users.model_name
             and distributions.model_version = scored_users.model_version
-),
-
--- a name has a number, which takes less room than a text beside each of its values; 0 is the score
-names as (
-    select 0 as number, 'probability' as name
-    {%- for feature in features %}
-    union all
-    select {{ loop.index }} as number, '{{ feature }}' as name
-    {%- endfor %}
+    inner join names on distributions.name = names.name
 ),
 
 reference_names as (
     select
-        reference_values.outcome,
-        names.number,
-        reference_values.name,
-        reference_values.kind,
-        max(reference_values.users) as reference_users,
-        max(reference_values.mean) as reference_mean,
-        max(reference_values.spread) as spread,
-        max(reference_values.importance) as importance,
-        max(reference_values.inexact_by) as inexact_by,
-        sum(reference_values.examples) as examples,
-        sum(case when reference_values.value is not null then reference_values.examples else 0 end) as examples_with_value
+        outcome,
+        number,
+        name,
+        kind,
+        max(users) as reference_users,
+        max(mean) as reference_mean,
+        max(spread) as spread,
+        max(importance) as importance,
+        max(inexact_by) as inexact_by,
+        sum(examples) as examples,
+        sum(case when value is not null then examples else 0 end) as examples_with_value
     from reference_values
-    inner join names on reference_values.name = names.name
-    group by reference_values.outcome, names.number, reference_values.name, reference_values.kind
-),
-
--- each column is read and grouped by itself
-feature_values as (
-    select
-        cast(null as {{ dbt.type_int() }}) as population,
-        0 as number,
-        cast(null as double) as value,
-        cast(null as {{ dbt.type_bigint() }}) as users
-    where false
-    {%- for population in populations %}
-    {%- set place = loop.index0 %}
-    {%- for feature in features %}
-    union all
-    select {{ place }}, {{ loop.index }}, cast({{ feature }} as double), count(*)
-    from {{ user_features }}
-    {%- if population %} where {{ population }}{% endif %}
-    group by cast({{ feature }} as double)
-    {%- endfor %}
-    {%- endfor %}
-),
-
-current_values as (
-    select outcome, 0 as number, probability as value, count(*) as users
-    from {{ ref('predictions') }}
-    group by outcome, probability
-    union all
-    select populations.outcome, feature_values.number, feature_values.value, feature_values.users
-    from feature_values
-    inner join populations on feature_values.population = populations.population
+    group by outcome, number, name, kind
 ),
 
 current_names as (
+    {%- call(outcome, source, condition) by_score_and_feature(features) %}
     select
-        outcome,
+        '{{ outcome }}' as outcome,
         number,
-        sum(users) as users,
-        sum(case when value is not null then users else 0 end) as users_with_value
-    from current_values
-    group by outcome, number
+        count(*) as users,
+        count(value) as users_with_value
+    from {{ source }}
+    group by number
+    {%- endcall %}
 ),
 
 compared as (
@@ -121,53 +88,65 @@ compared as (
         on reference_names.outcome = current_names.outcome and reference_names.number = current_names.number
 ),
 
-both_values as (
-    select outcome, number, value, users, 0 as examples
-    from current_values
-    union all
-    select reference_values.outcome, names.number, reference_values.value, 0 as users, reference_values.examples
-    from reference_values
-    inner join names on reference_values.name = names.name
-),
-
--- A value that both have stands there twice, with no gap between: the sums are those of all up to it at the last of the two.
-steps as (
-    select
-        outcome,
-        number,
-        value,
-        users,
-        sum(users) over up_to_here as users_up_to_here,
-        sum(examples) over up_to_here as examples_up_to_here,
-        lead(value) over (partition by outcome, number order by value) - value as gap
-    from both_values
-    where value is not null
-    window up_to_here as (partition by outcome, number order by value rows between unbounded preceding and current row)
-),
-
-gaps as (
-    select
-        steps.outcome,
-        steps.number,
-        steps.gap,
-        steps.users * (steps.value / compared.users_with_value) as share_of_mean,
-        abs({{ ratio('steps.users_up_to_here', 'compared.users_with_value') }} - {{ ratio('steps.examples_up_to_here', 'compared.examples_with_value') }}) as height,
-        case when compared.spread > 0 then least(steps.gap / compared.spread, 1e15) end as width
-    from steps
-    inner join compared on steps.outcome = compared.outcome and steps.number = compared.number
-),
-
--- Wasserstein distance of order 1 = area between the distribution functions; Kolmogorov and Smirnov's = where they are furthest apart
+-- Wasserstein distance of order 1 = area between the distribution functions; Kolmogorov and Smirnov's = where they are furthest
+-- apart. A value that both have stands there twice, with no gap between: the sums are those of all up to it at the last of the two.
 quantities as (
+    {%- call(outcome, source, condition) by_score_and_feature(features) %}
     select
-        outcome,
+        '{{ outcome }}' as outcome,
         number,
         count(case when gap is null or gap > 0 then 1 end) as distinct_values,
         {{ exact_sum('share_of_mean') }} as mean,
         {{ exact_sum('height * width') }} as wasserstein,
         max(case when gap is null or gap > 0 then height end) as kolmogorov_smirnov
-    from gaps
-    group by outcome, number
+    from (
+        select
+            steps.number,
+            steps.gap,
+            steps.users * (steps.value / compared.users_with_value) as share_of_mean,
+            abs({{ ratio('users_to_here', 'users_with_value') }} - {{ ratio('examples_to_here', 'examples_with_value') }}) as height,
+            case when spread > 0 then least(gap / spread, 1e15) end as width
+        from (
+            select
+                number,
+                value,
+                users,
+                sum(users) over to_here as users_to_here,
+                sum(examples) over to_here as examples_to_here,
+                lead(value) over (partition by number order by value) - value as gap
+            from (
+                select
+                    number,
+                    value,
+                    count(*) as users,
+                    0 as examples
+                from {{ source }}
+                where value is not null
+                group by number, value
+                union all
+                select
+                    number,
+                    value,
+                    0 as users,
+                    examples
+                from reference_values
+                where outcome = '{{ outcome }}' and value is not null and {{ condition }}
+            ) as both_values
+            window to_here as (partition by number order by value rows between unbounded preceding and current row)
+        ) as steps
+        inner join (select * from compared where outcome = '{{ outcome }}') as compared on steps.number = compared.number
+    ) as gaps
+    group by number
+    {%- endcall %}
+),
+
+categories as (
+    select
+        compared.outcome,
+        compared.number
+    from compared
+    left join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
+    where coalesce(quantities.distinct_values, 0) <= {{ most_categories }}
 ),
 
 category_values as (
@@ -177,9 +156,28 @@ category_values as (
         both_values.value,
         sum(both_values.users) as users,
         sum(both_values.examples) as examples
-    from both_values
-    left join quantities on both_values.outcome = quantities.outcome and both_values.number = quantities.number
-    where coalesce(quantities.distinct_values, 0) <= {{ most_categories }}
+    from (
+        {%- call(outcome, source, condition) by_score_and_feature(features) %}
+        select
+            '{{ outcome }}' as outcome,
+            number,
+            value,
+            count(*) as users,
+            0 as examples
+        from {{ source }}
+        where number in (select few.number from categories as few where few.outcome = '{{ outcome }}')
+        group by number, value
+        {%- endcall %}
+        union all
+        select
+            outcome,
+            number,
+            value,
+            0 as users,
+            examples
+        from reference_values
+    ) as both_values
+    inner join categories on both_values.outcome = categories.outcome and both_values.number = categories.number
     group by both_values.outcome, both_values.number, both_values.value
 ),
 
@@ -192,8 +190,8 @@ shares as (
         {{ ratio('category_values.examples', 'compared.examples') }} as reference_share
     from category_values
     inner join compared on category_values.outcome = compared.outcome and category_values.number = compared.number
-    union all
     {%- for there in [true, false] %}
+    union all
     select
         compared.outcome,
         compared.number,
@@ -202,7 +200,6 @@ shares as (
     from compared
     inner join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
     where quantities.distinct_values > {{ most_categories }}
-    {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
@@ -276,7 +273,7 @@ chances as (
             when kolmogorov < 0.3 then 1
             else 2 * (
                 {%- for term in range(1, 21) %}
-                {{ '+' if term % 2 else '-' }} exp(-{{ 2 * term * term }} * kolmogorov * kolmogorov)
+                {{ ('+ ' if term % 2 else '- ') if not loop.first }}exp(-{{ 2 * term * term }} * kolmogorov * kolmogorov)
                 {%- endfor %}
             )
         end as kolmogorov_smirnov_p
@@ -288,7 +285,8 @@ distances as (
         chances.*,
         case
             when is_category then case when is_tested then 'chi_squared' else 'jensen_shannon' end
-            else case when is_tested then 'kolmogorov_smirnov' else 'wasserstein' end
+            when is_tested then 'kolmogorov_smirnov'
+            else 'wasserstein'
         end as method,
         case
             when is_category then jensen_shannon
@@ -311,7 +309,7 @@ drift as (
         as_of_date,
         model_name,
         model_version,
-        cast(row_number() over (partition by outcome order by distance desc nulls last, name) as {{ dbt.type_int() }}) as rank,
+        cast(row_number() over (partition by outcome order by distance desc nulls last, name asc) as {{ dbt.type_int() }}) as rank,
         kind,
         name,
         method,
@@ -320,7 +318,7 @@ drift as (
         cast(p_value as double) as p_value,
         case
             -- a difference by chance in one feature of so many is no drift (Bonferroni)
-            when is_tested then p_value < cast({{ var("drift_p_value") }} as double) / count(*) over (partition by outcome)
+            when is_tested then p_value < cast({{ var('drift_p_value') }} as double) / (count(*) over (partition by outcome))
             else coalesce(distance, 0) > {{ var('drift_distance') }} or coalesce(missing_distance, 0) > {{ var('drift_distance') }}
         end as is_drifted,
         importance,

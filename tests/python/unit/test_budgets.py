@@ -11,8 +11,9 @@ MODULE = 350
 # lines of all files of a kind below a folder; a budget falls when something is deleted, and rises only for what is new
 # to users, which is named here
 FOLDERS = {
-    # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, and 390 for Spark
-    "macros": ("*.sql", 1_760),
+    # 1,240, 130 for outcomes, features of seasons and gaps, orders out of proportion, 390 for Spark, and
+    # 40 for drift
+    "macros": ("*.sql", 1_800),
     # 1,000, 40 for models named by their outcomes, 260 for the flavor that MLflow clients load, and 30 for what a
     # version was trained on
     "python/likely_buyers/registry": ("*.py", 1_330),
