@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -195,13 +197,25 @@ def test_metrics_that_cannot_be_written_fail_no_build(
     assert (nowhere.state / "last_build.json").exists()
 
 
-def test_a_champion_without_its_distributions_has_no_drift(
-    shop_with_champion: TrainedShop, tmp_path: Path
-) -> None:
-    """As of before versions kept them: told, and the build goes on."""
+def test_a_champion_of_before_has_no_drift(shop_with_champion: TrainedShop, tmp_path: Path) -> None:
+    """One that was registered without what it was trained on: told, and the build goes on."""
     earlier = shop_with_champion.copied(tmp_path / "state")
-    (reference,) = (earlier.state / "artifacts").rglob("reference.parquet")
-    reference.unlink()
-    built = earlier.dbt("build", "--full-refresh", variables=shop_with_champion.variables)
+    with closing(sqlite3.connect(earlier.state / "registry.db")) as registry, registry:
+        registry.execute("delete from model_version_tags where key = 'reference_digest'")
+    built = earlier.built("--full-refresh", variables=shop_with_champion.variables)
+    assert "was registered without the distributions it was trained on" in built.output
+    assert earlier.query("select count(*) from gold.drift") == [(0,)]
+    told = earlier.started("likely-buyers", "check", variables=LENIENT)
+    assert told.wait() == 0
+    assert "Nothing is wrong" in told.output()
+
+
+def test_a_changed_reference_is_refused(shop_with_champion: TrainedShop, tmp_path: Path) -> None:
+    changed = shop_with_champion.copied(tmp_path / "state")
+    (reference,) = (changed.state / "artifacts").rglob("reference.parquet")
+    reference.write_bytes(reference.read_bytes() + b"x")
+    built = changed.dbt("build", "--full-refresh", variables=shop_with_champion.variables)
     assert not built.succeeded
-    assert "reference.parquet of version 1 is missing" in built.output
+    assert "is not the file that was registered" in built.output
+    # who lists buyers need not wait for it
+    assert changed.query("select count(*) > 0 from gold.top_buyers") == [(True,)]
