@@ -14,6 +14,10 @@
 {%- set features = features[:env_var('LIKELY_BUYERS_LINTED_FEATURES', '1000') | int] %}
 {#- more values than these are a quantity, and a number of users above this is enough for a distance -#}
 {%- set most_categories, few_users = 5, 1000 %}
+{#- of one value: its term of the Jensen-Shannon divergence, twice and in nats, and of the chi-squared statistic of two samples -#}
+{%- set divergence = "case when share > 0 then share * ln(2 * share / (share + reference_share)) else 0 end"
+    ~ " + case when reference_share > 0 then reference_share * ln(2 * reference_share / (share + reference_share)) else 0 end" %}
+{%- set chi_squared = "power(share - reference_share, 2) / nullif(share / reference_users + reference_share / all_users, 0)" %}
 
 with scored_users as (
     select
@@ -89,48 +93,63 @@ compared as (
 ),
 
 -- Wasserstein distance of order 1 = area between the distribution functions; Kolmogorov and Smirnov's = where they are furthest
--- apart. A value that both have stands there twice, with no gap between: the sums are those of all up to it at the last of the two.
+-- apart. Divergences are of the shares of all users: those of a missing value come below.
 quantities as (
     {%- call(outcome, source, condition) by_score_and_feature(features) %}
     select
         '{{ outcome }}' as outcome,
         number,
-        count(case when gap is null or gap > 0 then 1 end) as distinct_values,
+        count(*) as distinct_values,
         {{ exact_sum('share_of_mean') }} as mean,
         {{ exact_sum('height * width') }} as wasserstein,
-        max(case when gap is null or gap > 0 then height end) as kolmogorov_smirnov
+        max(height) as kolmogorov_smirnov,
+        {{ exact_sum('case when place <= ' ~ most_categories ~ ' then ' ~ divergence ~ ' end') }} as value_divergence,
+        {{ exact_sum('case when place <= ' ~ most_categories ~ ' then ' ~ chi_squared ~ ' end') }} as value_chi_squared
     from (
         select
             steps.number,
-            steps.gap,
+            steps.place,
             steps.users * (steps.value / compared.users_with_value) as share_of_mean,
             abs({{ ratio('users_to_here', 'users_with_value') }} - {{ ratio('examples_to_here', 'examples_with_value') }}) as height,
-            case when spread > 0 then least(gap / spread, 1e15) end as width
+            case when spread > 0 then least(gap / spread, 1e15) end as width,
+            {{ ratio('steps.users', 'compared.users') }} as share,
+            {{ ratio('steps.examples', 'compared.examples') }} as reference_share,
+            compared.users as all_users,
+            compared.reference_users
         from (
             select
                 number,
                 value,
                 users,
+                examples,
                 sum(users) over to_here as users_to_here,
                 sum(examples) over to_here as examples_to_here,
+                row_number() over (partition by number order by value) as place,
                 lead(value) over (partition by number order by value) - value as gap
             from (
                 select
                     number,
                     value,
-                    count(*) as users,
-                    0 as examples
-                from {{ source }}
-                where value is not null
+                    sum(users) as users,
+                    sum(examples) as examples
+                from (
+                    select
+                        number,
+                        value,
+                        1 as users,
+                        0 as examples
+                    from {{ source }}
+                    where value is not null
+                    union all
+                    select
+                        number,
+                        value,
+                        0 as users,
+                        examples
+                    from reference_values
+                    where outcome = '{{ outcome }}' and value is not null and {{ condition }}
+                ) as all_values
                 group by number, value
-                union all
-                select
-                    number,
-                    value,
-                    0 as users,
-                    examples
-                from reference_values
-                where outcome = '{{ outcome }}' and value is not null and {{ condition }}
             ) as both_values
             window to_here as (partition by number order by value rows between unbounded preceding and current row)
         ) as steps
@@ -140,84 +159,47 @@ quantities as (
     {%- endcall %}
 ),
 
-categories as (
-    select
-        compared.outcome,
-        compared.number
-    from compared
-    left join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
-    where coalesce(quantities.distinct_values, 0) <= {{ most_categories }}
-),
-
-category_values as (
-    select
-        both_values.outcome,
-        both_values.number,
-        both_values.value,
-        sum(both_values.users) as users,
-        sum(both_values.examples) as examples
-    from (
-        {%- call(outcome, source, condition) by_score_and_feature(features) %}
-        select
-            '{{ outcome }}' as outcome,
-            number,
-            value,
-            count(*) as users,
-            0 as examples
-        from {{ source }}
-        where number in (select few.number from categories as few where few.outcome = '{{ outcome }}')
-        group by number, value
-        {%- endcall %}
-        union all
-        select
-            outcome,
-            number,
-            value,
-            0 as users,
-            examples
-        from reference_values
-    ) as both_values
-    inner join categories on both_values.outcome = categories.outcome and both_values.number = categories.number
-    group by both_values.outcome, both_values.number, both_values.value
-),
-
--- the values of few are categories, a missing one among them; of a quantity whether it is missing is one thing, and its value another
-shares as (
-    select
-        category_values.outcome,
-        category_values.number,
-        {{ ratio('category_values.users', 'compared.users') }} as share,
-        {{ ratio('category_values.examples', 'compared.examples') }} as reference_share
-    from category_values
-    inner join compared on category_values.outcome = compared.outcome and category_values.number = compared.number
+presence as (
     {%- for there in [true, false] %}
-    union all
     select
-        compared.outcome,
-        compared.number,
-        {{ ratio('compared.users_with_value' if there else 'compared.users - compared.users_with_value', 'compared.users') }} as share,
-        {{ ratio('compared.examples_with_value' if there else 'compared.examples - compared.examples_with_value', 'compared.examples') }} as reference_share
+        outcome,
+        number,
+        {{ 'false' if there else 'true' }} as is_missing,
+        {{ ratio('users_with_value' if there else 'users - users_with_value', 'users') }} as share,
+        {{ ratio('examples_with_value' if there else 'examples - examples_with_value', 'examples') }} as reference_share,
+        users as all_users,
+        reference_users
     from compared
-    inner join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
-    where quantities.distinct_values > {{ most_categories }}
+    {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 
+-- a missing value is one more of a few; of a quantity whether it is missing is one thing, and its value another
 divergences as (
     select
-        shares.outcome,
-        shares.number,
-        count(*) as categories,
-        sqrt(greatest({{ exact_sum(
-            'case when shares.share > 0 then shares.share * ln(2 * shares.share / (shares.share + shares.reference_share)) else 0 end'
-            ~ ' + case when shares.reference_share > 0 then shares.reference_share * ln(2 * shares.reference_share / (shares.share + shares.reference_share)) else 0 end'
-        ) }}, 0) / 2 / ln(2)) as jensen_shannon,
-        {{ exact_sum(
-            'power(shares.share - shares.reference_share, 2) / nullif(shares.share / compared.reference_users + shares.reference_share / compared.users, 0)'
-        ) }} as chi_squared
-    from shares
-    inner join compared on shares.outcome = compared.outcome and shares.number = compared.number
-    group by shares.outcome, shares.number
+        presence.outcome,
+        presence.number,
+        coalesce(max(quantities.distinct_values), 0) <= {{ most_categories }} as is_category,
+        coalesce(max(quantities.distinct_values), 0) + max(case when is_missing and share + reference_share > 0 then 1 else 0 end) as categories,
+        {%- for what, term in [('divergence', divergence), ('chi_squared', chi_squared)] %}
+        coalesce(max(quantities.value_{{ what }}), 0) as value_{{ what }},
+        coalesce({{ exact_sum('case when is_missing then ' ~ term ~ ' end') }}, 0) as missing_{{ what }},
+        coalesce({{ exact_sum(term) }}, 0) as presence_{{ what }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from presence
+    left join quantities on presence.outcome = quantities.outcome and presence.number = quantities.number
+    group by presence.outcome, presence.number
+),
+
+chosen_divergences as (
+    select
+        outcome,
+        number,
+        is_category,
+        case when is_category then categories else 2 end as categories,
+        sqrt(greatest(case when is_category then value_divergence + missing_divergence else presence_divergence end, 0) / 2 / ln(2)) as jensen_shannon,
+        case when is_category then value_chi_squared + missing_chi_squared else presence_chi_squared end as chi_squared
+    from divergences
 ),
 
 -- what the tests need: the chance of a statistic as large if both were of one distribution
@@ -228,7 +210,7 @@ statistics as (
         scored_users.model_name,
         scored_users.model_version,
         least(compared.users, compared.reference_users) <= {{ few_users }} as is_tested,
-        coalesce(quantities.distinct_values, 0) <= {{ most_categories }} as is_category,
+        divergences.is_category,
         quantities.mean,
         quantities.wasserstein,
         quantities.kolmogorov_smirnov,
@@ -240,7 +222,7 @@ statistics as (
         sqrt({{ ratio('compared.users_with_value * compared.reference_users', 'compared.users_with_value + compared.reference_users') }}) as root_of_size
     from compared
     inner join scored_users on compared.outcome = scored_users.outcome
-    inner join divergences on compared.outcome = divergences.outcome and compared.number = divergences.number
+    inner join chosen_divergences as divergences on compared.outcome = divergences.outcome and compared.number = divergences.number
     left join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
 ),
 
