@@ -141,6 +141,8 @@ test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)
 
 # sqlfluff and dbt-bouncer cannot be told of another state folder: pyproject.toml names the artifacts they read
 lint quick-lint lint-sql: export LIKELY_BUYERS_STATE := warehouse
+# a model that says the same of each feature is read with two of them
+lint quick-lint lint-sql: export LIKELY_BUYERS_LINTED_FEATURES := 2
 lint: $(VENV)/.installed-dev
 	@$(MAKE) --no-print-directory -j 2 lint-python lint-sql
 
@@ -187,7 +189,8 @@ UV_COMPILE := uv pip compile --quiet --python-version 3.11 --generate-hashes --n
 lock: $(BIN)/python
 	$(BIN)/python -m pip install --quiet uv
 	$(UV_COMPILE) pyproject.toml --extra build --extra publish --extra report --output-file requirements.txt
-	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --extra serve --constraints requirements.txt \
+	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --extra serve --extra watch \
+		--constraints requirements.txt \
 		--output-file python/requirements/dev.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	echo 'pandas<3' > $(VENV)/older-pandas.txt

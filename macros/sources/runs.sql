@@ -19,7 +19,7 @@
 {% macro duckdb__end_run(results) %}
     {% set told, faults, gold, tests = [], [], public_gold(), [] %}
     {% for result in results %}
-        {% do told.append([result.node.unique_id, result.status, result.message]) %}
+        {% do told.append([result.node.unique_id, result.status, result.message, result.execution_time, result.node.schema or '']) %}
         {% set name = sql_text(result.node.name) %}
         {% if result.status == 'error' %}
             {% do faults.append("(" ~ loop.index ~ ", " ~ name ~ ", fault_remedy(" ~ sql_text(result.message) ~ "))") %}
@@ -39,8 +39,8 @@
     {% for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and node.depends_on.nodes | select('in', gold) | list %}
         {% do tests.append(node.unique_id) %}
     {% endfor %}
-    select end_run({{ sql_text(tojson({'invocation_id': invocation_id, 'results': told, 'gold': gold, 'tests': tests,
-        'selected': selected_resources, 'oldest': (run_started_at - modules.datetime.timedelta(days=var('keep_days'))).isoformat()})) }})
+    {% do plugin_function('end_run', {'invocation_id': invocation_id, 'results': told, 'gold': gold, 'tests': tests, 'command': flags.WHICH,
+        'selected': selected_resources, 'started_at': run_started_at.isoformat(), 'oldest': (run_started_at - modules.datetime.timedelta(days=var('keep_days'))).isoformat()}) %}
 {% endmacro %}
 
 {#- Models that are published, with name and materialization. Of what dbt has in gold only models are public. -#}

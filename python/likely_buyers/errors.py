@@ -39,6 +39,7 @@ def nearest(name: str, known: Iterable[str], alike: float) -> str | None:
 
 _SECRETS = (
     *("PGPASSWORD", "MYSQL_PWD"),
+    "LIKELY_BUYERS_WEBHOOK",
     *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
 )
 _USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
@@ -64,6 +65,7 @@ _MODULES_OF_EXTRAS = {
     "postgres": ("psycopg",),
     "report": ("altair", "vl_convert"),
     "serve": ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn"),
+    "watch": ("datadog", "prometheus_client"),
 }
 
 

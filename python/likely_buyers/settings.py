@@ -7,7 +7,7 @@ a test compares the two.
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from likely_buyers.errors import LikelyBuyersError
@@ -19,6 +19,9 @@ DATA = "LIKELY_BUYERS_DATA"
 KEY_FILE = "LIKELY_BUYERS_KEY_FILE"
 LOCK_ATTEMPTS = "LIKELY_BUYERS_LOCK_ATTEMPTS"
 USER = "LIKELY_BUYERS_USER"
+METRICS_FILE = "LIKELY_BUYERS_METRICS_FILE"
+DOGSTATSD = "LIKELY_BUYERS_DOGSTATSD"
+WEBHOOK = "LIKELY_BUYERS_WEBHOOK"
 REGISTRY = "MLFLOW_TRACKING_URI"
 
 CATALOG_FILE = "catalog.ducklake"
@@ -92,6 +95,9 @@ class Settings:
         memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
         registry_uri: MLflow's address; None is the file in the state folder.
         user: who promotes; None is the user of the system.
+        metrics_file: where each build writes its metrics for Prometheus; None is nowhere.
+        dogstatsd: host:port of the agent that each build sends them to; None is nobody.
+        webhook: address of a chat, which is a secret; None is none.
     """
 
     state: Path
@@ -101,6 +107,9 @@ class Settings:
     lock_attempts_text: str = "5"
     registry_uri: str | None = None
     user: str | None = None
+    metrics_file: Path | None = None
+    dogstatsd: str | None = None
+    webhook: str | None = field(default=None, repr=False)
 
     @classmethod
     def of(
@@ -128,6 +137,9 @@ class Settings:
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
             registry_uri=given.get(REGISTRY) or None,
             user=given.get(USER) or None,
+            metrics_file=project / given[METRICS_FILE] if given.get(METRICS_FILE) else None,
+            dogstatsd=given.get(DOGSTATSD) or None,
+            webhook=given.get(WEBHOOK) or None,
         )
 
     @property

@@ -68,7 +68,7 @@ class Plugin(BasePlugin):
         its arguments and for its answer, which is for the macro `heard`.
         line_at(path, position, lines): as in `sources`.
         package_digest(), champions_digest(predicted): as in `inputs`.
-        end_run(request), of JSON: as in `runs`; '' in the end.
+        end_run(request): as in `runs`, with JSON for both.
         load_scoring(names): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         in_words(found): as in `words`, with JSON for both.
@@ -79,8 +79,9 @@ class Plugin(BasePlugin):
             return ""
 
         def end_run(request: str) -> str:
-            runs.end_run(conn.cursor(), json.loads(request))
-            return ""
+            warnings: list[str] = []
+            runs.end_run(conn.cursor(), json.loads(request), warnings.append)
+            return json.dumps({"told": warnings})
 
         try:
             self._lock = attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))

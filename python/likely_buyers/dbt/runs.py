@@ -1,7 +1,7 @@
 """The end of a run: old snapshots of the lake are forgotten, and a build of gold notes there what became of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,22 @@ import duckdb
 from likely_buyers.errors import first_line
 from likely_buyers.lake import LAKE
 from likely_buyers.lake.upkeep import tidy
+from likely_buyers.watching.telling import tell_build
 
 _PASSED = ("success", "pass", "warn", "no-op")
 
 
-def end_run(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> None:
+def end_run(
+    connection: duckdb.DuckDBPyConnection, request: dict[str, Any], warn: Callable[[str], None]
+) -> None:
     """Note the snapshot that holds gold if all of it was built and tested and nothing failed, else why not.
+
+    Then what a build tells of itself, in `watching.telling`.
 
     Args:
         connection: to which the lake is attached.
         request: of the macro of the same name: the run, and what dbt knows of it.
+        warn: is given what went wrong with telling.
     """
     tidy(connection, datetime.fromisoformat(request["oldest"]))
     if request["gold"].keys().isdisjoint(request["selected"]):
@@ -39,10 +45,13 @@ def end_run(connection: duckdb.DuckDBPyConnection, request: dict[str, Any]) -> N
         " from ducklake_snapshots($lake)",
         {"id": request["invocation_id"], "tables": tables, "problem": problem, "lake": LAKE},
     )
+    # `dbt run` and `dbt test` make half of it each, and say nothing of how a build goes
+    if request["command"] == "build":
+        tell_build(connection, request, problem, warn)
 
 
 def _problem(request: dict[str, Any]) -> str | None:
-    statuses = {node: (status, said) for node, status, said in request["results"]}
+    statuses = {node: (status, said) for node, status, said, *_ in request["results"]}
     failed = [node for node, (status, _) in statuses.items() if status not in (*_PASSED, "skipped")]
     if failed:
         said = first_line(statuses[failed[0]][1])

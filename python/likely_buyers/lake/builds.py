@@ -12,6 +12,9 @@ from likely_buyers.lake.attaching import opened
 from likely_buyers.settings import Lake
 from likely_buyers.terminal import say
 
+UNDER_WAY = "was stopped or is under way"
+"""Said of a build that has noted no end."""
+
 
 @dataclass(frozen=True)
 class PassedBuild:
@@ -33,7 +36,7 @@ def last_builds(connection: duckdb.DuckDBPyConnection) -> tuple[PassedBuild | No
     if not builds:
         return None, "none has begun"
     last, *_, problem = builds[0]
-    told = f"the last build, {last}, {problem or 'was stopped or is under way'}"
+    told = f"the last build, {last}, {problem or UNDER_WAY}"
     for build, snapshot, tables, _ in builds:
         if snapshot is not None:
             return PassedBuild(build, snapshot, json.loads(tables)), told if build != last else ""

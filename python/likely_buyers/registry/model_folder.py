@@ -19,6 +19,7 @@ from likely_buyers.registry.records import Fingerprint
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_digest
 
 MODEL_FOLDER, MODEL_FILE, MLMODEL_FILE = "model", "model.skops", "MLmodel"
+REFERENCE_FILE = "reference.parquet"
 ENVIRONMENT_FILES = ("requirements.txt", "conda.yaml", "python_env.yaml")
 _LOADER = "likely_buyers.registry.pyfunc"
 _FLAVOR_KEYS = {"loader_module", "python_version", "env"}

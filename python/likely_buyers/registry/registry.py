@@ -15,7 +15,7 @@ from typing import Any, Literal, Self
 
 from likely_buyers.registry import model_folder, promotion_log
 from likely_buyers.registry.errors import RegistryError
-from likely_buyers.registry.model_folder import MLMODEL_FILE, MODEL_FILE
+from likely_buyers.registry.model_folder import MLMODEL_FILE, MODEL_FILE, REFERENCE_FILE
 from likely_buyers.registry.records import CHAMPION, LoadedModel, ModelVersion, Promotion
 from likely_buyers.registry.skops_bytes import estimator_from_bytes, model_bytes, model_digest
 from likely_buyers.registry.stores import MlflowStore, SqliteFile
@@ -93,10 +93,12 @@ class Registry:
         at: datetime,
         windows: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        reference: bytes | None = None,
     ) -> ModelVersion:
         """Stores a fitted classifier as a new version; it is champion only once promoted.
 
         `feature_types` are types as MLflow or Arrow name them. `windows` and `parameters` are anything JSON can hold.
+        `reference` is a file that later says what it was trained on.
         Metrics that are NaN are left out: MLflow's backends do not agree on them.
         """
         features = model_folder.typed_features(feature_names, feature_types)
@@ -105,6 +107,7 @@ class Registry:
         model_file = model_bytes(estimator)
         # A model that could not be loaded again must fail here, not on the day it is to score.
         estimator_from_bytes(model_file, "The estimator to register")
+        files = {MODEL_FILE: model_file} | ({REFERENCE_FILE: reference} if reference else {})
         finite = {key: float(value) for key, value in metrics.items() if math.isfinite(value)}
         try:
             tags = {
@@ -122,7 +125,9 @@ class Registry:
             raise RegistryError(
                 f"Windows and parameters must be what JSON can hold: {error}. Turn dates into text first."
             ) from error
-        return self.version(self._store.register(self.model_name, tags, features, model_file))
+        if reference:
+            tags["reference_digest"] = model_digest(reference)
+        return self.version(self._store.register(self.model_name, tags, features, files))
 
     def versions(self) -> list[ModelVersion]:
         """All versions, oldest first."""
@@ -161,6 +166,21 @@ class Registry:
             model_digest=described.model_digest,
             definition=described.parameters.get("outcome"),
         )
+
+    def reference(self, which: int | str = CHAMPION) -> bytes | None:
+        """The file that says what a version was trained on; None of a version registered without one."""
+        stored = self._store.read(self.model_name).find(which)
+        expected = stored.tags.get("reference_digest")
+        if not expected:
+            return None
+        content = self._store.artifact(stored, REFERENCE_FILE)
+        if model_digest(content) != expected:
+            raise RegistryError(
+                f"{REFERENCE_FILE} of version {stored.version} of {self.model_name} is not the file that was"
+                f" registered: expected SHA-256 {expected}, found {model_digest(content)}. Restore it from a backup,"
+                " or train anew: likely-buyers train --promote"
+            )
+        return content
 
     def save(self, which: int | str, folder: Path) -> ModelVersion:
         """Writes a version's files into a folder, for those who load it without the registry, after the same checks.

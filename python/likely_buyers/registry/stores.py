@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from likely_buyers.registry.errors import RegistryError
-from likely_buyers.registry.model_folder import MODEL_FILE, MODEL_FOLDER, write_mlmodel
+from likely_buyers.registry.model_folder import MODEL_FOLDER, write_mlmodel
 from likely_buyers.registry.records import StoredModel, StoredVersion
 
 if TYPE_CHECKING:
@@ -87,9 +87,16 @@ class MlflowStore:
             return Path(client.download_artifacts(stored.run_id, path, folder)).read_bytes()
 
     def register(
-        self, name: str, tags: Mapping[str, str], features: Mapping[str, str], model_file: bytes
+        self,
+        name: str,
+        tags: Mapping[str, str],
+        features: Mapping[str, str],
+        files: Mapping[str, bytes],
     ) -> int:
-        """The number of a new version. It comes last, in one call: a failure leaves a FAILED run, no half version."""
+        """The number of a new version with `files` beside `MLmodel`.
+
+        It comes last, in one call: a failure leaves a FAILED run, no half version.
+        """
         millis = int(datetime.fromisoformat(tags["registered_at"]).timestamp() * 1000)
         metrics, parameters = json.loads(tags["metrics"]), json.loads(tags["parameters"])
         with self.client() as client, tempfile.TemporaryDirectory() as folder:
@@ -105,7 +112,8 @@ class MlflowStore:
                     [Metric(key, value, millis, 0) for key, value in metrics.items()],
                     [Param(key, _text(value)) for key, value in parameters.items()],
                 )
-                (Path(folder) / MODEL_FILE).write_bytes(model_file)
+                for file_name, content in files.items():
+                    (Path(folder) / file_name).write_bytes(content)
                 write_mlmodel(Path(folder), run.run_id, tags, features)
                 client.log_artifacts(run.run_id, folder, MODEL_FOLDER)
                 if not client.search_registered_models(f"name = '{name}'"):

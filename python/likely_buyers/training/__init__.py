@@ -19,9 +19,12 @@ from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.fitting import TrainedModel, fit
 from likely_buyers.training.level import ExpectedBuyers, Level, expected_buyers
+from likely_buyers.training.reference import REFERENCE_SCHEMA, SCORE, as_file, of_file, reference_of
 from likely_buyers.training.settings import TrainingSettings
 
 __all__ = [
+    "REFERENCE_SCHEMA",
+    "SCORE",
     "BacktestRow",
     "BoostingComponent",
     "Champion",
@@ -37,8 +40,11 @@ __all__ = [
     "TrainedModel",
     "TrainingError",
     "TrainingSettings",
+    "as_file",
     "backtest_cutoff",
     "expected_buyers",
     "fit",
+    "of_file",
     "read_examples",
+    "reference_of",
 ]

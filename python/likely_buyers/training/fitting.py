@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from likely_buyers.evaluation import evaluate
+from likely_buyers.evaluation import Floats, evaluate
 from likely_buyers.training.baselines import simple_rules
 from likely_buyers.training.calibration import (
     Calibration,
@@ -89,6 +89,8 @@ class TrainedModel:
         tells_buyers_apart: whether it beats the plain rate beyond noise, and a draw by more than a little.
         held_out: on whom candidates were compared: `selection.LATER_CUTOFFS` or `selection.OTHER_USERS`.
         calibration: method and line.
+        held_out_probabilities: of those held out, by the models that did not know them.
+        held_out_users: how many users they are of.
         level: where the level of the raw scores is expected when the newest horizon is over, and how surely.
         notes: facts about the run for its record, such as the number of examples and that the final model was
             refitted on all finished examples.
@@ -109,6 +111,8 @@ class TrainedModel:
     tells_buyers_apart: bool
     held_out: str
     calibration: Calibration
+    held_out_probabilities: Floats
+    held_out_users: int
     level: Level
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -189,11 +193,13 @@ def _fitted_model(
     estimator.calibrate(calibration.line.slope, calibration.line.offset)
     advance(fitted_at)
 
-    by_cutoff = {
-        as_date(cutoff.cutoff): evaluate(
-            cutoff.labels, Line(offset=before.offset).probabilities(cutoff.raw)
-        )
+    probabilities = [
+        Line(offset=before.offset).probabilities(cutoff.raw)
         for cutoff, before in zip(scored, then or [Level()] * len(scored), strict=True)
+    ]
+    by_cutoff = {
+        as_date(cutoff.cutoff): evaluate(cutoff.labels, given)
+        for cutoff, given in zip(scored, probabilities, strict=True)
     }
     comparison = None
     if champion is not None:
@@ -227,6 +233,8 @@ def _fitted_model(
         tells_buyers_apart=choice.tells_buyers_apart,
         held_out=held.kind,
         calibration=calibration,
+        held_out_probabilities=np.concatenate(probabilities),
+        held_out_users=int(np.unique(read.users[held.rows]).size),
         level=level,
         notes={
             "level": level.as_json(),

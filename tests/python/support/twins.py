@@ -24,6 +24,8 @@ TABLES = (
     *("gold.top_buyers", "gold.top_buyer_contributions", "gold.top_buyer_reasons"),
     *("gold.expected_buyers", "gold.audiences", "gold.campaigns", "gold.campaign_results"),
     *("gold.model_performance", "gold.model_performance_deciles", "gold.feature_labels"),
+    *("gold.expected_performance", "gold.estimated_performance", "gold.drift"),
+    "training.champion_distributions",
 )
 # what is each engine's own: its row ids, its hashes, its clock, its runs
 OWN = {"row_id", "duplicate_of", "loaded_at", "scored_at", "run_id", "purchase_digest"}
@@ -32,6 +34,9 @@ FIRST_DAY, EARLIER_DAY = date(2019, 10, 1), date(2019, 11, 15)
 SUMMED = {
     "gold.model_performance",
     "gold.model_performance_deciles",
+    "gold.expected_performance",
+    "gold.estimated_performance",
+    "gold.drift",
     "gold.campaigns",
     "gold.campaign_results",
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable
 
+from support.exports import EXPORTS
 from support.installation import Installation
 from support.lakes import open_lake
 from support.spark import SparkInstallation, skip_without_spark
@@ -199,7 +200,7 @@ def test_rows_that_a_mapping_makes_are_those_of_duckdb(twins: Twins, export: str
     """Of a line by itself, from lists of structs, and of lines that belong together."""
     folder, state = twins.folder / export, twins.folder / f"state_of_{export}"
     EXPORTS[export].write(folder)
-    given = {"event_mapping": export.split("-")[0], "events_path": str(folder)}
+    given = {"event_mapping": export.split("-", maxsplit=1)[0], "events_path": str(folder)}
     upstream = ("--full-refresh", "--select", "+user_days", *MODELS)
     one = Installation(state)
     one.built(*upstream, variables=given)

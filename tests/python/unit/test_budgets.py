@@ -11,11 +11,12 @@ MODULE = 350
 # lines of all files of a kind below a folder; a budget falls when something is deleted, and rises only for what is new
 # to users, which is named here
 FOLDERS = {
-    # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, 390 for Spark, and 80 for
-    # days of users that came out of their model, so that scores between builds are made of the same
-    "macros": ("*.sql", 1_840),
-    # 1,000, 40 for models named by their outcomes, 260 for the flavor that MLflow clients load, and 20 for stages
-    "python/likely_buyers/registry": ("*.py", 1_320),
+    # 1,240, 130 for outcomes, features of seasons and gaps, and orders out of proportion, 420 for Spark, 80 for days of
+    # users that came out of their model, so that scores between builds are made of the same, and 40 for drift
+    "macros": ("*.sql", 1_910),
+    # 1,000, 40 for models named by their outcomes, 260 for the flavor that MLflow clients load, 20 for stages, and 30
+    # for what a version was trained on
+    "python/likely_buyers/registry": ("*.py", 1_350),
     "python/likely_buyers/publishing": ("*.py", 1_000),
 }
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from likely_buyers.dbt.jobs.backtest import run_backtest
+    from likely_buyers.dbt.jobs.distributions import list_distributions
     from likely_buyers.dbt.jobs.expect import expect_buyers
     from likely_buyers.dbt.jobs.explain import explain_buyers
     from likely_buyers.dbt.jobs.promotion_log import list_promotions
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "expect_buyers",
     "explain_buyers",
+    "list_distributions",
     "list_promotions",
     "load_scoring",
     "run_backtest",
@@ -32,6 +34,7 @@ __all__ = [
 _MODULES = {
     "expect_buyers": "expect",
     "explain_buyers": "explain",
+    "list_distributions": "distributions",
     "list_promotions": "promotion_log",
     "run_backtest": "backtest",
     "score_users": "score",

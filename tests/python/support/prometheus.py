@@ -1,0 +1,115 @@
+"""A Prometheus and a node exporter on loopback, for a test."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import pytest
+import yaml
+
+_SECONDS_TO_START = 60
+
+
+def program(name: str) -> str:
+    """A program of Debian's packages prometheus and prometheus-node-exporter, which `.ci/run` installs."""
+    found = shutil.which(name)
+    if not found:
+        if os.environ.get("LIKELY_BUYERS_REQUIRE_PROMETHEUS"):
+            pytest.fail(
+                f"{name} is not installed: apt-get install prometheus prometheus-node-exporter"
+            )
+        pytest.skip(f"{name} is not installed: apt-get install prometheus prometheus-node-exporter")
+    return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Prometheus:
+    """A server that listens at a port of loopback."""
+
+    def __init__(self, port: int) -> None:
+        self._base = f"http://127.0.0.1:{port}"
+
+    def api(self, path: str, **parameters: str) -> Any:
+        """What the HTTP API answers, without its envelope."""
+        address = f"{self._base}/api/v1/{path}?{urlencode(parameters)}"
+        with urlopen(address, timeout=10) as answer:  # noqa: S310
+            return json.load(answer)["data"]
+
+    def query(self, expression: str) -> list[Any]:
+        """The samples of an expression now."""
+        return list(self.api("query", query=expression)["result"])
+
+
+@contextmanager
+def prometheus_of(textfiles: Path, rules: Path, folder: Path) -> Iterator[Prometheus]:
+    """A Prometheus that has scraped a node exporter, which reads the folder `textfiles`, and evaluates the rules."""
+    server, exporter = free_port(), free_port()
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [
+            {"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}
+        ],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    commands = [
+        [
+            program("prometheus-node-exporter"),
+            "--collector.disable-defaults",
+            "--collector.textfile",
+            f"--collector.textfile.directory={textfiles}",
+            f"--web.listen-address=127.0.0.1:{exporter}",
+        ],
+        [
+            program("prometheus"),
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address=127.0.0.1:{server}",
+        ],
+    ]
+    with ExitStack() as stack:
+        for number, command in enumerate(commands):
+            log = stack.enter_context((folder / f"log_{number}").open("w"))
+            process = subprocess.Popen(command, stdout=log, stderr=log)
+            stack.callback(_stop, process)
+        prometheus = Prometheus(server)
+        _wait(prometheus, folder)
+        yield prometheus
+
+
+def _wait(prometheus: Prometheus, folder: Path) -> None:
+    ends = time.monotonic() + _SECONDS_TO_START
+    while time.monotonic() < ends:
+        try:
+            # once the rules have been evaluated over what was scraped
+            if prometheus.query('ALERTS{alertname="LikelyBuyersStaleScores"}'):
+                return
+        except (URLError, OSError):
+            pass
+        time.sleep(0.2)
+    logs = "\n".join(path.read_text() for path in sorted(folder.glob("log_*")))
+    raise AssertionError(f"nothing was scraped within {_SECONDS_TO_START} s:\n{logs}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
