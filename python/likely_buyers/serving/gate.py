@@ -25,6 +25,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 OPEN_PATHS = frozenset(
     {"/ping", "/health", "/version", "/openapi.json", "/v2/health/live", "/v2/health/ready"}
 )
+# where all places are taken, or a rate is used up, is where this has something to say
+METRICS_PATH = "/metrics"
 _SHORTEST_TOKEN = 16
 
 
@@ -103,6 +105,14 @@ class Gate:
             await self._app(scope, receive, send)
             return
         headers = {name: value for name, value in scope["headers"]}
+        if scope["path"] == METRICS_PATH:
+            try:
+                self._caller(scope, headers)
+            except Refused as refused:
+                await refuse(refused, send)
+                return
+            await self._app(scope, receive, send)
+            return
         try:
             if self._inside >= self._limits.requests:
                 raise unavailable(
