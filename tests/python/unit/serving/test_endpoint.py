@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -449,6 +450,23 @@ def test_a_file_of_tokens_that_others_may_read_is_refused(tmp_path: Path) -> Non
     file.chmod(0o644)
     with pytest.raises(ServingError, match="chmod 600"):
         read_tokens(file)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of root")
+def test_a_secret_that_root_mounted_may_be_read_by_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Kubernetes mounts them: of root, and of the pod's group."""
+    file = tokens_file(tmp_path, "shop 0123456789abcdef")
+    file.chmod(0o440)
+    with pytest.raises(ServingError, match="chmod 600"):
+        read_tokens(file)
+    monkeypatch.setattr(os, "geteuid", lambda: 10_001)
+    assert [token.name for token in read_tokens(file)] == ["shop"]
+    for mode in (0o444, 0o460):
+        file.chmod(mode)
+        with pytest.raises(ServingError, match="chmod 600"):
+            read_tokens(file)
 
 
 def test_a_stage_without_a_champion_is_not_ready_and_takes_one_over(tmp_path: Path) -> None:
