@@ -68,18 +68,13 @@ $(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requireme
 
 spark-jars: $(SPARK_VENV)/jars/.fetched
 
-# the file is complete: every package is in it with its hash, and pip's resolver would only take its time over it
-$(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
-	$(BIN)/python -m venv $(AIRFLOW_VENV)
-	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
-	@touch $@
-
 $(VENV)/.installed-uv: python/requirements/uv.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# PySpark and PyFlink have no wheels: uv makes them in seconds, pip in minutes
-$(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed $(ORCHESTRATORS_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
+# The files are complete: every package is in them with its hash. PySpark and PyFlink have no wheels: uv makes them in
+# seconds, pip in minutes
+$(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed $(ORCHESTRATORS_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
 	$(BIN)/python -m venv --without-pip .venv-$*
 	$(UV_INSTALL) --python .venv-$*/bin/python --require-hashes --no-deps -r $<
 	@touch $@

@@ -118,6 +118,12 @@ def user_of_the_image() -> int:
     return int(users[-1])
 
 
+def test_dbt_writes_its_log_where_it_may() -> None:
+    """Where the project is read-only and no folder is named, dbt ends and says nothing."""
+    settings = dict(re.findall(r"(\w+)=(\S+)", CONTAINERFILE.read_text()))
+    assert settings["DBT_LOG_PATH"].startswith(settings["LIKELY_BUYERS_STATE"] + "/")
+
+
 def test_commands_are_those_of_the_program() -> None:
     from typer.main import get_command
 
