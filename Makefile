@@ -5,6 +5,7 @@ SPARK_VENV := .venv-spark
 AIRFLOW_VENV := .venv-airflow
 ELSEWHERE_VENV := .venv-elsewhere
 FLINK_VENV := .venv-flink
+ORCHESTRATORS_VENV := .venv-orchestrators
 STATE := $(or $(LIKELY_BUYERS_STATE),warehouse)
 PYTHON ?= python3
 
@@ -67,18 +68,13 @@ $(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requireme
 
 spark-jars: $(SPARK_VENV)/jars/.fetched
 
-# the file is complete: every package is in it with its hash, and pip's resolver would only take its time over it
-$(AIRFLOW_VENV)/.installed: python/requirements/airflow.txt | $(BIN)/python
-	$(BIN)/python -m venv $(AIRFLOW_VENV)
-	$(AIRFLOW_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
-	@touch $@
-
 $(VENV)/.installed-uv: python/requirements/uv.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-# PySpark and PyFlink have no wheels: uv makes them in seconds, pip in minutes
-$(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
+# The files are complete: every package is in them with its hash. PySpark and PyFlink have no wheels: uv makes them in
+# seconds, pip in minutes
+$(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed $(ORCHESTRATORS_VENV)/.installed: .venv-%/.installed: python/requirements/%.txt | $(VENV)/.installed-uv
 	$(BIN)/python -m venv --without-pip .venv-$*
 	$(UV_INSTALL) --python .venv-$*/bin/python --require-hashes --no-deps -r $<
 	@touch $@
@@ -135,7 +131,8 @@ model-tests: $(VENV)/.installed-dev
 # without Java and Maven the tests of Spark say that they were skipped
 SPARK_READY := $(and $(shell command -v java),$(shell command -v mvn),$(SPARK_VENV)/jars/.fetched)
 
-test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed $(SPARK_READY)
+test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed \
+		$(ORCHESTRATORS_VENV)/.installed $(SPARK_READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(TOOK)
 
@@ -192,6 +189,8 @@ lock: $(BIN)/python
 	$(UV_COMPILE) pyproject.toml --extra dev --extra publish --extra report --extra postgres --extra serve --extra watch \
 		--constraints requirements.txt \
 		--output-file python/requirements/dev.txt
+	$(UV_COMPILE) pyproject.toml --extra build --extra publish --extra report --extra postgres --extra s3 --extra serve --extra watch \
+		--constraints python/requirements/dev.txt --output-file python/requirements/image.txt
 	grep -oE '^[a-z][^ ]*==[^ ]*' requirements.txt | grep -v '^pandas==' > $(VENV)/versions-but-pandas.txt
 	echo 'pandas<3' > $(VENV)/older-pandas.txt
 	$(UV_COMPILE) pyproject.toml --group spark --extra build --override $(VENV)/older-pandas.txt \
@@ -199,11 +198,11 @@ lock: $(BIN)/python
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 	grep -oE '^(scikit-learn|scipy|skops|threadpoolctl|pyyaml|mlflow-skinny|alembic|sqlalchemy)==[^ ]*' requirements.txt \
 		> $(VENV)/versions-of-the-model.txt
-	for group in elsewhere flink uv; do \
+	for group in elsewhere flink orchestrators uv; do \
 		$(UV_COMPILE) --group $$group --constraints $(VENV)/versions-of-the-model.txt \
 			--output-file python/requirements/$$group.txt || exit 1; \
 	done
 
 clean:
-	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) $(ELSEWHERE_VENV) $(FLINK_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(SPARK_VENV) $(AIRFLOW_VENV) $(ELSEWHERE_VENV) $(FLINK_VENV) $(ORCHESTRATORS_VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	rm -rf $(STATE)/target $(STATE)/logs site

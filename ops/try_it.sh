@@ -12,6 +12,7 @@ prometheus-node-exporter --collector.disable-defaults --collector.textfile \
 exporter=$!
 trap 'kill $exporter' EXIT
 trap 'exit 0' INT TERM
+# `likely-buyers serve` in another terminal is scraped, too; without it the alert that it is down is right
 echo "Prometheus: http://127.0.0.1:9090/graph?g0.expr=likely_buyers_scores and http://127.0.0.1:9090/alerts (log: $folder/prometheus.log)"
 prometheus --config.file="$ops/prometheus/prometheus.yml" --storage.tsdb.path="$folder/data" \
     --web.listen-address=127.0.0.1:9090 > "$folder/prometheus.log" 2>&1

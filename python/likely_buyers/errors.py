@@ -65,7 +65,7 @@ _MODULES_OF_EXTRAS = {
     "postgres": ("psycopg",),
     "report": ("altair", "vl_convert"),
     "serve": ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn"),
-    "watch": ("datadog", "prometheus_client"),
+    "watch": ("datadog",),
 }
 
 

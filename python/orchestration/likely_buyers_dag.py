@@ -46,7 +46,7 @@ def step(task_id: str, command: str) -> BashOperator:
 
 with DAG(
     "likely_buyers_daily",
-    description="New events in, everybody scored, gold published, the report written.",
+    description="New events in, everybody scored, gold published, the report written, and what is wrong told.",
     schedule="0 4 * * *",
     start_date=datetime(2026, 1, 1),
     # scores speak from the day after the last event: a day that was missed needs no run of its own
@@ -55,12 +55,14 @@ with DAG(
     default_args=STEP,
     tags=["likely_buyers"],
 ) as daily:
-    (
-        # unit tests check the SQL and not the data
-        step("build", "dbt build --exclude-resource-type unit_test")
-        >> step("publish", "likely-buyers publish")
-        >> step("report", "likely-buyers report")
-    )
+    # unit tests check the SQL and not the data
+    build = step("build", "dbt build --exclude-resource-type unit_test")
+    build >> step("publish", "likely-buyers publish") >> step("report", "likely-buyers report")
+    # what is wrong fails the day, and keeps nobody from the scores
+    check = step("check", "likely-buyers check")
+    # another try would find the same
+    check.retries = 0
+    build >> check
 
 with DAG(
     "likely_buyers_weekly",

@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 from likely_buyers.serving import mlflow_protocol, open_inference, users
 from likely_buyers.serving.bodies import Problem
 from likely_buyers.serving.errors import Refused
-from likely_buyers.serving.gate import Gate, Limits, Token, as_problem, extra_headers
+from likely_buyers.serving.gate import App, Gate, Limits, Token, as_problem, extra_headers
 from likely_buyers.serving.live_scores import LiveScores
+from likely_buyers.serving.metrics import Metrics
 from likely_buyers.serving.state import Serving
 
 _KINDS = {404: "RESOURCE_DOES_NOT_EXIST", 405: "METHOD_NOT_ALLOWED", 413: "REQUEST_TOO_LARGE"}
@@ -35,8 +36,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
 
 def application(
     serving: Serving, limits: Limits, tokens: Callable[[], Sequence[Token]] | None
-) -> Gate:
-    """The application of a stage, behind its gate.
+) -> App:
+    """The application of a stage, behind its gate, with every request counted.
 
     Args:
         serving: what is served.
@@ -44,6 +45,7 @@ def application(
         tokens: those that hold now; None: nobody is asked for one.
     """
     live = LiveScores(most_waiting=limits.requests)
+    metrics = Metrics(serving)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -67,6 +69,7 @@ def application(
         mlflow_protocol.routes(serving, bearer),
         open_inference.routes(serving, bearer),
         users.routes(serving, live, bearer),
+        metrics.routes(bearer),
     ):
         app.include_router(router)
 
@@ -87,7 +90,7 @@ def application(
     app.add_exception_handler(RequestValidationError, not_as_described)
     app.add_exception_handler(HTTPException, of_framework)
 
-    return Gate(app, limits, tokens)
+    return metrics.around(Gate(app, limits, tokens))
 
 
 def _said(error: RequestValidationError) -> Refused:

@@ -81,14 +81,9 @@ def gauges(state: State | None, record: BuildRecord | None) -> list[Gauge]:
 
 
 def registry_of(state: State | None, record: BuildRecord | None) -> "CollectorRegistry":
-    """The metrics as a registry of prometheus_client, to which an endpoint may add its own.
-
-    Raises:
-        MissingPackage: prometheus_client is not installed.
-    """
-    with from_extra("watch", "writing metrics"):
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.core import GaugeMetricFamily
+    """The metrics as a registry of prometheus_client."""
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import GaugeMetricFamily
 
     class Collected:
         def collect(self) -> Iterator[Any]:
@@ -115,7 +110,6 @@ def write_file(path: Path, state: State | None, record: BuildRecord | None) -> N
     """Write them for node exporter's textfile collector: into a file of the folder, which then takes the other's name.
 
     Raises:
-        MissingPackage: prometheus_client is not installed.
         WatchingError: the file cannot be written, or node exporter would not read it.
     """
     if path.suffix != ".prom":

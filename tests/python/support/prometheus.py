@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -58,51 +58,68 @@ class Prometheus:
 @contextmanager
 def prometheus_of(textfiles: Path, rules: Path, folder: Path) -> Iterator[Prometheus]:
     """A Prometheus that has scraped a node exporter, which reads the folder `textfiles`, and evaluates the rules."""
-    server, exporter = free_port(), free_port()
-    configuration = {
-        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(rules)],
-        "scrape_configs": [
-            {"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}
-        ],
-    }
-    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
-    commands = [
-        [
-            program("prometheus-node-exporter"),
-            "--collector.disable-defaults",
-            "--collector.textfile",
-            f"--collector.textfile.directory={textfiles}",
-            f"--web.listen-address=127.0.0.1:{exporter}",
-        ],
-        [
-            program("prometheus"),
-            f"--config.file={folder / 'prometheus.yml'}",
-            f"--storage.tsdb.path={folder / 'data'}",
-            f"--web.listen-address=127.0.0.1:{server}",
-        ],
+    exporter = free_port()
+    command = [
+        program("prometheus-node-exporter"),
+        "--collector.disable-defaults",
+        "--collector.textfile",
+        f"--collector.textfile.directory={textfiles}",
+        f"--web.listen-address=127.0.0.1:{exporter}",
     ]
-    with ExitStack() as stack:
-        for number, command in enumerate(commands):
-            log = stack.enter_context((folder / f"log_{number}").open("w"))
-            process = subprocess.Popen(command, stdout=log, stderr=log)
-            stack.callback(_stop, process)
-        prometheus = Prometheus(server)
-        _wait(prometheus, folder)
+    job = {"job_name": "node", "static_configs": [{"targets": [f"127.0.0.1:{exporter}"]}]}
+    # once the rules have been evaluated over what was scraped
+    awaited = 'ALERTS{alertname="LikelyBuyersStaleScores"}'
+    with (
+        _running(command, folder / "node_exporter.log"),
+        prometheus_that_scrapes(job, rules, folder, awaited) as prometheus,
+    ):
         yield prometheus
 
 
-def _wait(prometheus: Prometheus, folder: Path) -> None:
+@contextmanager
+def prometheus_that_scrapes(
+    job: dict[str, Any], rules: Path, folder: Path, awaited: str
+) -> Iterator[Prometheus]:
+    """A Prometheus with one job of scraping, each second, for which the expression `awaited` has samples."""
+    port = free_port()
+    configuration = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules)],
+        "scrape_configs": [job],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(configuration))
+    command = [
+        program("prometheus"),
+        f"--config.file={folder / 'prometheus.yml'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with _running(command, folder / "prometheus.log"):
+        prometheus = Prometheus(port)
+        _wait(prometheus, awaited, folder)
+        yield prometheus
+
+
+@contextmanager
+def _running(command: list[str], log: Path) -> Iterator[None]:
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+        try:
+            yield
+        finally:
+            _stop(process)
+
+
+def _wait(prometheus: Prometheus, awaited: str, folder: Path) -> None:
     ends = time.monotonic() + _SECONDS_TO_START
     while time.monotonic() < ends:
         try:
-            # once the rules have been evaluated over what was scraped
-            if prometheus.query('ALERTS{alertname="LikelyBuyersStaleScores"}'):
+            if prometheus.query(awaited):
                 return
         except (URLError, OSError):
             pass
         time.sleep(0.2)
-    logs = "\n".join(path.read_text() for path in sorted(folder.glob("log_*")))
+    logs = "\n".join(path.read_text() for path in sorted(folder.glob("*.log")))
     raise AssertionError(f"nothing was scraped within {_SECONDS_TO_START} s:\n{logs}")
 
 

@@ -73,19 +73,22 @@ def test_airflow_reads_both_dags(parsed: dict[str, Any]) -> None:
     assert parsed["dags"].keys() == {"likely_buyers_daily", "likely_buyers_weekly"}
 
 
-def test_a_day_is_built_published_and_reported_in_this_order(parsed: dict[str, Any]) -> None:
+def test_a_day_is_built_then_checked_and_published_and_reported(parsed: dict[str, Any]) -> None:
     tasks = parsed["dags"]["likely_buyers_daily"]["tasks"]
     assert {name: task["command"] for name, task in tasks.items()} == {
         "build": "dbt build --exclude-resource-type unit_test",
         "publish": "likely-buyers publish",
         "report": "likely-buyers report",
+        "check": "likely-buyers check",
     }
     assert {name: task["downstream"] for name, task in tasks.items()} == {
-        "build": ["publish"],
+        "build": ["check", "publish"],
         "publish": ["report"],
         "report": [],
+        "check": [],
     }
-    assert all(task["retries"] == 3 for task in tasks.values())
+    retries = {name: task["retries"] for name, task in tasks.items()}
+    assert retries == {"build": 3, "publish": 3, "report": 3, "check": 0}
 
 
 def test_a_week_trains_once(parsed: dict[str, Any]) -> None:

@@ -14,13 +14,13 @@ from schemathesis.checks import positive_data_acceptance
 from schemathesis.generation import GenerationMode
 
 from likely_buyers.serving.app import application
-from likely_buyers.serving.gate import Gate, Limits
+from likely_buyers.serving.gate import App, Limits
 from likely_buyers.serving.state import Serving
 from support.small_stage import small_stage
 from support.tries import tries
 
 
-def described(app: Gate) -> Any:
+def described(app: App) -> Any:
     return schemathesis.openapi.from_asgi("/openapi.json", app)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +15,13 @@ import httpx
 import numpy as np
 import pyarrow as pa
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from likely_buyers.registry import RegistryError
 from likely_buyers.scoring import Scoring, score_batches
 from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
-from likely_buyers.serving.gate import Gate, Limits, read_tokens
+from likely_buyers.serving.gate import App, Limits, read_tokens
 from likely_buyers.serving.state import Serving
 from support.small_stage import (
     AS_OF,
@@ -39,7 +41,7 @@ BUY = VIEW | {"event_type": "purchase", "price": 5, "product_id": "p"}
 class Client:
     """Asks an application in this process."""
 
-    def __init__(self, app: Gate, **headers: str) -> None:
+    def __init__(self, app: App, **headers: str) -> None:
         self._app = app
         self._headers = headers
 
@@ -450,6 +452,23 @@ def test_a_file_of_tokens_that_others_may_read_is_refused(tmp_path: Path) -> Non
         read_tokens(file)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of root")
+def test_a_secret_that_root_mounted_may_be_read_by_the_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As Kubernetes mounts them: of root, and of the pod's group."""
+    file = tokens_file(tmp_path, "shop 0123456789abcdef")
+    file.chmod(0o440)
+    with pytest.raises(ServingError, match="chmod 600"):
+        read_tokens(file)
+    monkeypatch.setattr(os, "geteuid", lambda: 10_001)
+    assert [token.name for token in read_tokens(file)] == ["shop"]
+    for mode in (0o444, 0o460):
+        file.chmod(mode)
+        with pytest.raises(ServingError, match="chmod 600"):
+            read_tokens(file)
+
+
 def test_a_stage_without_a_champion_is_not_ready_and_takes_one_over(tmp_path: Path) -> None:
     write_small_copy(tmp_path / "serving" / "copy.sqlite")
     serving = Serving("production", registries(tmp_path), tmp_path / "serving" / "copy.sqlite")
@@ -606,3 +625,78 @@ def test_days_of_the_shop_s_time_zone(tmp_path: Path) -> None:
     early = VIEW | {"event_time": "2020-02-29T15:30:00Z"}
     body: Callable[[], Any] = client("POST", "/v1/users/ann/score", json={"events": [early]}).json
     assert (body()["left_out"], body()["as_of"]) == ([], str(date(2020, 3, 2)))
+
+
+def counted(answer: httpx.Response) -> dict[tuple[str, str, str], float]:
+    """Requests by route, method and status."""
+    assert answer.status_code == 200
+    return {
+        (sample.labels["route"], sample.labels["method"], sample.labels["status"]): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+        if sample.name == "likely_buyers_requests_total"
+    }
+
+
+def test_requests_are_counted_by_what_they_asked_for_and_nobody_is_named(serving: Serving) -> None:
+    client = Client(application(serving, Limits(), None))
+    for user in ("ann", "bob", "nobody-knows"):
+        client("GET", f"/v1/users/{user}")
+    client("POST", "/v1/users/ann/score", json={"events": []})
+    client("GET", "/nobody-knows")
+    client("NOBODY-KNOWS", "/ping")
+    answer = client("GET", "/metrics")
+    assert counted(answer) == {
+        ("/v1/users/{user_id}", "GET", "2xx"): 2,
+        ("/v1/users/{user_id}", "GET", "4xx"): 1,
+        ("/v1/users/{user_id}/score", "POST", "2xx"): 1,
+        ("unknown", "GET", "4xx"): 1,
+        ("/ping", "other", "4xx"): 1,
+    }
+    assert "nobody-knows" not in answer.text.lower()
+    assert 'likely_buyers_request_duration_seconds_count{method="POST"' in answer.text
+    assert (
+        'likely_buyers_served_model_info{model="shop.purchase_7d",model_version="1",outcome="purchase_7d"'
+        in answer.text
+    )
+
+
+def test_what_an_unforeseen_error_ends_is_counted(
+    serving: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    client = Client(application(serving, Limits(), None))
+    assert serving.now.copy
+    with monkeypatch.context() as patched:
+        patched.setattr(type(serving.now.copy), "scores", broken)
+        with pytest.raises(RuntimeError):
+            client("GET", "/v1/users/ann")
+    assert counted(client("GET", "/metrics")) == {("/v1/users/{user_id}", "GET", "5xx"): 1}
+
+
+def test_metrics_are_told_when_no_more_may_ask_but_to_none_without_a_token(
+    serving: Serving, tmp_path: Path
+) -> None:
+    full = Client(application(serving, Limits(requests=0, per_second=1), None))
+    assert full("GET", "/v1/users/ann").status_code == 503
+    full("GET", "/metrics")
+    assert counted(full("GET", "/metrics")) == {
+        ("refused", "GET", "5xx"): 1,
+        ("/metrics", "GET", "2xx"): 1,
+    }
+    file = tokens_file(tmp_path, "prometheus 0123456789abcdef")
+    app = application(serving, Limits(), lambda: read_tokens(file))
+    assert "no token" in said(Client(app)("GET", "/metrics"), 401)
+    assert Client(app, authorization="Bearer 0123456789abcdef")("GET", "/metrics").is_success
+
+
+def test_a_stage_without_a_champion_says_so_in_its_metrics(tmp_path: Path) -> None:
+    serving = Serving("production", registries(tmp_path), tmp_path / "copy.sqlite")
+    serving.refresh()
+    text = Client(application(serving, Limits(), None))("GET", "/metrics").text
+    assert "likely_buyers_ready 0.0" in text
+    problems = f"likely_buyers_serving_problems {len(serving.now.problems)}.0"
+    assert serving.now.problems and problems in text
+    assert "likely_buyers_served_as_of_timestamp_seconds{" not in text
