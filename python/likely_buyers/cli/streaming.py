@@ -18,6 +18,7 @@ from likely_buyers.errors import LikelyBuyersError, said_by
 from likely_buyers.lake import opened
 from likely_buyers.scoring import Scorer
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.register import known_files
 from likely_buyers.sources.waiting import left_for_later
 from likely_buyers.streaming import EventFolder, Scored, StreamingError, score_touched
 from likely_buyers.terminal import say
@@ -58,6 +59,8 @@ class Stream:
         given = project.var("as_of")
         self._as_of = date.fromisoformat(str(given).strip()) if given is not None else None
         self.folder = _watched(project, pace, events_path.strip())
+        if self.folder:
+            self.folder.known(self._loaded_before())
         self._scorers: tuple[str, Sequence[Scorer]] = ("", ())
         # when a batch is due whether a file is ready or not
         self._due = 0.0
@@ -88,6 +91,17 @@ class Stream:
                     f" {time.monotonic() - began:.1f} s"
                 )
         return not (self.folder and self.folder.left)
+
+    def _loaded_before(self) -> dict[str, tuple[int, str]]:
+        """Size and time of change of each file that is loaded, by path."""
+        with opened(self._lake, StreamingError, read_only=True) as connection:
+            try:
+                files = known_files(connection, self._project.var("event_mapping"))
+            except duckdb.CatalogException as error:
+                raise StreamingError(
+                    f"nothing was built in {self._lake.catalog} yet. Run dbt build once, and then this again."
+                ) from error
+        return {path: (size, modified_at) for path, size, modified_at, *_ in files}
 
     def _loaded(self, ready: Sequence[str]) -> bool:
         """Whether models are up to date with files that are ready; who of several is refused is found by halving."""
@@ -163,5 +177,6 @@ def _watched(project: Project, pace: Pace, path: str) -> EventFolder | None:
 
 
 def _in_words(problem: str) -> str:
-    """A refusal of ours without what dbt says before it."""
-    return problem.partition("likely_buyers: ")[2].strip() or problem
+    """A refusal of ours without what dbt says before it, and without what holds of a build alone."""
+    told = problem.partition("likely_buyers: ")[2].strip() or problem
+    return told.replace(" Nothing was loaded.", "").replace(", then run dbt build.", ".")

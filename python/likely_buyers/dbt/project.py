@@ -311,5 +311,7 @@ def _problem(finished: Any) -> str:
     if finished.exception:
         return str(finished.exception).strip()
     return "; ".join(
-        str(result.message).strip() for result in finished.result if result.status != "success"
+        str(result.message).strip()
+        for result in finished.result
+        if result.status not in ("success", "skipped")
     )

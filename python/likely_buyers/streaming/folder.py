@@ -1,6 +1,6 @@
 """Files as they arrive: which are new, which are still being written, and which were refused."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import duckdb
@@ -32,6 +32,10 @@ class EventFolder:
     _refused: dict[str, tuple[Stamp, float]] = field(default_factory=dict)
     _told: dict[str, Stamp | str] = field(default_factory=dict)
     growing: set[str] = field(default_factory=set)
+
+    def known(self, stamps: Mapping[str, Stamp]) -> None:
+        """These are loaded, as they stand there."""
+        self._taken |= stamps
 
     def look(self, moment: float) -> list[str]:
         """Files that are new, or have changed, and stand as they stood at the look before; sorted.
