@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -261,6 +262,61 @@ def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> 
     champion_of(installation.state)
     assert installation.run(*ONCE, variables=variables).succeeded
     assert [user for user, _ in installation.query(SCORES)] == ["1", "2"]
+
+
+def test_rows_of_a_relation_come_by_its_cursor(tmp_path: Path) -> None:
+    source, installation = tmp_path / "shop.duckdb", Installation(tmp_path / "state")
+
+    def told(*rows: tuple[int, str, str, int]) -> None:
+        """(id, user, kind, hour of the last change)."""
+        with duckdb.connect(source) as connection:
+            connection.execute(
+                "create table if not exists clicks (id bigint primary key, happened timestamp, kind varchar,"
+                " customer varchar, price double, updated_at timestamp)"
+            )
+            for number, user, kind, hour in rows:
+                moment = datetime(2026, 1, 1) + timedelta(days=number)
+                changed = datetime(2026, 3, 1) + timedelta(hours=hour)
+                connection.execute(
+                    "insert or replace into clicks values (?, ?, ?, ?, 2.5, ?)",
+                    [number, moment, kind, user, changed],
+                )
+
+    told(*((number, f"u{number % 5}", "view", 0) for number in range(40)))
+    mapping = {
+        "event_time": "happened",
+        "event_type": "kind",
+        "user_id": "customer",
+        "price": "price",
+        "dedupe_on": ["id"],
+    }
+    relation = {
+        "database": "duckdb",
+        "path": str(source),
+        "table": "clicks",
+        "cursor": "updated_at",
+        "key": ["id"],
+    }
+    variables = {
+        "event_mappings": {"own": mapping},
+        "event_mapping": "own",
+        "events_relation": relation,
+    }
+    champion_of(installation.state)
+    installation.built(variables=variables)
+    # a new one, and an old one that was another
+    told((7, "u2", "purchase", 5), (12, "u9", "cart", 6))
+    streamed = installation.run(*ONCE, variables=variables)
+    assert streamed.succeeded, streamed.output
+    # of u2 the row 12 has gone to somebody else, too
+    assert [user for user, _ in installation.query(SCORES)] == ["u2", "u9"]
+    assert installation.run(*ONCE, variables=variables).succeeded
+    live = installation.query(SCORES)
+    assert len(live) == 2
+    rebuilt = Installation(tmp_path / "rebuilt", registry_of=installation)
+    rebuilt.built(variables=variables)
+    batch = rebuilt.query("select user_id, probability from gold.predictions order by 1, 2")
+    assert live == [row for row in batch if row[0] in ("u2", "u9")]
 
 
 def test_a_signal_ends_it_after_the_batch_at_hand(
