@@ -19,7 +19,7 @@ newest as (
     select
         *,
         row_number() over (
-            partition by user_id, outcome order by as_of_date desc, scored_at desc, scored_by, model_version desc
+            partition by user_id, outcome order by as_of_date desc, scored_at desc, scored_by asc, model_version desc
         ) as place
     from scores
 ),
