@@ -17,6 +17,7 @@ from likely_buyers.dbt.project import PREDICTED, Project
 from likely_buyers.errors import LikelyBuyersError, said_by
 from likely_buyers.lake import opened
 from likely_buyers.scoring import Scorer
+from likely_buyers.sources.mapping import chosen_mapping
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.register import known_files
 from likely_buyers.sources.waiting import left_for_later
@@ -106,26 +107,30 @@ class Stream:
     def _loaded(self, ready: Sequence[str]) -> bool:
         """Whether models are up to date with files that are ready; who of several is refused is found by halving."""
         folder = self.folder
-        others = set(ready)
-
-        def load(files: Sequence[str]) -> tuple[str, str] | None:
-            waiting = folder.waiting(time.monotonic()) | (others - set(files)) if folder else set()
+        to_load = [list(ready)]
+        while to_load:
+            files = to_load.pop()
+            others = {file for later in to_load for file in later}
+            waiting = folder.waiting(time.monotonic()) | others if folder else others
             with left_for_later(waiting):
                 failed = self._project.run_parsed(self._manifest, say, *_MODELS)
-            if folder and failed is None:
-                folder.taken(files)
-                others.difference_update(files)
-            if folder and failed and failed[0] in ("", _LOAD) and files:
-                if len(files) == 1:
-                    folder.refused(files[0], _in_words(failed[1]), time.monotonic())
-                    return None
-                half = len(files) // 2
-                return load(files[:half]) or load(files[half:])
-            return failed
-
-        if failed := load(list(ready)):
-            say(f"not loaded: {_in_words(failed[1])} {_LATER}")
-        return failed is None
+            if failed is None:
+                if folder:
+                    folder.taken(files)
+                continue
+            node, problem = failed
+            if node != _LOAD or not files or not folder:
+                say(f"not loaded: {_in_words(problem)} {_LATER}")
+                return False
+            half = len(files) // 2
+            if half:
+                to_load += [files[half:], files[:half]]
+                continue
+            folder.refused(files[0], _in_words(problem), time.monotonic())
+            if not to_load:
+                # what a stopped batch has loaded goes on all the same
+                to_load.append([])
+        return True
 
     def _score(self) -> Scored:
         with opened(self._lake, StreamingError, read_only=False) as connection:
@@ -172,7 +177,9 @@ def _watched(project: Project, pace: Pace, path: str) -> EventFolder | None:
     if project.var("events_relation") is not None or "://" in path:
         return None
     name = project.var("event_mapping")
-    reading = Reading.of(project.var("event_mappings")[name], name)
+    mappings = project.var("event_mappings")
+    chosen_mapping(mappings, name)
+    reading = Reading.of(mappings[name], name)
     return EventFolder(path, reading, pace.retry, say)
 
 

@@ -8,6 +8,8 @@ import duckdb
 from likely_buyers.sources.listing import event_files
 from likely_buyers.sources.reading import Reading
 
+_ATTEMPTS = 5
+
 Stamp = tuple[int, str]
 """Size, and time of change."""
 
@@ -85,6 +87,14 @@ class EventFolder:
         }
 
     def _listed(self) -> dict[str, Stamp]:
+        attempt = 1
         with duckdb.connect() as connection:
             connection.execute("set TimeZone = 'UTC'")
-            return event_files(self.events_path, self.reading, connection)
+            while True:
+                try:
+                    return event_files(self.events_path, self.reading, connection)
+                except duckdb.IOException:
+                    # one was renamed between two looks of the engine
+                    if attempt == _ATTEMPTS:
+                        raise
+                    attempt += 1
