@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from likely_buyers.cli.commands import events, lake, models, scores, serving, watch
+from likely_buyers.cli.commands import events, lake, models, scores, serving, streaming, watch
 from likely_buyers.cli.options import Quiet, Verbose, choose_volume, on_project, without_project
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.errors import LikelyBuyersError
@@ -24,6 +24,7 @@ _PANELS: dict[str, list[Callable[..., None]]] = {
     "The model": [models.train, models.models, models.promote, models.rollback, models.backtest],
     "The history of scores": [scores.backfill, scores.replay],
     "The endpoint": [serving.serve, serving.serving_copy],
+    "Scores as events arrive": [streaming.stream],
     "Events": [events.inspect],
     "Watching": [watch.check, watch.metrics],
     "The lake": [lake.sql, lake.maintain, lake.carry_over],

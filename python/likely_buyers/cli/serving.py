@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.dbt.live import FEATURES, NEXT
 from likely_buyers.dbt.project import Project
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.serving.copy import LiveDefinition, newest_build, write_copy
@@ -22,10 +23,9 @@ _DAYS = """\
 with {{{{ days_of_users('live_events', '{amount}'{options}) }}}}
 
 select * from user_days"""
-_NEXT = "\n-- the next one --\n"
-_QUERIES = _NEXT.join(
+_QUERIES = NEXT.join(
     [
-        "{{ user_features('scoring_cutoff', 'all_days', cutoff_name='as_of_date') }}",
+        FEATURES,
         _DAYS.format(amount="price * quantity", options=""),
         _DAYS.format(
             amount="cast(price * quantity as decimal(38, 7)) * coalesce(rates.rate, 1)",
@@ -47,7 +47,7 @@ def live_definition(project: Project) -> LiveDefinition:
     Raises:
         ProjectError: dbt cannot render it.
     """
-    features, plain, converted, unrated = project.rendered(_QUERIES).split(_NEXT)
+    features, plain, converted, unrated = project.rendered(_QUERIES).split(NEXT)
     name = project.var("event_mapping")
     mapping = project.var("event_mappings")[name]
     zone = str(mapping.get("time_zone") or "UTC")

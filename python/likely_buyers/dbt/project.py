@@ -25,6 +25,8 @@ from likely_buyers.variables import check_variables
 # what dbt wrote of the last build stays, for who asks it
 _ASIDE = ("--quiet", "--no-write-json")
 _FLAGS = {Volume.QUIET: ("--quiet",), Volume.USUAL: (), Volume.VERBOSE: ("--log-level", "debug")}
+PREDICTED = ("model_name", "outcomes", "horizon_days")
+"""The variables that say what is predicted."""
 _REF = re.compile(r"\{\{ ref\('(\w+)'\) \}\}")
 
 
@@ -101,8 +103,7 @@ class Project:
 
     def predicted(self) -> Predicted:
         """What the project predicts."""
-        names = ("model_name", "outcomes", "horizon_days")
-        return Predicted.of({name: self.var(name) for name in names})
+        return Predicted.of({name: self.var(name) for name in PREDICTED})
 
     def outcomes(self, names: Sequence[str] | None) -> list[Outcome]:
         """Its outcomes of these names; all where none is named.
@@ -204,6 +205,44 @@ class Project:
         )
         return (None if finished.success else _problem(finished)), warnings
 
+    def parsed(self) -> Any:
+        """dbt's manifest of the project, for `run_parsed`.
+
+        Raises:
+            ProjectError: it cannot be parsed; the message is dbt's.
+        """
+        finished = self._invoke(*_ASIDE, "--log-level", "none", "parse")
+        if not finished.success:
+            raise ProjectError(_problem(finished))
+        return finished.result
+
+    def run_parsed(
+        self, manifest: Any, say: Callable[[str], None], *models: str
+    ) -> tuple[str, str] | None:
+        """`dbt run` of some models, without parsing again; None, or which node failed ('' of none of them) and why.
+
+        say: is given each word of this project's on the way.
+        """
+
+        def listen(event: Any) -> None:
+            before, ours, words = event.info.msg.partition("likely_buyers: ")
+            if ours and event.info.level in ("info", "warn") and "Failure" not in before:
+                say(words.strip())
+
+        finished = self._invoke(
+            *(*_ASIDE, "--log-level", "none", "run", "--select", *models),
+            callbacks=[listen],
+            manifest=manifest,
+        )
+        if finished.success:
+            return None
+        failed = [
+            result
+            for result in getattr(finished.result, "results", ())
+            if result.status in ("error", "fail")
+        ]
+        return (failed[0].node.name if failed else ""), _problem(finished)
+
     def show(self, query: str, limit: int) -> list[tuple[Any, ...]] | None:
         """Rows of a query over the project's models; None if it failed (dbt has said why)."""
         output = io.StringIO()
@@ -244,7 +283,12 @@ class Project:
                     " build first."
                 ) from error
 
-    def _invoke(self, *arguments: str, callbacks: Sequence[Callable[[Any], None]] = ()) -> Any:
+    def _invoke(
+        self,
+        *arguments: str,
+        callbacks: Sequence[Callable[[Any], None]] = (),
+        manifest: Any = None,
+    ) -> Any:
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -256,7 +300,7 @@ class Project:
         if self._given:
             options += ["--vars", self.vars_text]
         try:
-            return dbtRunner(callbacks=list(callbacks)).invoke([*arguments, *options])
+            return dbtRunner(manifest, callbacks=list(callbacks)).invoke([*arguments, *options])
         finally:
             # else the database stays open here, with a configuration that no other connection of ours may differ from
             DuckDBConnectionManager.close_all_connections()
@@ -267,5 +311,7 @@ def _problem(finished: Any) -> str:
     if finished.exception:
         return str(finished.exception).strip()
     return "; ".join(
-        str(result.message).strip() for result in finished.result if result.status != "success"
+        str(result.message).strip()
+        for result in finished.result
+        if result.status not in ("success", "skipped")
     )

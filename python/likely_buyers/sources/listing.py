@@ -11,6 +11,7 @@ from typing import Any
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.streams import not_whole
+from likely_buyers.sources.waiting import is_left_for_later
 
 _KINDS = {
     **dict.fromkeys((".csv", ".tsv", ".tab", ".txt", ".dat"), "csv"),
@@ -45,19 +46,15 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     Raises:
         SourceProblem: nothing to read, or an archive of two kinds of files.
     """
-    is_pattern = re.search(r"[*?\[]", events_path) is not None
-    is_file = not is_pattern and _kind_of(events_path) != "unknown"
     folder = base_folder(events_path)
-    found = _glob(events_path if is_pattern or is_file else f"{folder}/**", cursor)
     below = folder + "/" if folder else ""
+    found = [row for row in _found(events_path, cursor) if not is_left_for_later(row[0])]
     listed: list[Listed] = []
     left_alone: list[str] = []
     for path, size, modified_at in found:
-        name = path.removeprefix(below)
-        source = _source_of(name, reading)
-        hidden = not is_file and re.search(r"(^|/)[_.]", name) and reading.files is None
+        source = _source_if_read(path, events_path, reading)
         kind = _kind_of(path)
-        if source is None or hidden or (kind == "unknown" and not _is_named(reading)):
+        if source is None:
             left_alone.append(path)
             continue
         if kind == "zip":
@@ -84,6 +81,15 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     return listed, left_alone
 
 
+def event_files(events_path: str, reading: Reading, cursor: Any) -> dict[str, tuple[int, str]]:
+    """Size and time of change of each file that `list_files` reads, by path; archives whole, and none of it opened."""
+    return {
+        path: (size, modified_at)
+        for path, size, modified_at in _found(events_path, cursor)
+        if _source_if_read(path, events_path, reading) is not None
+    }
+
+
 def base_folder(events_path: str) -> str:
     """The folder that patterns of the mapping are relative to."""
     if re.search(r"[*?\[]", events_path):
@@ -102,6 +108,29 @@ def matches(name: str, pattern: str) -> bool:
             part.replace("[!", "[^") if part.startswith("[") and len(part) > 1 else re.escape(part),
         )
     return re.fullmatch(expression, name) is not None
+
+
+def _is_pattern(events_path: str) -> bool:
+    return re.search(r"[*?\[]", events_path) is not None
+
+
+def _is_file(events_path: str) -> bool:
+    return not _is_pattern(events_path) and _kind_of(events_path) != "unknown"
+
+
+def _found(events_path: str, cursor: Any) -> list[tuple[str, int, str]]:
+    is_one = _is_pattern(events_path) or _is_file(events_path)
+    return _glob(events_path if is_one else f"{base_folder(events_path)}/**", cursor)
+
+
+def _source_if_read(path: str, events_path: str, reading: Reading) -> str | None:
+    """The source that a file belongs to, '' where the mapping has none; None of a file that is left alone."""
+    folder = base_folder(events_path)
+    name = path.removeprefix(folder + "/" if folder else "")
+    hidden = not _is_file(events_path) and re.search(r"(^|/)[_.]", name) and reading.files is None
+    if hidden or (_kind_of(path) == "unknown" and not _is_named(reading)):
+        return None
+    return _source_of(name, reading)
 
 
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:

@@ -3,9 +3,7 @@
 Features are compared, all of them to the bit: whatever model scores them then says the same.
 """
 
-import csv
-import struct
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,99 +18,7 @@ from likely_buyers.serving.store import ServingCopy
 from likely_buyers.training.estimator import PurchaseModel
 from support.champions import make_champion
 from support.installation import PROJECT, Installation
-
-FIRST = datetime(2024, 1, 1, tzinfo=UTC)
-BUILD = date(2024, 4, 1)
-LATER = BUILD + timedelta(days=2)
-COLUMNS = ("moment", "kind", "who", "visit", "item", "category", "price", "pieces", "money", "id")
-USERS = 150
-EXPRESSIONS = {
-    "format": "csv",
-    "event_time": "as_utc(moment)",
-    "event_type": "kind",
-    "user_id": "who",
-    "session_id": "visit",
-    "product_id": "item",
-    "category": "category",
-    "price": "price",
-    "quantity": "pieces",
-}
-MAPPINGS: dict[str, dict[str, Any]] = {
-    "of several currencies, in Tokyo, by id": EXPRESSIONS
-    | {"currency": "money", "time_zone": "Asia/Tokyo", "event_id": "id"},
-    "the last of an id": EXPRESSIONS | {"event_id": "id", "keep": "last"},
-    "equal lines are one event": EXPRESSIONS,
-    "equal lines are several": EXPRESSIONS | {"dedupe_on": "none"},
-    "of a currency without a rate": EXPRESSIONS | {"currency": "upper(money) || 'X'"},
-}
-
-
-def day_of(moment: datetime, mapping: dict[str, Any]) -> date:
-    return (moment + timedelta(hours=9 if "time_zone" in mapping else 0)).date()
-
-
-def told_events(rng: np.random.Generator) -> list[dict[str, Any]]:
-    """Lines of a log, in which some are told twice, some with other words, and some break a rule."""
-    lines: list[dict[str, Any]] = []
-    for number in range(6_000):
-        # more of them in the last days
-        days = 93 * rng.random() ** 0.3
-        kind = rng.choice(["view", "cart", "add", "remove_from_cart", "purchase", "refund", "wink"])
-        line = {
-            "moment": FIRST + timedelta(days=float(days), seconds=int(rng.integers(60))),
-            "kind": kind,
-            "who": f"u{int(rng.integers(USERS))}",
-            "visit": rng.choice(["", "s1", "s2", "s3"]),
-            "item": rng.choice(["", *(f"p{n}" for n in range(9))]),
-            "category": rng.choice(["", "shoes"]),
-            "price": rng.choice(["", "0", "9.99", "19.5", "0.12345", "-1", "12345.678"]),
-            "pieces": rng.choice(["", "1", "2", "0.5", "0", "1.23456"]),
-            "money": rng.choice(["EUR", "usd", ""]),
-            "id": f"e{number}",
-        }
-        line["moment"] = line["moment"].replace(microsecond=0)
-        lines.append(line)
-        if rng.random() < 0.1:
-            lines.append(dict(line))
-        if rng.random() < 0.1:
-            later = timedelta(seconds=int(rng.integers(2)) * 30)
-            lines.append(line | {"price": "7", "visit": "s9", "moment": line["moment"] + later})
-    # somebody who is new on the last day
-    lines.append(
-        lines[0] | {"who": "new", "kind": "cart", "id": "n", "moment": FIRST + timedelta(days=92)}
-    )
-    return lines
-
-
-def write(file: Path, lines: list[dict[str, Any]]) -> None:
-    with file.open("w", newline="") as to:
-        writer = csv.DictWriter(to, COLUMNS)
-        writer.writeheader()
-        writer.writerows(line | {"moment": line["moment"].isoformat()} for line in lines)
-
-
-def as_event(line: dict[str, Any], with_id: bool, with_money: bool) -> dict[str, Any]:
-    found = {
-        "event_time": line["moment"].isoformat(),
-        "event_type": str(line["kind"]),
-        "session_id": line["visit"],
-        "product_id": line["item"],
-        "category": line["category"],
-        "price": line["price"] or None,
-        "quantity": line["pieces"] or None,
-    }
-    if with_id:
-        found["event_id"] = line["id"]
-    else:
-        # what makes a line the line that it is
-        found["brand"] = f"{line['money']} {line['id']}"
-    if with_money:
-        found["currency"] = line["money"]
-    return found
-
-
-def bits(value: Any) -> bytes | None:
-    return None if value is None else struct.pack("<d", value)
+from support.told_shop import BUILD, LATER, MAPPINGS, as_event, bits, day_of, told_events, write
 
 
 @pytest.mark.parametrize("name", MAPPINGS)

@@ -1,0 +1,189 @@
+"""The stream: batch after batch, each loaded by the models of the build and then scored."""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from likely_buyers.dbt.inputs import champions_digest
+from likely_buyers.dbt.jobs.score import champions
+from likely_buyers.dbt.live import FEATURES, NEXT
+from likely_buyers.dbt.project import PREDICTED, Project
+from likely_buyers.errors import LikelyBuyersError, said_by
+from likely_buyers.lake import opened
+from likely_buyers.scoring import Scorer
+from likely_buyers.sources.mapping import chosen_mapping
+from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.register import known_files
+from likely_buyers.sources.waiting import left_for_later
+from likely_buyers.streaming import EventFolder, Scored, StreamingError, score_touched
+from likely_buyers.terminal import say
+
+# what the build makes of new lines, up to the days of users; the view of events has the columns of the lines
+_MODELS = ("+raw_events", "mapped_rows", "left_out_lines", "events", "user_days")
+_LOAD = "raw_events"
+_LATER = "It is tried again later."
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The options of the command."""
+
+    once: bool
+    seconds: float
+    settle: float
+    retry: float
+
+
+class Stream:
+    """A project that is parsed once, and its batches. The lake is let go of between and within them."""
+
+    def __init__(self, project: Project, pace: Pace) -> None:
+        """Parse the project, and have dbt render what is needed of it.
+
+        Raises:
+            ProjectError: dbt cannot.
+            StreamingError: the target is no DuckDB.
+        """
+        self._project = project
+        self._pace = pace
+        self._lake = project.lake("the stream loads into and scores", StreamingError)
+        self._features, events_path = project.rendered(
+            NEXT.join([FEATURES, "{{ events_path() }}"])
+        ).split(NEXT)
+        self._manifest = project.parsed()
+        given = project.var("as_of")
+        self._as_of = date.fromisoformat(str(given).strip()) if given is not None else None
+        self.folder = _watched(project, pace, events_path.strip())
+        if self.folder:
+            self.folder.known(self._loaded_before())
+        self._scorers: tuple[str, Sequence[Scorer]] = ("", ())
+        # when a batch is due whether a file is ready or not
+        self._due = 0.0
+
+    def batch(self) -> bool:
+        """Load what is ready and score whom it is of; whether nothing waits and nothing was refused.
+
+        Where there is a folder to look at and nothing new in it, nothing is opened.
+        """
+        began = time.monotonic()
+        ready = self.folder.look(began) if self.folder else []
+        if self.folder:
+            self.folder.tell_growing()
+        if ready or began >= self._due:
+            # until it has ended well
+            self._due = began + self._pace.retry
+            try:
+                if not self._loaded(ready):
+                    return False
+                scored = self._score()
+            except (LikelyBuyersError, duckdb.Error, OSError) as error:
+                say(f"not scored yet: {said_by(error)} {_LATER}")
+                return False
+            self._due = float("inf") if self.folder else 0.0
+            if scored.users:
+                say(
+                    f"{scored.users:,} users with new events: {scored.scores:,} scores as of {scored.as_of}, in"
+                    f" {time.monotonic() - began:.1f} s"
+                )
+        return not (self.folder and self.folder.left)
+
+    def _loaded_before(self) -> dict[str, tuple[int, str]]:
+        """Size and time of change of each file that is loaded, by path."""
+        with opened(self._lake, StreamingError, read_only=True) as connection:
+            try:
+                files = known_files(connection, self._project.var("event_mapping"))
+            except duckdb.CatalogException as error:
+                raise StreamingError(
+                    f"nothing was built in {self._lake.catalog} yet. Run dbt build once, and then this again."
+                ) from error
+        return {path: (size, modified_at) for path, size, modified_at, *_ in files}
+
+    def _loaded(self, ready: Sequence[str]) -> bool:
+        """Whether models are up to date with files that are ready; who of several is refused is found by halving."""
+        folder = self.folder
+        to_load = [list(ready)]
+        while to_load:
+            files = to_load.pop()
+            others = {file for later in to_load for file in later}
+            waiting = folder.waiting(time.monotonic()) | others if folder else others
+            with left_for_later(waiting):
+                failed = self._project.run_parsed(self._manifest, say, *_MODELS)
+            if failed is None:
+                if folder:
+                    folder.taken(files)
+                continue
+            node, problem = failed
+            if node != _LOAD or not files or not folder:
+                say(f"not loaded: {_in_words(problem)} {_LATER}")
+                return False
+            half = len(files) // 2
+            if half:
+                to_load += [files[half:], files[:half]]
+                continue
+            folder.refused(files[0], _in_words(problem), time.monotonic())
+            if not to_load:
+                # what a stopped batch has loaded goes on all the same
+                to_load.append([])
+        return True
+
+    def _score(self) -> Scored:
+        with opened(self._lake, StreamingError, read_only=False) as connection:
+            now = datetime.now(UTC).replace(tzinfo=None)
+            return score_touched(connection, self._features, self._champions, self._as_of, now)
+
+    def _champions(self) -> Sequence[Scorer]:
+        """Loaded again when others are promoted."""
+        told = {name: self._project.var(name) for name in PREDICTED}
+        digest = champions_digest(json.dumps(told))
+        if not digest or digest != self._scorers[0]:
+            self._scorers = (digest, champions(self._project.predicted()))
+        return self._scorers[1]
+
+
+def run_stream(project: Project, pace: Pace) -> int:
+    """Batches until a signal ends it, after the one at hand; with `once` one. The exit status.
+
+    Raises:
+        ProjectError: dbt cannot read the project.
+        StreamingError: the target is no DuckDB.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    stream = Stream(project, pace)
+    if project.var("events_relation") is not None:
+        say("events_relation is asked by its cursor with each batch.")
+    if stream.folder:
+        # a file is ready when it stands as it stood before
+        stream.folder.look(time.monotonic())
+        stopped.wait(pace.settle)
+    is_well = True
+    while not stopped.is_set():
+        is_well = stream.batch()
+        if pace.once:
+            break
+        stopped.wait(pace.seconds)
+    return 0 if is_well else 1
+
+
+def _watched(project: Project, pace: Pace, path: str) -> EventFolder | None:
+    """The folder to look at; None where only a load can tell what is new: a relation, or files of a bucket."""
+    if project.var("events_relation") is not None or "://" in path:
+        return None
+    name = project.var("event_mapping")
+    mappings = project.var("event_mappings")
+    chosen_mapping(mappings, name)
+    reading = Reading.of(mappings[name], name)
+    return EventFolder(path, reading, pace.retry, say)
+
+
+def _in_words(problem: str) -> str:
+    """A refusal of ours without what dbt says before it, and without what holds of a build alone."""
+    told = problem.partition("likely_buyers: ")[2].strip() or problem
+    return told.replace(" Nothing was loaded.", "").replace(", then run dbt build.", ".")
