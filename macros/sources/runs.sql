@@ -39,8 +39,11 @@
     {% for node in graph.get('nodes', {}).values() if node.resource_type == 'test' and node.depends_on.nodes | select('in', gold) | list %}
         {% do tests.append(node.unique_id) %}
     {% endfor %}
-    {% do plugin_function('end_run', {'invocation_id': invocation_id, 'results': told, 'gold': gold, 'tests': tests, 'command': flags.WHICH,
-        'selected': selected_resources, 'started_at': run_started_at.isoformat(), 'oldest': (run_started_at - modules.datetime.timedelta(days=var('keep_days'))).isoformat()}) %}
+    {#- docs and compile render hooks, too, and have built nothing -#}
+    {% if flags.WHICH not in ['generate', 'compile', 'show'] %}
+        {% do plugin_function('end_run', {'invocation_id': invocation_id, 'results': told, 'gold': gold, 'tests': tests, 'command': flags.WHICH,
+            'selected': selected_resources, 'started_at': run_started_at.isoformat(), 'oldest': (run_started_at - modules.datetime.timedelta(days=var('keep_days'))).isoformat()}) %}
+    {% endif %}
 {% endmacro %}
 
 {#- Models that are published, with name and materialization. Of what dbt has in gold only models are public. -#}

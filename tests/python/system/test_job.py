@@ -261,6 +261,7 @@ def test_descriptions_are_in_the_database_and_in_the_docs(job: Installation, sho
         "bronze.rejected_lines",
         "silver.events",
         "silver.quarantined_events",
+        "gold.current_scores",
         "gold.top_buyers_v1",
         "gold.user_scores",
     }
