@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -16,6 +15,9 @@ from urllib.request import urlopen
 
 import pytest
 import yaml
+
+from support.command_server import PROJECT
+from support.published_gold import free_port
 
 _SECONDS_TO_START = 60
 
@@ -32,10 +34,20 @@ def program(name: str) -> str:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def promtool(*arguments: str, text: str = "") -> str:
+    """What promtool prints, which has to find nothing wrong; paths are below ops/prometheus."""
+    finished = subprocess.run(
+        [program("promtool"), *arguments],
+        cwd=PROJECT / "ops" / "prometheus",
+        input=text,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=120,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout
+    return finished.stdout
 
 
 class Prometheus:

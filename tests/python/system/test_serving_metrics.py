@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import uvicorn
 
 from likely_buyers.serving.server import Address, serve
 from support.installation import PROJECT
-from support.prometheus import Prometheus, program, prometheus_that_scrapes
+from support.prometheus import Prometheus, prometheus_that_scrapes, promtool
 from support.small_stage import small_stage
 
 OPS = PROJECT / "ops"
@@ -89,21 +88,6 @@ def test_prometheus_evaluates_the_rules(prometheus: tuple[Prometheus, str]) -> N
     # its scores speak from 2020
     assert states.pop("LikelyBuyersEndpointStaleScores") == "pending"
     assert set(states.values()) == {"inactive"}
-
-
-def promtool(*arguments: str, text: str = "") -> str:
-    finished = subprocess.run(
-        [program("promtool"), *arguments],
-        cwd=OPS / "prometheus",
-        input=text,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
-    return finished.stdout
 
 
 def test_names_and_units_are_as_prometheus_asks(prometheus: tuple[Prometheus, str]) -> None:

@@ -159,22 +159,19 @@ def test_a_registry_that_executors_do_not_reach_is_told(twins: Twins, faults: Pa
     assert twins.differences("gold.predictions") == {}
 
 
-def test_an_executor_killed_while_scoring_costs_no_user(twins: Twins, faults: Path) -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "org.apache.spark.executor.CoarseGrainedExecutorBackend",
+        "org.apache.spark.deploy.worker.Worker",
+    ],
+    ids=["executor", "worker for good"],
+)
+def test_what_is_lost_while_scoring_costs_no_user(twins: Twins, faults: Path, lost: str) -> None:
     for name in ("anew", "hold"):
         (faults / name).touch()
     with scoring(twins, faults) as building:
-        twins.cluster.kill("org.apache.spark.executor.CoarseGrainedExecutorBackend")
-        (faults / "hold").unlink()
-        output, _ = building.communicate(timeout=600)
-    assert building.returncode == 0, output
-    assert twins.differences("gold.predictions") == {}
-
-
-def test_a_worker_lost_for_good_while_scoring_costs_no_user(twins: Twins, faults: Path) -> None:
-    for name in ("anew", "hold"):
-        (faults / name).touch()
-    with scoring(twins, faults) as building:
-        twins.cluster.kill("org.apache.spark.deploy.worker.Worker")
+        twins.cluster.kill(lost)
         (faults / "hold").unlink()
         output, _ = building.communicate(timeout=600)
     assert building.returncode == 0, output

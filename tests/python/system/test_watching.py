@@ -3,7 +3,6 @@
 import json
 import re
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -14,7 +13,7 @@ import pytest
 
 from support.installation import PROJECT, Installation
 from support.listener import listener
-from support.prometheus import Prometheus, program, prometheus_of
+from support.prometheus import Prometheus, prometheus_of, promtool
 from support.trained_shop import TrainedShop
 
 OPS = PROJECT / "ops"
@@ -54,21 +53,6 @@ def prometheus(
     folder = tmp_path_factory.mktemp("prometheus")
     with prometheus_of(metrics_file(watched).parent, RULES, folder) as server:
         yield server
-
-
-def promtool(*arguments: str, text: str = "") -> str:
-    finished = subprocess.run(
-        [program("promtool"), *arguments],
-        cwd=OPS / "prometheus",
-        input=text,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=120,
-        check=False,
-    )
-    assert finished.returncode == 0, finished.stdout
-    return finished.stdout
 
 
 def test_names_and_units_are_as_prometheus_asks(watched: Installation) -> None:
