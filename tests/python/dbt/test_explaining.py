@@ -258,7 +258,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     installation.built("--select", "+user_features", *UNTESTED)
     names, users = features_of(installation)
     registered(installation, names, users, ALL_KINDS)
-    installation.built("--select", "predictions+", "feature_labels", "campaigns")
+    beside = ("feature_labels", "campaigns", "live_scores", "champion_distributions")
+    installation.built("--select", "predictions+", *beside)
     return installation
 
 

@@ -10,6 +10,8 @@ from support.installation import PROJECT, Installation
 from support.lakes import open_lake
 from support.trained_shop import TrainedShop
 
+# there were none before the lake
+NEWER = {"expected_performance", "live_scores"}
 TABLES = sorted(f"gold.{table}" for table in LOGS.values())
 
 
@@ -20,7 +22,7 @@ def contents(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
 def test_the_tables_that_are_carried_over_are_those_that_builds_add_to() -> None:
     gold = PROJECT / "models" / "gold"
     logs = {file.stem for file in gold.glob("*.sql") if "incremental" in file.read_text()}
-    assert LOGS.keys() == logs
+    assert LOGS.keys() == logs - NEWER
     for model, table in LOGS.items():
         named = re.search(r'alias="(\w+)"', (gold / f"{model}.sql").read_text())
         assert table == (named[1] if named else model)

@@ -16,10 +16,10 @@ from support.installation import Finished, Installation
 # A mapping is tried on a copy of the project with what it needs, which dbt would parse for three seconds each time:
 # here it is given the whole project.
 PARSED = """
-import functools
 import dbt.cli.main
 
-dbt.cli.main.dbtRunner = functools.partial(dbt.cli.main.dbtRunner, manifest=parsed_project)
+runner = dbt.cli.main.dbtRunner
+dbt.cli.main.dbtRunner = lambda manifest=None, **options: runner(manifest or parsed_project, **options)
 """
 
 
