@@ -3,7 +3,7 @@
 import os
 import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,13 +46,10 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     Raises:
         SourceProblem: nothing to read, or an archive of two kinds of files.
     """
-    folder = base_folder(events_path)
-    below = folder + "/" if folder else ""
-    found = [row for row in _found(events_path, cursor) if not is_left_for_later(row[0])]
+    found = [row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])]
     listed: list[Listed] = []
     left_alone: list[str] = []
-    for path, size, modified_at in found:
-        source = _source_if_read(path, events_path, reading)
+    for path, size, modified_at, source in found:
         kind = _kind_of(path)
         if source is None:
             left_alone.append(path)
@@ -76,7 +73,7 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
         if not _is_model(pattern) and name not in {file.source for file in listed}:
             raise SourceProblem(
                 f"the source '{name}' of the event mapping has no file: nothing under '{events_path}' fits {pattern!r}."
-                f" Found: {', '.join(p.removeprefix(below) for p, _, _ in found[:20])}. Nothing was loaded."
+                f" Found: {', '.join(p.removeprefix(_below(events_path)) for p, *_ in found[:20])}. Nothing was loaded."
             )
     return listed, left_alone
 
@@ -85,16 +82,16 @@ def event_files(events_path: str, reading: Reading, cursor: Any) -> dict[str, tu
     """Size and time of change of each file that `list_files` reads, by path; archives whole, and none of it opened."""
     return {
         path: (size, modified_at)
-        for path, size, modified_at in _found(events_path, cursor)
-        if _source_if_read(path, events_path, reading) is not None
+        for path, size, modified_at, source in _found(events_path, reading, cursor)
+        if source is not None
     }
 
 
 def base_folder(events_path: str) -> str:
     """The folder that patterns of the mapping are relative to."""
-    if re.search(r"[*?\[]", events_path):
+    if _is_pattern(events_path):
         return re.split(r"[*?\[]", events_path)[0].rpartition("/")[0]
-    if _kind_of(events_path) != "unknown":
+    if _is_file(events_path):
         return events_path.rpartition("/")[0]
     return events_path.rstrip("/")
 
@@ -118,19 +115,27 @@ def _is_file(events_path: str) -> bool:
     return not _is_pattern(events_path) and _kind_of(events_path) != "unknown"
 
 
-def _found(events_path: str, cursor: Any) -> list[tuple[str, int, str]]:
-    is_one = _is_pattern(events_path) or _is_file(events_path)
-    return _glob(events_path if is_one else f"{base_folder(events_path)}/**", cursor)
-
-
-def _source_if_read(path: str, events_path: str, reading: Reading) -> str | None:
-    """The source that a file belongs to, '' where the mapping has none; None of a file that is left alone."""
+def _below(events_path: str) -> str:
     folder = base_folder(events_path)
-    name = path.removeprefix(folder + "/" if folder else "")
-    hidden = not _is_file(events_path) and re.search(r"(^|/)[_.]", name) and reading.files is None
-    if hidden or (_kind_of(path) == "unknown" and not _is_named(reading)):
-        return None
-    return _source_of(name, reading)
+    return folder + "/" if folder else ""
+
+
+def _found(
+    events_path: str, reading: Reading, cursor: Any
+) -> Iterator[tuple[str, int, str, str | None]]:
+    """Each file with the source that it belongs to: '' where the mapping has none, None where it is left alone."""
+    is_file = _is_file(events_path)
+    is_one = _is_pattern(events_path) or is_file
+    below = _below(events_path)
+    skips_hidden, is_named = not is_file and reading.files is None, _is_named(reading)
+    for path, size, modified_at in _glob(
+        events_path if is_one else f"{base_folder(events_path)}/**", cursor
+    ):
+        name = path.removeprefix(below)
+        is_skipped = (skips_hidden and re.search(r"(^|/)[_.]", name)) or (
+            not is_named and _kind_of(path) == "unknown"
+        )
+        yield path, size, modified_at, None if is_skipped else _source_of(name, reading)
 
 
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
