@@ -12,7 +12,7 @@ from typing import Any
 
 from likely_buyers.errors import LikelyBuyersError, did_you_mean
 
-_EVENTS = ("view", "cart", "remove_from_cart", "purchase", "refund")
+EVENT_TYPES = ("view", "cart", "remove_from_cart", "purchase", "refund")
 _MOST_DAYS = 365
 _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
@@ -149,8 +149,8 @@ def _outcome(name: str, told: Any) -> Outcome:
     if "horizon_days" not in given:
         raise BadOutcome(f"{what} has no horizon_days: say how many days ahead it looks.")
     event = given.get("event", "purchase")
-    if event not in _EVENTS:
-        raise BadOutcome(f"{what} has the event '{event}'. {did_you_mean(str(event), _EVENTS)}")
+    if event not in EVENT_TYPES:
+        raise BadOutcome(f"{what} has the event '{event}'. {did_you_mean(str(event), EVENT_TYPES)}")
     at_least = given.get("at_least", 1)
     if isinstance(at_least, bool) or not isinstance(at_least, int) or at_least < 1:
         raise BadOutcome(f"{what} has at_least {at_least}; expected a whole number of at least 1.")

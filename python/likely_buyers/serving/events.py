@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from likely_buyers.outcomes import EVENT_TYPES
 from likely_buyers.serving.live_features import EVENTS
 
 Text = Annotated[str, StringConstraints(max_length=1_000)]
 Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 
-_EVENT_TYPES = ("view", "cart", "remove_from_cart", "purchase", "refund")
 _EARLIEST = datetime(1990, 1, 1)
 _LARGEST = Decimal(10) ** 14
 
@@ -157,7 +157,7 @@ def as_table(rows_of_users: Mapping[str, Sequence[tuple[Any, ...]]]) -> pa.Table
 
 def _row(event: Event, moment: datetime, rules: EventRules) -> tuple[Any, ...]:
     kind = rules.types.get(event.event_type)
-    if kind is None and event.event_type in _EVENT_TYPES:
+    if kind is None and event.event_type in EVENT_TYPES:
         kind = event.event_type
     return (
         moment,
