@@ -93,11 +93,11 @@ def _find_touched(connection: duckdb.DuckDBPyConnection, snapshot: int) -> int:
     built = build.snapshot if build else None
     positions = [position for position in (live, built) if position is not None]
     first = max(positions, default=-1) + 1
+    if first > snapshot:
+        return 0
     kept = run(
         "select count(*) from ducklake_snapshots(?) where snapshot_id = ?", [LAKE, first]
     ).fetchall()
-    if first > snapshot:
-        return 0
     if positions and kept[0][0]:
         run(_TOUCHED, {"lake": LAKE, "first": first, "last": snapshot})
     else:
@@ -115,13 +115,11 @@ def _scored(
     snapshot: int,
 ) -> Scored:
     run = connection.execute
+    scores = ["gold.live_scores", *(["gold.predictions"] if _has_predictions(connection) else [])]
+    signed_at = ", ".join(f"(select max(scored_at) from {table})" for table in scores)
     ((day, signed),) = run(
-        "select coalesce($as_of, (select max(event_date) + 1 from silver.user_days)),"
-        " greatest((select max(scored_at) from gold.live_scores), (select max(scored_at) from gold.predictions))"
-        if _has_predictions(connection)
-        else "select coalesce($as_of, (select max(event_date) + 1 from silver.user_days)),"
-        " (select max(scored_at) from gold.live_scores)",
-        {"as_of": as_of},
+        f"select coalesce(?, (select max(event_date) + 1 from silver.user_days)), greatest({signed_at})",
+        [as_of],
     ).fetchall()
     if signed is not None and signed >= now:
         now = signed + timedelta(microseconds=1)
