@@ -15,8 +15,7 @@ from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
 
-from likely_buyers.dbt.on_spark.refusals import in_words
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.dbt.on_spark.refusals import told_by_dbt
 
 # 17 seconds after the first
 _TIMES_TRIED = 5
@@ -30,13 +29,9 @@ class SessionJob:
 
     def submit(self, compiled_code: str) -> str:
         """Run the code; what it raises fails the build."""
-        try:
+        with told_by_dbt():
             # the code of a model of this project, compiled by dbt
             exec(compile(compiled_code.lstrip(), f"<{self._name}>", "exec"), {"spark": session()})  # noqa: S102
-        except LikelyBuyersError as error:
-            raise DbtRuntimeError(f"likely_buyers: {error}") from None
-        except Exception as error:
-            raise DbtRuntimeError(in_words(error)) from error
         return self._name
 
 
@@ -63,11 +58,8 @@ def install() -> None:
 
     @contextmanager
     def handled_in_words(manager: Any, sql: str) -> Iterator[None]:
-        with handled(manager, sql):
-            try:
-                yield
-            except Exception as error:
-                raise DbtRuntimeError(in_words(error)) from error
+        with handled(manager, sql), told_by_dbt():
+            yield
 
     SparkConnectionManager.exception_handler = handled_in_words
     functions: list[SparkFunctions] = []
@@ -80,10 +72,8 @@ def install() -> None:
                 functions.append(SparkFunctions(session()))
             function: Callable[..., Any] = getattr(functions[0], name)
             given = json.loads(request) if isinstance(request, str) else request
-            try:
+            with told_by_dbt():
                 return function(given) if given is not None else function()
-            except Exception as error:
-                raise DbtRuntimeError(in_words(error)) from error
 
     SparkAdapter.likely_buyers = likely_buyers
     # dbt's macros may call what stands here

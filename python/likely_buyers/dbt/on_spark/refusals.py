@@ -2,6 +2,12 @@
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from dbt_common.exceptions import DbtRuntimeError
+
+from likely_buyers.errors import LikelyBuyersError
 
 # as Python prints what was raised, at the end of the traceback that Spark hands on from a Python worker
 _OF_OURS = re.compile(
@@ -12,8 +18,19 @@ _OF_OURS = re.compile(
 _JAVA_FRAMES = re.compile(r"\n+(?:JVM stacktrace:\n.*|\s+at [\w.$]+\(.*)", re.DOTALL)
 
 
-def in_words(error: BaseException) -> str:
-    """What to tell of an error of Spark's client; without Java's frames where its own message says it best."""
+@contextmanager
+def told_by_dbt() -> Iterator[None]:
+    """What is raised within becomes dbt's own error, with what to tell of it."""
+    try:
+        yield
+    except LikelyBuyersError as error:
+        raise DbtRuntimeError(f"likely_buyers: {error}") from None
+    except Exception as error:
+        raise DbtRuntimeError(_in_words(error)) from error
+
+
+def _in_words(error: BaseException) -> str:
+    """Of an error of Spark's client; without Java's frames where its own message says it best."""
     if _is_of_connection(error):
         return (
             f"likely_buyers: Spark's Connect server at {os.environ.get('SPARK_REMOTE', '')} does not answer any more."
