@@ -13,14 +13,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import duckdb
 from measure import run
 from scipy.stats import wasserstein_distance
-from shops import PROJECT, environment
+from shops import MODELS, PROJECT, environment, seconds_of_models, shop_with_champion
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.lake.attaching import attach
 from likely_buyers.settings import Lake
 
@@ -41,27 +39,17 @@ def main() -> None:
 
 def compare(folder: Path, users: int) -> None:
     """The figures of a shop of so many users."""
-    shop, state = folder / "shop", folder / "state"
-    variables: dict[str, Any] = {
-        "events_path": str(shop),
-        "training_users": 20_000,
-        "training_cutoffs": 4,
-    }
-    told = ["--vars", json.dumps(variables)]
-    commands = Path(sys.executable).parent
-    if not shop.exists():
-        simulate_shop(SimulationSettings(users=users, days=120, seed=1), shop, "parquet")
-        train = [str(commands / "likely-buyers"), "train", "--promote", *told]
-        run(train, environment(state, state), folder=PROJECT)
-    kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
+    _, state, variables = shop_with_champion(folder, users)
     # the features of the training are there: both tables are to be made in this build
     built = run(
-        [str(commands / "dbt"), "build", "--full-refresh", *kinds, *told],
+        [
+            *(str(Path(sys.executable).with_name("dbt")), "build", "--full-refresh", *MODELS),
+            *("--vars", json.dumps(variables)),
+        ],
         environment(state, state),
         folder=PROJECT,
     )
-    results = json.loads((state / "target" / "run_results.json").read_text())["results"]
-    seconds = {one["unique_id"].split(".")[2]: one["execution_time"] for one in results}
+    seconds = seconds_of_models(state)
     print(
         f"{users:,} users; drift {seconds['drift']:.1f} s, the features {seconds['user_features']:.1f} s: ratio"
         f" {seconds['drift'] / seconds['user_features']:.2f}, goal 1; peak of the build {built.peak_gb:.1f} GB"

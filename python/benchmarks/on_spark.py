@@ -23,14 +23,22 @@ import pyarrow as pa
 from agreement import TOLERANCE
 from deltalake import DeltaTable
 from peers import SPARK_PYTHON
-from shops import PROJECT, champion, deliver, environment, hold_back_last_day, shop
+from shops import (
+    MODELS,
+    PROJECT,
+    champion,
+    deliver,
+    environment,
+    hold_back_last_day,
+    seconds_of_models,
+    shop,
+)
 
 from likely_buyers.registry import LoadedModel, Registry
 from likely_buyers.scoring import feature_matrix
 from likely_buyers.settings import Settings
 from likely_buyers.terminal import say
 
-MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 TEXTBOOK = PROJECT / "python" / "benchmarks" / "peers" / "textbook_pyspark.py"
 WORKER_MEMORY, DRIVER_MEMORY, PARTITIONS = "4g", "3g", 8
 # users of the demo shop's features again and again, each time with other ids
@@ -157,8 +165,7 @@ class OnSpark:
 
     def seconds_of(self, model: str) -> float:
         """Of a model in the run before."""
-        results = json.loads((self.state / "target" / "run_results.json").read_text())["results"]
-        return next(r["execution_time"] for r in results if r["unique_id"].endswith(f".{model}"))
+        return seconds_of_models(self.state)[model]
 
     def run(self, *command: str) -> str:
         """What a command prints."""

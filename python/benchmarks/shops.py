@@ -1,10 +1,12 @@
 """What is measured on: generated shops, their days held back and delivered, and a champion to score with."""
 
 import datetime as dt
+import json
 import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from measure import run
 
@@ -81,3 +83,33 @@ def environment(state: Path, registry: Path) -> dict[str, str]:
         "LIKELY_BUYERS_STATE": str(state),
         "MLFLOW_TRACKING_URI": f"sqlite:///{registry}/registry.db",
     }
+
+
+MODELS = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+"""Options of `dbt build`, which then tests nothing."""
+
+
+def shop_with_champion(folder: Path, users: int) -> tuple[Path, Path, dict[str, Any]]:
+    """A shop of so many users in 120 days and the state it was trained in, the folder's own if it has them.
+
+    Gives the files, the state folder, and dbt's variables: a training that is done in a hurry.
+    """
+    files, state = folder / "shop", folder / "state"
+    variables = {"events_path": str(files), "training_users": 20_000, "training_cutoffs": 4}
+    if not files.exists():
+        simulate_shop(SimulationSettings(users=users, days=120, seed=1), files, "parquet")
+        run(
+            [
+                *(str(Path(sys.executable).with_name("likely-buyers")), "train", "--promote"),
+                *("--vars", json.dumps(variables)),
+            ],
+            environment(state, state),
+            folder=PROJECT,
+        )
+    return files, state, variables
+
+
+def seconds_of_models(state: Path) -> dict[str, float]:
+    """Of each node of the run before, by its name."""
+    results = json.loads((state / "target" / "run_results.json").read_text())["results"]
+    return {one["unique_id"].split(".")[2]: one["execution_time"] for one in results}

@@ -18,9 +18,8 @@ from typing import Any
 
 import duckdb
 from measure import run
-from shops import PROJECT, environment
+from shops import MODELS, PROJECT, environment, seconds_of_models, shop_with_champion
 
-from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from likely_buyers.lake import connect
 from likely_buyers.settings import Lake
 
@@ -53,25 +52,13 @@ def main() -> None:
 
 def compare(folder: Path, events: int, new: int, batches: int) -> None:
     """The figures of a shop of so many events."""
-    shop, state = folder / "shop", folder / "state"
-    variables: dict[str, Any] = {
-        "events_path": str(shop),
-        "training_users": 20_000,
-        "training_cutoffs": 4,
-    }
-    told = ["--vars", json.dumps(variables)]
-    commands = Path(sys.executable).parent
-    if not shop.exists():
-        settings = SimulationSettings(users=events // _EVENTS_A_USER, days=120, seed=1)
-        simulate_shop(settings, shop, "parquet")
-        train = [str(commands / "likely-buyers"), "train", "--promote", *told]
-        run(train, environment(state, state), folder=PROJECT)
-    kinds = ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    build = [str(commands / "dbt"), "build", *kinds, *told]
+    shop, state, variables = shop_with_champion(folder, events // _EVENTS_A_USER)
+    build = [
+        *(str(Path(sys.executable).with_name("dbt")), "build", *MODELS),
+        *("--vars", json.dumps(variables)),
+    ]
     run([*build, "--full-refresh"], environment(state, state), folder=PROJECT)
-    results = json.loads((state / "target" / "run_results.json").read_text())["results"]
-    night = {one["unique_id"].split(".")[2]: one["execution_time"] for one in results}
-    features = night["user_features"]
+    features = seconds_of_models(state)["user_features"]
     print(f"{events:,} events: the features of the night's build took {features:.2f} s")
     os.environ.update(environment(state, state))
     files = sorted(shop.glob("*.parquet"))

@@ -8,6 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from likely_buyers.features import read_catalogue
+from likely_buyers.features.generate import CATALOGUE
+from likely_buyers.training.estimator import PurchaseModel
+from support.champions import make_champion
+from support.installation import PROJECT, Installation
+
+FEATURES = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 BUILD = date(2024, 4, 1)
 LATER = BUILD + timedelta(days=2)
@@ -100,3 +107,31 @@ def as_event(line: dict[str, Any], with_id: bool, with_money: bool) -> dict[str,
 
 def bits(value: Any) -> bytes | None:
     return None if value is None else struct.pack("<d", value)
+
+
+def champion_of_all_features(state: Path) -> None:
+    """A champion that takes every feature of the catalogue."""
+    X = np.random.default_rng(0).exponential(3.0, (300, len(FEATURES)))
+    make_champion(state, PurchaseModel().fit(X, X[:, 0] > 3), FEATURES, date(2024, 1, 1))
+
+
+def told_project(
+    folder: Path, mapping: dict[str, Any], lines: list[dict[str, Any]]
+) -> tuple[Installation, Path, dict[str, Any]]:
+    """A project with a champion to which the lines were delivered, the folder of deliveries, and its variables."""
+    installation = Installation.with_own_seeds(folder)
+    seeds = folder / "project" / "seeds"
+    (seeds / "currency_rates.csv").write_text("currency,rate\nUSD,0.9\n")
+    (seeds / "event_types.csv").write_text("event_mapping,source_value,event_type\nown,add,cart\n")
+    deliveries = folder / "deliveries"
+    deliveries.mkdir()
+    write(deliveries / "a.csv", lines)
+    champion_of_all_features(installation.state)
+    variables = {
+        "event_mappings": {"own": mapping},
+        "event_mapping": "own",
+        "events_path": str(deliveries),
+        "currency": "EUR",
+        "stop_left_over": 1,
+    }
+    return installation, deliveries, variables

@@ -3,22 +3,28 @@
 Features are compared, all of them to the bit: whatever model scores them then says the same.
 """
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from likely_buyers.features import read_catalogue
-from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.serving.events import Event, accepted, as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
-from likely_buyers.training.estimator import PurchaseModel
-from support.champions import make_champion
-from support.installation import PROJECT, Installation
-from support.told_shop import BUILD, LATER, MAPPINGS, as_event, bits, day_of, told_events, write
+from support.told_shop import (
+    BUILD,
+    FEATURES,
+    LATER,
+    MAPPINGS,
+    as_event,
+    bits,
+    day_of,
+    told_events,
+    told_project,
+    write,
+)
 
 
 @pytest.mark.parametrize("name", MAPPINGS)
@@ -28,27 +34,8 @@ def test_features_of_requests_have_the_bits_of_the_next_build(tmp_path: Path, na
     before = [line for line in lines if day_of(line["moment"], mapping) < BUILD]
     since = [line for line in lines if BUILD <= day_of(line["moment"], mapping) < LATER]
     assert len(since) > 100
-    installation = Installation.with_own_seeds(tmp_path)
-    deliveries = tmp_path / "deliveries"
-    deliveries.mkdir()
-    write(deliveries / "a.csv", before)
-    variables: dict[str, Any] = {
-        "event_mappings": {"own": mapping},
-        "event_mapping": "own",
-        "events_path": str(deliveries),
-        "currency": "EUR",
-        "stop_left_over": 1,
-        "as_of": str(BUILD),
-    }
-    names = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
-    X = np.random.default_rng(0).exponential(3.0, (300, len(names)))
-    champion = PurchaseModel().fit(X, X[:, 0] > 3)
-    make_champion(installation.state, champion, names, date(2024, 1, 1))
-    project = tmp_path / "project" / "seeds"
-    (project / "currency_rates.csv").write_text("currency,rate\nUSD,0.9\n")
-    (project / "event_types.csv").write_text(
-        "event_mapping,source_value,event_type\nown,add,cart\n"
-    )
+    installation, deliveries, variables = told_project(tmp_path, mapping, before)
+    variables["as_of"] = str(BUILD)
     kinds = ("--exclude-resource-type", "unit_test")
     installation.built(*kinds, variables=variables)
     copied = installation.run("likely-buyers", "serving-copy", variables=variables)
@@ -68,7 +55,7 @@ def test_features_of_requests_have_the_bits_of_the_next_build(tmp_path: Path, na
     expected = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}
 
     copy = ServingCopy(installation.state / "serving" / "copy.sqlite")
-    live = LiveFeatures(copy.sql, names, [])
+    live = LiveFeatures(copy.sql, FEATURES, [])
     by_user: dict[str, list[dict[str, Any]]] = {}
     for line in since:
         told = as_event(line, "event_id" in mapping, "currency" in mapping)
@@ -105,7 +92,7 @@ def test_features_of_requests_have_the_bits_of_the_next_build(tmp_path: Path, na
     for user in users:
         differing = {
             feature: (found[user][feature], expected[user][feature])
-            for feature in names
+            for feature in FEATURES
             if bits(found[user][feature]) != bits(expected[user][feature])
         }
         assert not differing, user

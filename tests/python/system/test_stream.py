@@ -12,19 +12,26 @@ import duckdb
 import numpy as np
 import pytest
 
-from likely_buyers.features import read_catalogue
-from likely_buyers.features.generate import CATALOGUE
 from likely_buyers.registry import Registry
 from likely_buyers.scoring.rows import RowModel
 from likely_buyers.serving.events import Event, accepted, as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
-from likely_buyers.training.estimator import PurchaseModel
-from support.champions import make_champion
-from support.installation import PROJECT, Installation
-from support.told_shop import BUILD, LATER, MAPPINGS, as_event, bits, day_of, told_events, write
+from support.installation import Installation
+from support.told_shop import (
+    BUILD,
+    FEATURES,
+    LATER,
+    MAPPINGS,
+    as_event,
+    bits,
+    champion_of_all_features,
+    day_of,
+    told_events,
+    told_project,
+    write,
+)
 
-NAMES = [feature.name for feature in read_catalogue(PROJECT / CATALOGUE)]
 KILLS = 30 if os.environ.get("LIKELY_BUYERS_TRIES") == "many" else 6
 ONCE = ("likely-buyers", "stream", "--once", "--settle-seconds", "0.2")
 HEADER = (
@@ -61,11 +68,6 @@ Stream.{function} = watched
 """
 
 
-def champion_of(state: Path) -> None:
-    X = np.random.default_rng(0).exponential(3.0, (300, len(NAMES)))
-    make_champion(state, PurchaseModel().fit(X, X[:, 0] > 3), NAMES, date(2024, 1, 1))
-
-
 def lines_of(user: int, day: int, kinds: str = "view cart purchase") -> list[str]:
     moment = FIRST + timedelta(days=day)
     return [
@@ -93,7 +95,7 @@ def shop(tmp_path: Path) -> tuple[Installation, Path, dict[str, Any]]:
         for line in lines_of(user, day, str(rng.choice(["view", "view cart", "view purchase"])))
     ]
     deliver(events / "a.csv", [*lines, *lines_of(1, 99)])
-    champion_of(installation.state)
+    champion_of_all_features(installation.state)
     variables: dict[str, Any] = {"events_path": str(events)}
     installation.built(variables=variables)
     return installation, events, variables
@@ -121,21 +123,7 @@ def test_batch_stream_and_endpoint_say_the_same_to_the_bit(tmp_path: Path, name:
     late = [line for line in before if line["id"] in late_ids]
     before = [line for line in before if line["id"] not in late_ids]
     first = set(sorted({line["id"] for line in since})[::2])
-    installation = Installation.with_own_seeds(tmp_path)
-    seeds = tmp_path / "project" / "seeds"
-    (seeds / "currency_rates.csv").write_text("currency,rate\nUSD,0.9\n")
-    (seeds / "event_types.csv").write_text("event_mapping,source_value,event_type\nown,add,cart\n")
-    deliveries = tmp_path / "deliveries"
-    deliveries.mkdir()
-    write(deliveries / "a.csv", before)
-    variables: dict[str, Any] = {
-        "event_mappings": {"own": mapping},
-        "event_mapping": "own",
-        "events_path": str(deliveries),
-        "currency": "EUR",
-        "stop_left_over": 1,
-    }
-    champion_of(installation.state)
+    installation, deliveries, variables = told_project(tmp_path, mapping, before)
     installation.built(variables=variables | {"as_of": str(BUILD)})
     copied = installation.run("likely-buyers", "serving-copy", variables=variables)
     assert copied.succeeded, copied.output
@@ -154,7 +142,7 @@ def test_batch_stream_and_endpoint_say_the_same_to_the_bit(tmp_path: Path, name:
     live: dict[str, float] = dict(installation.query(newest))  # type: ignore[arg-type]
 
     copy = ServingCopy(installation.state / "serving" / "copy.sqlite")
-    features = LiveFeatures(copy.sql, NAMES, [])
+    features = LiveFeatures(copy.sql, FEATURES, [])
     registry = Registry(installation.state)
     rows_of = RowModel.of(registry.load(registry.version("champion")).estimator)
     told: dict[str, list[Event]] = {}
@@ -168,7 +156,9 @@ def test_batch_stream_and_endpoint_say_the_same_to_the_bit(tmp_path: Path, name:
         days = copy.table([packed], [user]) if packed else None
         rows = features.rows(days, as_table({user: found.rows}), LATER)
         if found.rows and rows:
-            X = np.array([rows[0][features.columns.index(NAMES[0]) :][: len(NAMES)]], dtype=float)
+            X = np.array(
+                [rows[0][features.columns.index(FEATURES[0]) :][: len(FEATURES)]], dtype=float
+            )
             assert bits(float(rows_of.probabilities(X)[0])) == bits(live[user]), user
             compared += 1
     assert compared > 20
@@ -264,7 +254,7 @@ def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> 
     assert not told.succeeded
     assert "champion" in told.output
     assert installation.query("select count(*) from silver.user_days") == [(2,)]
-    champion_of(installation.state)
+    champion_of_all_features(installation.state)
     assert installation.run(*ONCE, variables=variables).succeeded
     assert [user for user, _ in installation.query(SCORES)] == ["1", "2"]
 
@@ -307,7 +297,7 @@ def test_rows_of_a_relation_come_by_its_cursor(tmp_path: Path) -> None:
         "event_mapping": "own",
         "events_relation": relation,
     }
-    champion_of(installation.state)
+    champion_of_all_features(installation.state)
     installation.built(variables=variables)
     # a new one, and an old one that was another
     told((7, "u2", "purchase", 5), (12, "u9", "cart", 6))
