@@ -92,6 +92,27 @@
     {%- endif %}
 {% endmacro %}
 
+{#-
+    Select of what the mapping's `rows` make of a SELECT of lines, with the file and load of each, in DuckDB's SQL whatever the
+    target is. Reads latest_files(), as a relation of that name. A key that no JSON so far had is null.
+-#}
+{% macro rows_of_lines(lines) %}
+    {%- set mapped = compiled_mapping() -%}
+    select
+        {%- for column in mapped.columns or [] %}
+        mapped_rows.{{ duckdb__sql_name(column.name) }},
+        {%- endfor %}
+        mapped_rows.source_file,
+        -- of rows that come from several lines, or pass no file on, the load that they were last made at
+        coalesce(
+            mapped_rows.load_id, latest_files.load_id, (select max(files.load_id) from latest_files as files)
+        ) as load_id
+    from (
+        select * from {{ mapped.rows | join("select * " ~ mapped.absent ~ " from (" ~ lines ~ ") as given_lines") }} as rows_of_mapping
+    ) as mapped_rows
+    left join latest_files on mapped_rows.source_file = latest_files.source_file
+{% endmacro %}
+
 {#- Select of files by name as they were last taken in: source_file, load_id, file_modified_at. -#}
 {% macro latest_files() %}
     select

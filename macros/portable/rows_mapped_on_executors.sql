@@ -12,23 +12,8 @@
     {%- if not mapped.columns %}
         {%- do stop("bronze.raw_events has no column, so that nothing tells its lines apart. Load it: dbt build --select raw_events") %}
     {%- endif %}
-    {%- set rows %}
-        {%- if has_rows -%}
-        (
-            select
-                {%- for column in mapped.columns %}
-                made.{{ duckdb__sql_name(column.name) }},
-                {%- endfor %}
-                made.source_file,
-                coalesce(made.load_id, latest_files.load_id, (select max(files.load_id) from latest_files as files)) as load_id,
-                cast(null as bigint) as rowid
-            from (select * from {{ mapped.rows | join("select * " ~ mapped.absent ~ " from lines") }} as rows_of_mapping) as made
-            left join latest_files on made.source_file = latest_files.source_file
-        ) as mapped_rows
-        {%- else -%}
-        lines
-        {%- endif -%}
-    {%- endset %}
+    {%- set rows = "(select *, cast(null as bigint) as rowid from (" ~ rows_of_lines("select * from lines") ~ ") as made_rows) as mapped_rows"
+        if has_rows else "lines" %}
     {%- set sql %}
         -- Spark has no numbers without a sign
         select

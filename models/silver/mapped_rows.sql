@@ -19,32 +19,12 @@
 {%- elif event_mapping().get('rows') %}
 
 {%- set seen = seen_load() %}
-{#- a key that no JSON so far had is null -#}
-{%- set lines -%}
-    select * {{- compiled_mapping().absent }}
-    from {{ ref('raw_events') }}
-    {{ 'where load_id > ' ~ seen if seen }}
-{%- endset %}
 
-with mapped_rows as (
-    select * from {{ compiled_mapping().rows | join(lines) }} as rows_of_mapping
-),
-
-latest_files as (
+with latest_files as (
     {{ latest_files() }}
 )
 
-select
-    {%- for column in compiled_mapping().columns or [] %}
-    mapped_rows.{{ sql_name(column.name) }},
-    {%- endfor %}
-    mapped_rows.source_file,
-    -- of rows that come from several lines, or pass no file on, the load that they were last made at
-    coalesce(
-        mapped_rows.load_id, latest_files.load_id, (select max(files.load_id) from latest_files as files)
-    ) as load_id
-from mapped_rows
-left join latest_files on mapped_rows.source_file = latest_files.source_file
+{{ rows_of_lines("select * from " ~ ref('raw_events') ~ (" where load_id > " ~ seen if seen else "")) }}
 
 {%- else %}
 
