@@ -16,17 +16,17 @@
 {% macro check_left_over() %}
     {% if execute %}
         {% set new = "load_id > " ~ seen_load() %}
-        {% set broken = "select row_id from " ~ this ~ " where reasons is not null and " ~ new %}
+        {% set of_broken = "from " ~ this ~ " where reasons is not null and " ~ new %}
+        {#- the load, too, so that lines of others are not even read -#}
+        {% set broken = new ~ " and " ~ row_id() ~ " in (select row_id " ~ of_broken ~ ")" %}
         {% set rejected = "from " ~ ref('rejected_lines') ~ " where reason <> 'footer' and " ~ new %}
         {% set counts = run_query(
-            "select (select count(*) from " ~ source_rows() ~ " where " ~ new ~ "), (select count(*) " ~ rejected ~ "), (select count(*) from ("
-            ~ broken ~ ")), (select count(*) from " ~ ref('raw_events') ~ " where " ~ new ~ ")").rows[0] %}
+            "select (select count(*) from " ~ source_rows() ~ " where " ~ new ~ "), (select count(*) " ~ rejected ~ "), (select count(*) "
+            ~ of_broken ~ "), (select count(*) from " ~ ref('raw_events') ~ " where " ~ new ~ ")").rows[0] %}
         {% set lines, lost = (counts[0] + counts[1]) | int, (counts[1] + counts[2]) | int %}
         {% if lost > lines * var('warn_left_over') %}
             {% set reasons = [] %}
-            {% for row in run_query(commonest_reasons(broken, rejected)).rows %}
-                {% do reasons.append([row[0], row[1] | int, row[2]]) %}
-            {% endfor %}
+            {% for row in run_query(commonest_reasons(broken, rejected)).rows %}{% do reasons.append([row[0], row[1] | int, row[2]]) %}{% endfor %}
             {% do plugin_function('in_words', {
                 'what': 'too_much_left_over' if lost > lines * var('stop_left_over') else 'left_over',
                 'stop_left_over': var('stop_left_over'), 'lines': lines, 'lost': lost, 'mapping': var('event_mapping'),
@@ -47,16 +47,16 @@
                 where {{ new }} and abs({{ sql_name(column.name) }}) >= 9007199254740992
             {% endcall %}
         {% endfor %}
-        {#- times that were read in the wrong order of day and month -#}
+        {#- times that were read in the wrong order of day and month: no filter, which the planner would try on the lines of all -#}
         {% call tell() %}
-            select case when count(*) > 0 then 'month_above_12' end as what, count(*) as times, min(source_event_time) as sample
-            from ({{ event_lines(only=row_id() ~ " in (" ~ broken ~ " and reasons like '%invalid_event_time%')") }}) as lines
-            where
-                regexp_extract(source_event_time, '^ *[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}', 0) <> ''
-                and greatest(
-                    try_cast(regexp_extract(source_event_time, '[0-9]+', 0) as int),
-                    try_cast(regexp_extract(source_event_time, '[0-9]+[/.-]([0-9]+)', 1) as int)
-                ) > 12
+            select case when count(wrong_time) > 0 then 'month_above_12' end as what, count(wrong_time) as times, min(wrong_time) as sample
+            from (
+                select
+                    case when event_time is null and regexp_extract(source_event_time, '^ *[0-9]{1,2}[/.-][0-9]{1,2}[/.-][0-9]{2,4}', 0) <> ''
+                    and greatest(try_cast(regexp_extract(source_event_time, '[0-9]+', 0) as int),
+                        try_cast(regexp_extract(source_event_time, '[0-9]+[/.-]([0-9]+)', 1) as int)) > 12 then source_event_time end as wrong_time
+                from ({{ event_lines(only=broken) }}) as lines
+            ) as broken_lines
         {% endcall %}
         {#- files whose own time of change says nothing -#}
         {% call tell() %}
@@ -81,7 +81,7 @@
             'time ' || coalesce(source_event_time, 'none') || ', type ' || coalesce(source_event_type, 'none') || ', user '
             || coalesce(user_id, source_user_id, 'none') || ', price ' || coalesce(source_price, 'none') || ', quantity '
             || coalesce(source_quantity, 'none') as sample
-        from ({{ event_lines(only=row_id() ~ " in (" ~ broken ~ ")") }}) as rows_of_lines
+        from ({{ event_lines(only=broken) }}) as rows_of_lines
         inner join {{ this }} as lines on rows_of_lines.row_id = lines.row_id
         union all
         select reason, line {{ rejected }}
