@@ -230,7 +230,7 @@ class Project:
                 say(words.strip())
 
         finished = self._invoke(
-            *(*_ASIDE, "--log-level", "none", "run", "--select", *models),
+            *(*_ASIDE, "--cache-selected-only", "--log-level", "none", "run", "--select", *models),
             callbacks=[listen],
             manifest=manifest,
         )
