@@ -99,9 +99,11 @@ def compare(folder: Path, events: int, new: int, batches: int) -> None:
 def _opened(variables: dict[str, Any]) -> Any:
     from likely_buyers.cli.streaming import Pace, Stream
     from likely_buyers.dbt.project import Project
+    from likely_buyers.streaming import StreamMetrics
 
     project = Project.open(PROJECT, None, None, json.dumps(variables))
-    return Stream(project, Pace(once=False, seconds=1, settle=0, retry=60))
+    pace = Pace(once=False, seconds=1, settle=0, retry=60)
+    return Stream(project, pace, StreamMetrics("127.0.0.1", None))
 
 
 def _timed(stream: Any, function: str, seconds: list[float]) -> None:

@@ -21,11 +21,18 @@ from likely_buyers.sources.mapping import chosen_mapping
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.register import known_files
 from likely_buyers.sources.waiting import left_for_later
-from likely_buyers.streaming import EventFolder, Scored, StreamingError, score_touched
+from likely_buyers.streaming import (
+    EventFolder,
+    Scored,
+    StreamingError,
+    StreamMetrics,
+    score_touched,
+)
 from likely_buyers.terminal import say
 
 # what the build makes of new lines, up to the days of users; the view of events has the columns of the lines
-_MODELS = ("+raw_events", "mapped_rows", "left_out_lines", "events", "user_days")
+_MODELS = ("+raw_events", "left_out_lines", "events", "user_days")
+_OF_ROWS = "mapped_rows"
 _LOAD = "raw_events"
 _LATER = "It is tried again later."
 
@@ -43,7 +50,7 @@ class Pace:
 class Stream:
     """A project that is parsed once, and its batches. The lake is let go of between and within them."""
 
-    def __init__(self, project: Project, pace: Pace) -> None:
+    def __init__(self, project: Project, pace: Pace, metrics: StreamMetrics) -> None:
         """Parse the project, and have dbt render what is needed of it.
 
         Raises:
@@ -52,11 +59,14 @@ class Stream:
         """
         self._project = project
         self._pace = pace
+        self._metrics = metrics
         self._lake = project.lake("the stream loads into and scores", StreamingError)
         self._features, events_path = project.rendered(
             NEXT.join([FEATURES, "{{ events_path() }}"])
         ).split(NEXT)
         self._manifest = project.parsed()
+        mapping = chosen_mapping(project.var("event_mappings"), project.var("event_mapping"))
+        self._models = (*_MODELS, *([_OF_ROWS] if mapping.rows else []))
         given = project.var("as_of")
         self._as_of = date.fromisoformat(str(given).strip()) if given is not None else None
         self.folder = _watched(project, pace, events_path.strip())
@@ -75,23 +85,33 @@ class Stream:
         ready = self.folder.look(began) if self.folder else []
         if self.folder:
             self.folder.tell_growing()
+        is_well = True
         if ready or began >= self._due:
             # until it has ended well
             self._due = began + self._pace.retry
-            try:
-                if not self._loaded(ready):
-                    return False
-                scored = self._score()
-            except (LikelyBuyersError, duckdb.Error, OSError) as error:
-                say(f"not scored yet: {said_by(error)} {_LATER}")
-                return False
-            self._due = float("inf") if self.folder else 0.0
-            if scored.users:
+            scored = self._loaded_and_scored(ready)
+            seconds = time.monotonic() - began
+            self._metrics.batch(scored, seconds)
+            is_well = scored is not None
+            if scored:
+                self._due = float("inf") if self.folder else 0.0
+            if scored and scored.users:
                 say(
                     f"{scored.users:,} users with new events: {scored.scores:,} scores as of {scored.as_of}, in"
-                    f" {time.monotonic() - began:.1f} s"
+                    f" {seconds:.1f} s"
                 )
-        return not (self.folder and self.folder.left)
+        waiting = len(self.folder.left) if self.folder else 0
+        is_well = is_well and not waiting
+        self._metrics.looked(datetime.now(UTC), waiting, is_well)
+        return is_well
+
+    def _loaded_and_scored(self, ready: Sequence[str]) -> Scored | None:
+        """What the batch scored; None where it failed, which is said."""
+        try:
+            return self._score() if self._loaded(ready) else None
+        except (LikelyBuyersError, duckdb.Error, OSError) as error:
+            say(f"not scored yet: {said_by(error)} {_LATER}")
+            return None
 
     def _loaded_before(self) -> dict[str, tuple[int, str]]:
         """Size and time of change of each file that is loaded, by path."""
@@ -113,7 +133,7 @@ class Stream:
             others = {file for later in to_load for file in later}
             waiting = folder.waiting(time.monotonic()) | others if folder else others
             with left_for_later(waiting):
-                failed = self._project.run_parsed(self._manifest, say, *_MODELS)
+                failed = self._project.run_parsed(self._manifest, say, *self._models)
             if failed is None:
                 if folder:
                     folder.taken(files)
@@ -146,29 +166,32 @@ class Stream:
         return self._scorers[1]
 
 
-def run_stream(project: Project, pace: Pace) -> int:
+def run_stream(project: Project, pace: Pace, metrics: StreamMetrics) -> int:
     """Batches until a signal ends it, after the one at hand; with `once` one. The exit status.
 
     Raises:
         ProjectError: dbt cannot read the project.
-        StreamingError: the target is no DuckDB.
+        StreamingError: the target is no DuckDB, or the metrics cannot be served.
     """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
-    stream = Stream(project, pace)
-    if project.var("events_relation") is not None:
-        say("events_relation is asked by its cursor with each batch.")
-    if stream.folder:
-        # a file is ready when it stands as it stood before
-        stream.folder.look(time.monotonic())
-        stopped.wait(pace.settle)
-    is_well = True
-    while not stopped.is_set():
-        is_well = stream.batch()
-        if pace.once:
-            break
-        stopped.wait(pace.seconds)
+    with metrics:
+        if metrics.address:
+            say(f"Prometheus is answered at {metrics.address}.")
+        stream = Stream(project, pace, metrics)
+        if project.var("events_relation") is not None:
+            say("events_relation is asked by its cursor with each batch.")
+        if stream.folder:
+            # a file is ready when it stands as it stood before
+            stream.folder.look(time.monotonic())
+            stopped.wait(pace.settle)
+        is_well = True
+        while not stopped.is_set():
+            is_well = stream.batch()
+            if pace.once:
+                break
+            stopped.wait(pace.seconds)
     return 0 if is_well else 1
 
 

@@ -7,6 +7,7 @@ import time
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import duckdb
 import numpy as np
@@ -18,6 +19,7 @@ from likely_buyers.serving.events import Event, accepted, as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
 from support.installation import Installation
+from support.published_gold import free_port
 from support.told_shop import (
     BUILD,
     FEATURES,
@@ -314,14 +316,20 @@ def test_rows_of_a_relation_come_by_its_cursor(tmp_path: Path) -> None:
     assert live == [row for row in batch if row[0] in ("u2", "u9")]
 
 
+def metrics_at(port: int) -> str:
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        return str(answer.read(), "utf-8")
+
+
 def test_a_signal_ends_it_after_the_batch_at_hand(
     shop: tuple[Installation, Path, dict[str, Any]],
 ) -> None:
     installation, events, variables = shop
-    told = events.parent / "told"
+    told, port = events.parent / "told", free_port()
     first = WATCHED.format(function="_score", seconds=0, told=str(told))
     running = installation.started(
         *("likely-buyers", "stream", "--seconds", "0.2", "--settle-seconds", "0.2"),
+        *("--metrics-port", str(port)),
         variables=variables,
         first=first,
     )
@@ -338,6 +346,10 @@ def test_a_signal_ends_it_after_the_batch_at_hand(
     scored(told)
     # between two batches others have the lake
     assert [user for user, _ in installation.query(SCORES)] == ["4"]
+    ends = time.monotonic() + 120
+    while "likely_buyers_stream_scores_total 1.0" not in metrics_at(port).splitlines():
+        assert time.monotonic() < ends, metrics_at(port)
+        time.sleep(0.05)
     os.kill(running.pid, signal.SIGTERM)
     assert running.wait() == 0, running.output()
 

@@ -82,8 +82,10 @@ def test_a_pod_may_do_no_more_than_it_must(name: str) -> None:
             assert volume["secret"]["defaultMode"] == 0o440
 
 
-def test_no_two_nights_run_at_once() -> None:
+def test_no_two_nights_and_no_two_streams_run_at_once() -> None:
     assert workloads()["likely-buyers-nightly"][0]["spec"]["concurrencyPolicy"] == "Forbid"
+    stream = workloads()["likely-buyers-stream"][0]["spec"]
+    assert (stream["replicas"], stream["strategy"]["type"]) == (1, "Recreate")
 
 
 def test_probes_ask_what_is_open_to_all() -> None:
@@ -133,9 +135,11 @@ def test_commands_are_those_of_the_program() -> None:
     files = [CONTAINERFILE, OPS / "compose.yaml", *MANIFESTS]
     text = "\n".join(re.sub(r'[",\[\]]', " ", file.read_text()) for file in files)
     used = set(
-        re.findall(r"(?:^\s*|args:\s+|CMD\s+)likely-buyers +([a-z][a-z-]+)", text, re.MULTILINE)
+        re.findall(
+            r"(?:^\s*|args:\s+|command:\s+|CMD\s+)likely-buyers +([a-z][a-z-]+)", text, re.MULTILINE
+        )
     )
-    assert {"serve", "serving-copy", "publish", "check"} <= used
+    assert {"serve", "serving-copy", "publish", "check", "stream"} <= used
     assert used <= set(known), used - set(known)
 
 

@@ -26,8 +26,19 @@ def stream(
         float,
         typer.Option("--retry-seconds", min=0.0, help="When to try again what could not be read."),
     ] = 60.0,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            "--metrics-port", min=0, max=65535, help="Answer Prometheus there; by default nobody."
+        ),
+    ] = None,
+    metrics_host: Annotated[
+        str, typer.Option("--metrics-host", help="The address of --metrics-port.")
+    ] = "127.0.0.1",
 ) -> None:
     """Load events as they arrive, and score the users whom they are of, until stopped; or once."""
     from likely_buyers.cli.streaming import Pace, run_stream
+    from likely_buyers.streaming import StreamMetrics
 
-    raise typer.Exit(run_stream(project, Pace(once, seconds, settle, retry)))
+    metrics = StreamMetrics(metrics_host, metrics_port)
+    raise typer.Exit(run_stream(project, Pace(once, seconds, settle, retry), metrics))
