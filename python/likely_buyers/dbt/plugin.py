@@ -45,6 +45,9 @@ class Plugin(BasePlugin):
         project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path.cwd())
         if "temp_directory" in config:
             config["temp_directory"] = str(project / config["temp_directory"])
+        if hasattr(self, "_lake"):
+            # taken over before an attempt that failed: the next one is to say why, too
+            return
         for attached in list(creds.attach or ()):
             if attached.alias == LAKE and attached.path.startswith("ducklake:"):
                 try:

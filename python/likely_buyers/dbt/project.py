@@ -302,7 +302,10 @@ class Project:
         try:
             return dbtRunner(manifest, callbacks=list(callbacks)).invoke([*arguments, *options])
         finally:
-            # else the database stays open here, with a configuration that no other connection of ours may differ from
+            # else the database stays open here, with a configuration that no other connection of ours may differ from.
+            # dbt-duckdb only lets go of it, and SQL functions of ours hold it: a cycle that Python cannot see
+            if DuckDBConnectionManager._ENV is not None:
+                DuckDBConnectionManager._ENV.close()
             DuckDBConnectionManager.close_all_connections()
 
 

@@ -12,11 +12,12 @@ from support.small_shop import delivered, views
 
 
 def trained(
-    installation: Installation, events: Path, **variables: Any
+    installation: Installation, events: Path, typed: bool = False, **variables: Any
 ) -> tuple[Finished, dict[str, Any]]:
     """`train --promote` and `dbt build` as anybody runs them; what the registry says of the version."""
     variables["events_path"] = str(events)
-    finished = installation.run("likely-buyers", "train", "--promote", variables=variables)
+    run = installation.typed if typed else installation.run
+    finished = run("likely-buyers", "train", "--promote", variables=variables)
     assert finished.succeeded, finished.output
     installation.built(variables=variables)
     name = f"likely_buyers.purchase_{variables.get('horizon_days', 30)}d"
@@ -38,7 +39,9 @@ def test_300_users_and_ten_purchases_get_a_list(installation: Installation, tmp_
     rng = np.random.default_rng(1)
     lines = views(rng, users=300, days=150)
     lines += [(int(day), "purchase", 10 + 7 * n) for n, day in enumerate(rng.integers(40, 150, 10))]
-    finished, told = trained(installation, delivered(tmp_path / "shop", lines))
+    finished, told = trained(installation, delivered(tmp_path / "shop", lines), typed=True)
+    # what dbt had open for training is closed before dbt shows the promotion, in the same process
+    assert "Warning" not in finished.output
     assert ranked(installation) == 30
     assert f"scores by {told['chosen']}" in finished.output
     assert " buyers among " in told["why"]
