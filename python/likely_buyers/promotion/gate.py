@@ -86,16 +86,18 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
             f"it does not tell buyers from others, and the champion, version {champion.version}, does: look at what was"
             " loaded last, and train again"
         )
+    # as it is told: the same model fitted twice may differ by how sums are rounded
+    mean, low, high = (round(difference[name], 5) + 0.0 for name in ("mean", "low", "high"))
     # as good as the champion is enough: it knows newer data
-    is_worse = difference["low"] > 0
+    is_worse = low > 0
     found_words = (
         "WORSE beyond noise"
         if is_worse
         else "better beyond noise"
-        if difference["high"] < 0
+        if high < 0
         else "equal within noise"
     )
     return not is_worse, (
-        f"against the champion, version {champion.version}, {how}: {found}; log loss {difference['mean']:+.5f}"
-        f" ({difference['low']:+.5f} to {difference['high']:+.5f}), {found_words}"
+        f"against the champion, version {champion.version}, {how}: {found}; log loss {mean:+.5f}"
+        f" ({low:+.5f} to {high:+.5f}), {found_words}"
     )

@@ -76,6 +76,7 @@ def test_the_first_version_is_the_best_of_what_was_compared_and_passes() -> None
         (compared_with(1, -0.003, -0.001), True, "better beyond noise"),
         (compared_with(1, -0.001, 0.002), True, "equal within noise"),
         (compared_with(1, 0.001, 0.002), False, "WORSE beyond noise"),
+        (compared_with(1, 1e-17, 2e-17), True, "log loss +0.00000 (+0.00000 to +0.00000), equal"),
         (compared_with(1, -0.001, 0.002, False), False, "does not tell buyers from others"),
         (compared_with(7, -0.1, -0.1), False, "compared with version 7, NOT with the present"),
         (a_version().parameters, False, "compared with no champion, NOT with the present"),
