@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -58,6 +59,9 @@ def _program(
 
 def main() -> None:
     """Run a command; an expected error becomes one message and exit code 1."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # a terminal that has no letter of a user's name shows its number
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except LikelyBuyersError as error:
