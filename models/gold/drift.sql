@@ -109,7 +109,7 @@ quantities as (
         select
             steps.number,
             steps.place,
-            steps.users * (steps.value / compared.users_with_value) as share_of_mean,
+            steps.users * {{ ratio('steps.value', 'compared.users_with_value') }} as share_of_mean,
             abs({{ ratio('users_to_here', 'users_with_value') }} - {{ ratio('examples_to_here', 'examples_with_value') }}) as height,
             case when spread > 0 then least(gap / spread, 1e15) end as width,
             {{ ratio('steps.users', 'compared.users') }} as share,

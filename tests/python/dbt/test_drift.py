@@ -1,6 +1,7 @@
 """How far users are from what the champion was trained on: SQL and scipy agree, whichever method is right."""
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -55,8 +56,12 @@ def examples_of(features: dict[str, np.ndarray], cutoffs: int) -> Examples:
 class Compared:
     """A lake with users now and a champion's reference, and the drift between the two."""
 
-    def __init__(self, installation: Installation, users: int, examples: int) -> None:
+    def __init__(
+        self, installation: Installation, users: int, examples: int, gone: str = ""
+    ) -> None:
         self.now, self.then = drawn(users, 1.0, 1), drawn(examples, 0.0, 2)
+        if gone:
+            self.now[gone] = np.full(users, np.nan)
         rng = np.random.default_rng(3)
         self.scores, self.scores_then = rng.beta(1, 6, users), rng.beta(1, 9, examples)
         self.reference_users = examples // 3
@@ -167,6 +172,12 @@ def test_missing_values_are_compared_by_themselves(many: Compared) -> None:
     assert row["reference_missing_share"] == pytest.approx(then.mean())
     # its values did not move: that it is absent more often did
     assert row["distance"] < 0.1 < row["missing_distance"]
+
+
+def test_a_feature_that_nobody_has_any_longer_is_missing(tmp_path: Path) -> None:
+    row = Compared(Installation(tmp_path / "state"), 1_100, 3_600, gone=ABSENT).of(ABSENT)
+    assert (row["mean"], row["distance"], row["missing_share"]) == (None, None, 1)
+    assert row["is_drifted"]
 
 
 def test_a_few_values_are_categories(many: Compared) -> None:
