@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 from duckdb.sqltypes import BIGINT, VARCHAR
 
+from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake.files import folder_of
 from likely_buyers.settings import Lake, Settings
 from likely_buyers.sources import SourceProblem, line_at
@@ -178,7 +179,7 @@ def _answering(function: Callable[[dict[str, Any]], dict[str, Any] | None]) -> C
     def answer(request: str) -> str:
         try:
             return json.dumps(function(json.loads(request)) or {})
-        except SourceProblem as problem:
+        except LikelyBuyersError as problem:
             return json.dumps({"problem": [str(problem)]})
 
     return answer
