@@ -119,6 +119,9 @@ class Settings:
 
         A relative path of the environment is relative to `project`, from wherever a command is called. None is the
         current folder, where dbt has the models of a project run.
+
+        Raises:
+            BadSetting: memory is given as no size, or the catalog with a password.
         """
         given = os.environ if environment is None else environment
         project = project or Path.cwd()
@@ -133,7 +136,7 @@ class Settings:
             state=state,
             lake=lake,
             key_file=project / given[KEY_FILE] if given.get(KEY_FILE) else None,
-            memory_limit=given.get(MEMORY_LIMIT, cls.memory_limit),
+            memory_limit=_size(given.get(MEMORY_LIMIT, cls.memory_limit)),
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
             registry_uri=given.get(REGISTRY) or None,
             user=given.get(USER) or None,
@@ -168,3 +171,11 @@ class Settings:
                 f" {os.environ.get(LOCK_ATTEMPTS, str(given))}."
             )
         return int(str(given))
+
+
+def _size(given: str) -> str:
+    if not re.fullmatch(r"\d+(\.\d+)? *[kmgt](i?b)?", given, re.IGNORECASE):
+        raise BadSetting(
+            f"{MEMORY_LIMIT} must be a size with its unit, such as 4GB. Found: {given}."
+        )
+    return given

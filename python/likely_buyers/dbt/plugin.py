@@ -45,21 +45,22 @@ class Plugin(BasePlugin):
         project = Path(getattr(get_flags(), "PROJECT_DIR", None) or Path.cwd())
         if "temp_directory" in config:
             config["temp_directory"] = str(project / config["temp_directory"])
-        if hasattr(self, "_lake"):
-            # taken over before an attempt that failed: the next one is to say why, too
-            return
         for attached in list(creds.attach or ()):
             if attached.alias == LAKE and attached.path.startswith("ducklake:"):
                 try:
+                    settings = Settings.of(project)
                     self._lake = Lake.of(
                         attached.path.removeprefix("ducklake:"),
                         str((attached.options or {}).get("data_path", "")),
-                        Settings.of(project).state,
+                        settings.state,
                         project,
+                    )
+                    # dbt-duckdb would not try at all if this were no number, and say that this cannot be
+                    self._attempts = settings.lock_attempts(
+                        creds.retries.connect_attempts if creds.retries else 1
                     )
                 except BadSetting as error:
                     raise DbtRuntimeError(f"likely_buyers: {error}") from error
-                self._attempts = creds.retries.connect_attempts if creds.retries else 1
                 creds.attach.remove(attached)
                 return
         raise DbtRuntimeError(f"likely_buyers: {NO_LAKE}")
@@ -87,7 +88,7 @@ class Plugin(BasePlugin):
             return json.dumps({"told": warnings})
 
         try:
-            self._lock = attach(conn, self._lake, Settings.of().lock_attempts(self._attempts))
+            self._lock = attach(conn, self._lake, self._attempts)
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from error
         create_helpers(conn)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import jinja2
 import pytest
 import yaml
@@ -85,3 +86,15 @@ def test_a_number_of_attempts_that_is_none_is_named(attempts: str) -> None:
         BadSetting, match=r"LIKELY_BUYERS_LOCK_ATTEMPTS .*whole number of at least 1"
     ):
         settings.lock_attempts()
+
+
+@pytest.mark.parametrize("limit", ["lots", "", "4", "-1GB", "50%"])
+def test_memory_is_a_size(limit: str) -> None:
+    with pytest.raises(BadSetting, match=rf"LIKELY_BUYERS_MEMORY_LIMIT .* Found: {limit}\."):
+        Settings.of(PROJECT, {"LIKELY_BUYERS_MEMORY_LIMIT": limit})
+
+
+@pytest.mark.parametrize("limit", ["4GB", "4 GiB", "512mb", "0.5TB"])
+def test_sizes_as_duckdb_reads_them(limit: str) -> None:
+    assert Settings.of(PROJECT, {"LIKELY_BUYERS_MEMORY_LIMIT": limit}).memory_limit == limit
+    duckdb.connect(config={"memory_limit": limit}).close()
