@@ -20,6 +20,9 @@ from dbt_common.exceptions import DbtRuntimeError
 from likely_buyers.settings import ARTIFACTS, LOGS, Settings
 from likely_buyers.variables import PROJECT, BadVariable, check_variables
 
+# dbt's name for it
+LOG_FILE = "dbt.log"
+
 
 class StatePaths(dbtPlugin):
     """Refuses misspelt variables and a second thread, and sets the paths that nobody has set.
@@ -91,12 +94,25 @@ def _keep_log(context: click.Context) -> None:
     flags = context.obj["flags"]
     named = _given(context, "log_path")
     path = Path(flags.LOG_PATH) if named else Settings.of().state / LOGS
+    _check_log(path)
     settings = {**vars(flags), "LOG_PATH": str(path), "LOG_LEVEL_FILE": _level_of_log(context)}
     setup_event_logger(Namespace(**settings), context.obj.get("callbacks") or [])
     if not named:
         # dbt has made its default folder by now; one that holds something is somebody's
         with suppress(OSError):
             Path(flags.LOG_PATH).rmdir()
+
+
+def _check_log(folder: Path) -> None:
+    """dbt lets go of the terminal before it opens the new log, and could not say there why that failed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LOG_FILE).open("a").close()
+    except OSError as error:
+        raise DbtRuntimeError(
+            f"likely_buyers: dbt's log cannot be written to {folder}: {error.strerror}. Let the user that runs dbt"
+            " write there, or set LIKELY_BUYERS_STATE to another folder."
+        ) from error
 
 
 def _level_of_log(context: click.Context) -> str:

@@ -59,3 +59,11 @@ def test_the_console_scripts_end_with_the_code_of_what_they_ran(tmp_path: Path) 
     failed = installation.typed("dbt", "build", "--select", "event_types", variables={"as_of": "?"})
     assert not failed.succeeded
     assert "vars.as_of must be a date as YYYY-MM-DD" in " ".join(failed.output.split())
+
+
+def test_a_state_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.write_text("a file where a folder should be")
+    refused = Installation(state).dbt("build", "--select", "event_types")
+    assert not refused.succeeded
+    assert f"log cannot be written to {state}/logs: Not a directory" in refused.output
