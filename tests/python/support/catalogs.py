@@ -1,6 +1,7 @@
 """Events in a table that another system writes to, beside the project's own, on DuckDB and on Spark."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from support.installation import Installation
@@ -36,7 +37,10 @@ _WORDS = (
     {"naive": "timestamp", "moment": "timestamptz", "using": ""},
     {"naive": "timestamp_ntz", "moment": "timestamp", "using": "using delta"},
 )
-_SILVER = ("events", "left_out_lines", "quarantined_events")
+TABLES = (
+    *("bronze.raw_events", "bronze.loads"),
+    *("silver.events", "silver.left_out_lines", "silver.quarantined_events"),
+)
 
 
 @dataclass
@@ -62,24 +66,23 @@ class Catalogs:
                 lake.execute(statement)
         self.twins.spark.queries(*theirs)
 
-    def built(self, *flags: str) -> list[str]:
+    def built(self, *flags: str, tables: Sequence[str] = TABLES) -> list[str]:
         """What a build said, on both; their tables are equal."""
         said = [
             sorted(re.findall(r"likely_buyers: .*", one.built(*flags, variables=VARIABLES).output))
             for one in (self.twins.duckdb, self.twins.spark)
         ]
         assert said[0] == said[1]
-        assert self.differences() == {}
+        assert self.differences(tables) == {}
         return said[0]
 
-    def differences(self) -> dict[str, str]:
-        """Of the tables up to events, and of the register but for when it was read."""
+    def differences(self, tables: Sequence[str]) -> dict[str, str]:
+        """As of `Twins`, and of the register but for when it was read."""
         files = "select load_id, source_file, line_count, replaces_earlier, cursor_value from bronze.loaded_files"
         ours = sorted(
             [str(value).lower() for value in row] for row in self.twins.duckdb.query(files)
         )
         theirs = sorted([value.lower() for value in row] for row in self.twins.spark.query(files))
-        names = ("bronze.raw_events", "bronze.loads", *(f"silver.{name}" for name in _SILVER))
-        return self.twins.differences(*names) | (
+        return self.twins.differences(*tables) | (
             {} if ours == theirs else {"bronze.loaded_files": f"{ours} {theirs}"}
         )
