@@ -32,8 +32,8 @@
         select
             _metadata.row_id as raw_row_id,
             to_json(struct(
-                {%- for column in columns %}cast({{ sql_name(column) }} as string) as {{ sql_name(column) }}
-                {{- ', ' if not loop.last }}{% endfor -%}
+                {%- for column in compiled_mapping().columns or [] %}cast({{ sql_name(column.name) }} as string)
+                {{- " || '+00'" if column.type == 'TIMESTAMP WITH TIME ZONE' }} as {{ sql_name(column.name) }}{{ ', ' if not loop.last }}{% endfor -%}
             )) as line
         from {{ ref('raw_events') }}
     ) as raw_lines

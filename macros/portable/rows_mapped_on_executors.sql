@@ -18,13 +18,13 @@
         -- Spark has no numbers without a sign
         select
             {{ "line" if has_rows else "row_id" }}, {{ columns }},
-            cast(cast(key_hash as hugeint) - 9223372036854775808 as bigint) as key_hash
+            {{ 'cast(null as bigint)' if equal_lines_are_separate() else 'cast(cast(hash(own_id) as hugeint) - 9223372036854775808 as bigint)' }} as key_hash
         from (
             select
                 *,
                 {{ line_as_json(mapped.columns | map(attribute='name') | list) ~ " as line," if has_rows }}
                 {{ id_and_day() }}
-            from ({{ mapped_lines(rows, 'event_types', with_key_hash=true) }}) as event_lines
+            from ({{ mapped_lines(rows, 'event_types') }}) as event_lines
         ) as dated_lines
     {%- endset %}
     {%- do plugin_function('map_lines', {

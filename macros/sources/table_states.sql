@@ -42,7 +42,7 @@
 -#}
 {% macro event_definition() -%}
     md5(concat_ws('|',
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 6], sort_keys=true)) }}',
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 7], sort_keys=true)) }}',
         (
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}

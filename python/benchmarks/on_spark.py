@@ -4,7 +4,7 @@
 
 A standalone master and two workers of one core. Seconds of a build are those of its nodes, without dbt's start, and
 those of the job begin when its session is there. Prints and writes a table (Markdown). Predictions of both are
-compared: other ones fail the benchmark.
+compared, and all tables of a real shop with those of DuckDB: other ones fail the benchmark.
 """
 
 import argparse
@@ -23,6 +23,7 @@ import pyarrow as pa
 from agreement import TOLERANCE
 from deltalake import DeltaTable
 from peers import SPARK_PYTHON
+from real_shop import compared
 from shops import (
     MODELS,
     PROJECT,
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--users-scored", type=float, default=2, metavar="MILLIONS")
     parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
     parser.add_argument(
-        "--without", nargs="*", default=(), choices=("textbook", "scoring", "local")
+        "--without", nargs="*", default=(), choices=("textbook", "scoring", "local", "real_shop")
     )
     parser.add_argument(
         "--out", type=Path, default=Settings.of(PROJECT).state / "benchmarks_on_spark.md"
@@ -136,6 +137,10 @@ def measured(folder: Path, options: argparse.Namespace) -> list[str]:
             local = spark.build("--full-refresh", *MODELS)
         row("full build on local[2], warm, s", f"{local:.0f}")
         row("two workers of one core / local[2]", f"{warm / local:.2f}")
+    if "real_shop" not in options.without:
+        place = folder / "real_shop"
+        shutil.rmtree(place, ignore_errors=True)
+        row("Online Retail on DuckDB and on Spark", compared(place))
     return rows
 
 

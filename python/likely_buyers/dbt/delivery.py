@@ -28,17 +28,23 @@ from likely_buyers.sources.register import (
     loaded_columns,
     next_load_id,
 )
-from likely_buyers.sources.relation import Relation, given_relation, plan_relation
+from likely_buyers.sources.relation import Relation, Warehouse, given_relation, plan_relation
 from likely_buyers.sources.sql_helpers import use_helpers
 
 
 class Delivery:
     """One load at a time: planned, and then written, by the materialization of raw_events."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, lake: Lake | None) -> None:
-        """lake: as of `Load`."""
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        lake: Lake | None,
+        warehouse: Callable[[duckdb.DuckDBPyConnection, str | None], Warehouse] = Warehouse,
+    ) -> None:
+        """lake: as of `Load`. warehouse: what relations are read of, made as a `Warehouse` is."""
         self._connection = connection
         self._lake = lake
+        self._warehouse = warehouse
         self._load: Load | None = None
 
     def add_functions(self) -> None:
@@ -157,7 +163,8 @@ class Delivery:
         known = [] if is_full else known_relations(cursor)
         raw_events = None if is_full else RAW_EVENTS
         try:
-            return plan_relation(relation, known, raw_events, load_id, _staging(), cursor)
+            warehouse = self._warehouse(cursor, raw_events)
+            return plan_relation(relation, known, load_id, _staging(), warehouse)
         except SourceProblem:
             forget_staged(_staging())
             raise

@@ -1,6 +1,6 @@
 """Batches of rows between Spark and DuckDB, on an executor."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -19,10 +19,10 @@ def gathered(
         held.append(batch)
         rows += batch.num_rows
         if rows_at_once and rows >= rows_at_once:
-            yield without_zone(pa.Table.from_batches(held))
+            yield pa.Table.from_batches(held)
             held, rows = [], 0
     if rows:
-        yield without_zone(pa.Table.from_batches(held))
+        yield pa.Table.from_batches(held)
 
 
 def without_zone(table: pa.Table) -> pa.Table:
@@ -35,11 +35,16 @@ def with_zone(table: pa.Table) -> pa.Table:
     return _in_zone(table, "UTC")
 
 
+def in_microseconds(table: pa.Table) -> pa.Table:
+    """With a zone or without one, as they are: Spark has moments of microseconds alone."""
+    return _with_moments(table, lambda type_: pa.timestamp("us", tz=type_.tz))
+
+
 def spark_schema(schema: pa.Schema) -> Any:
-    """The same columns, as Spark names their types."""
+    """The same columns, as Spark names their types; a moment without a zone is a timestamp_ntz."""
     from pyspark.sql.pandas.types import from_arrow_schema
 
-    return from_arrow_schema(schema)
+    return from_arrow_schema(schema, prefer_timestamp_ntz=True)
 
 
 def plain_texts(frame: Any) -> Any:
@@ -62,11 +67,19 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def text_of(value: str) -> str:
+    """A literal of Spark's SQL, in which a backslash escapes."""
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def _in_zone(table: pa.Table, zone: str | None) -> pa.Table:
-    moment = pa.timestamp("us", tz=zone)
+    return _with_moments(table, lambda _: pa.timestamp("us", tz=zone))
+
+
+def _with_moments(table: pa.Table, moment: Callable[[pa.DataType], pa.DataType]) -> pa.Table:
     return table.cast(
         pa.schema(
-            (field.name, moment if pa.types.is_timestamp(field.type) else field.type)
+            (field.name, moment(field.type) if pa.types.is_timestamp(field.type) else field.type)
             for field in table.schema
         )
     )

@@ -17,7 +17,7 @@ from likely_buyers.sources import SourceProblem, line_at
 from likely_buyers.sources.loading import Load
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, UNREADABLE, create_tables
 from likely_buyers.sources.sql_helpers import use_helpers
-from likely_buyers.spark.arrow import ROWS_AT_ONCE, with_zone
+from likely_buyers.spark.arrow import ROWS_AT_ONCE, in_microseconds
 
 PART, TEXT = "part_of_load", "text_of_load"
 """Columns behind those of the lines: what a row is, and of all but lines its JSON."""
@@ -39,7 +39,7 @@ class Files:
         """Columns of the lines, with `PART` and `TEXT`."""
         with _database(None) as connection, connection.cursor() as cursor:
             self._load([]).write(cursor)
-            return with_zone(cursor.execute(_ROWS).to_arrow_table()).schema
+            return in_microseconds(cursor.execute(_ROWS).to_arrow_table()).schema
 
     def on_executor(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
         """What `mapInArrow` takes over rows with a file's plan, as JSON, in the column `file`."""
@@ -81,7 +81,11 @@ class Files:
         )
 
 
-_ROWS = f"select *, {LINE} as {PART}, cast(null as varchar) as {TEXT} from {RAW_EVENTS}"
+# a time of ours is a moment, one of a source's is what the source says
+_ROWS = (
+    f"select * replace (cast(loaded_at as timestamp with time zone) as loaded_at), {LINE} as {PART},"
+    f" cast(null as varchar) as {TEXT} from {RAW_EVENTS}"
+)
 _UNREADABLE = f"select {UNREADABLE_LINE} as {PART}, cast(to_json(u) as varchar) as {TEXT} from {UNREADABLE} as u"
 _REGISTERED = (
     f"select {REGISTERED} as {PART}, cast(to_json(r) as varchar) as {TEXT} from {REGISTER} as r"
@@ -105,7 +109,7 @@ def _groups(files: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _batches(cursor: duckdb.DuckDBPyConnection, query: str) -> Iterator[pa.RecordBatch]:
     for batch in cursor.execute(query).to_arrow_reader(ROWS_AT_ONCE):
-        yield from with_zone(pa.Table.from_batches([batch])).to_batches()
+        yield from in_microseconds(pa.Table.from_batches([batch])).to_batches()
 
 
 def _database(folder: Path | None) -> duckdb.DuckDBPyConnection:

@@ -18,7 +18,7 @@ from likely_buyers.scoring import (
     score_batches,
 )
 from likely_buyers.settings import Settings
-from likely_buyers.spark.arrow import gathered, with_zone
+from likely_buyers.spark.arrow import gathered, with_zone, without_zone
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def predictions_on_executor(
     def predictions(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         scoring = Scoring(champions.load(), scored_at=scored_at, run_id=run_id)
         for features in gathered(batches):
-            scored = score_batches(_with_populations(features, champions.outcomes), scoring)
+            told = _with_populations(without_zone(features), champions.outcomes)
+            scored = score_batches(told, scoring)
             yield from with_zone(scored.read_all()).to_batches()
 
     return predictions

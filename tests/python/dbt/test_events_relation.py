@@ -14,7 +14,7 @@ import pytest
 from likely_buyers.errors import said_by
 from likely_buyers.libpq import tls_options
 from likely_buyers.sources import SourceProblem
-from likely_buyers.sources.relation import Known, Relation, plan_relation
+from likely_buyers.sources.relation import Known, Relation, Warehouse, plan_relation
 from likely_buyers.sql_text import literal
 from support.installation import Finished, Installation
 from support.published_gold import PASSWORD, Postgres, postgres_server, speak_to
@@ -127,9 +127,8 @@ class Bronze:
         """Take in what is new; what was told."""
         checked = Relation.of(relation, None, self.folder / "catalog.ducklake")
         number, rows = len(self.loads) + 1, "raw_events" if self.loads else None
-        plan = plan_relation(
-            checked, self.loads, rows, number, self.folder / "staging", self.connection
-        )
+        warehouse = Warehouse(self.connection, rows)
+        plan = plan_relation(checked, self.loads, number, self.folder / "staging", warehouse)
         for file in plan["files"]:
             if file["replaced"]:
                 self.connection.execute(f"delete from raw_events where {file['replaced']}")

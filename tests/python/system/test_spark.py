@@ -1,6 +1,7 @@
 """The project on a Spark cluster with Delta: the same models, the same model version, the same rows as on DuckDB."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -9,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from deltalake import DeltaTable
 
+from support.catalogs import Catalogs
 from support.exports import EXPORTS
 from support.installation import Installation
 from support.lakes import open_lake
@@ -213,6 +216,113 @@ def test_rows_that_a_mapping_makes_are_those_of_duckdb(twins: Twins, export: str
     other = replace(twins, duckdb=one)
     assert other.differences(*SILVER) == {}
     assert len(one.query("select * from silver.events")) == len(EXPORTS[export].events)
+
+
+CLICKS = """create table shop.clicks (
+    id bigint, happened {moment}, kind string, customer string, price decimal(10, 2), updated_at {naive}
+) {using}"""
+
+
+def clicks(*rows: tuple[int, str | None, str | None]) -> str:
+    """(id, user, day of January 2026 of the last change)."""
+    moment = "{moment} '2026-01-01 03:00:00Z'"
+    values = [
+        f"({number}, {moment}, 'purchase', {'null' if user is None else repr(user)}, 2.50, "
+        + ("{naive} " + f"'2026-01-{day} 00:00:00')" if day else "null)")
+        for number, user, day in rows
+    ]
+    return f"insert into shop.clicks values {', '.join(values)}"
+
+
+def test_a_table_of_the_catalog_gives_the_rows_of_duckdb(twins: Twins) -> None:
+    """What is new by its cursor, what changed, what has no cursor, and what a load that was stopped had removed."""
+    shop = Catalogs.beside(twins)
+    selected = ("--select", "+events", "+quarantined_events", "loads", *MODELS)
+    rows = ((1, "a", "01"), (2, "b", "02"), (3, "c", "02"), (4, None, "02"))
+    shop.run("create schema shop", CLICKS, clicks(*rows))
+    said = shop.built("--full-refresh", *selected)
+    assert any("load 1: 4 lines of 1 file: 3 new events of 3 users" in line for line in said)
+    # the third shares the greatest value, and came later
+    changed = "delete from shop.clicks where id = 1"
+    shop.run(changed, clicks((1, "z", "03"), (5, "d", "03"), (6, "e", "02"), (7, "f", None)))
+    said = shop.built(*selected)
+    assert any("load 2: 4 lines of 1 file" in line for line in said)
+    assert any("1 rows of the relation" in line for line in said)
+    shop.run(changed, clicks((1, "y", "04")))
+    # a load that was stopped had removed the row: silver has to start over all the same
+    twins.spark.queries("delete from bronze.raw_events where id = 1")
+    shop.built("--select", "raw_events", tables=("bronze.raw_events",))
+    replaced = "select load_id from bronze.loaded_files where replaces_earlier order by 1"
+    assert twins.spark.query(replaced) == [("2",), ("3",)]
+
+
+# Parquet of the first month, of the second, and a copy of the first line as CSV
+MONTHS = (
+    (
+        "1.parquet",
+        "select '2020-01-01 10:00:00' as event_time, 'view' as event_type, 1 as product_id, 9 as price, 7 as user_id,"
+        " 1e7::double as weight, null::integer as stock, timestamptz '2020-01-01 10:00:00Z' as sent"
+        " union all select '2020-01-01 11:00:00', 'view', 1, 9, 8, 0.5, 5, null"
+        " union all select 'never', 'view', 1, 9, 8, 0.5, 5, null",
+    ),
+    (
+        "2.parquet",
+        "select '2020-01-02 10:00:00' as event_time, 'view' as event_type, 'p2' as product_id, 9.5::double as price,"
+        " 'b9' as user_id, 'heavy' as weight, 9000000000 as stock, 'red' as colour",
+    ),
+    (
+        "0.csv",
+        "select '2020-01-01 10:00:00' as event_time, 'view' as event_type, 1 as product_id, 9 as price, 7 as user_id,"
+        " '10000000.0' as weight, '2020-01-01 10:00:00+00' as sent"
+        " union all select '2020-01-03 10:00:00', 'view', 1, 9, '007', null, null",
+    ),
+)
+
+
+def test_a_column_that_changes_its_type_gives_the_rows_of_duckdb(twins: Twins) -> None:
+    """Also where a build that was stopped left one column half made, and another without its name."""
+    folder = twins.folder / "months"
+    folder.mkdir()
+    own = replace(twins, duckdb=Installation(twins.folder / "state_of_months"))
+    given = {"events_path": str(folder)}
+    selected = ("--select", "+events", "+quarantined_events", *MODELS)
+    lines = (
+        "select _metadata.row_id, cast(user_id as string) from bronze.raw_events where load_id = 1"
+    )
+    for load, files in enumerate((MONTHS[:1], MONTHS[1:])):
+        with duckdb.connect() as connection:
+            connection.execute("set TimeZone = 'UTC'")
+            for name, rows in files:
+                connection.execute(f"copy ({rows}) to '{folder}/{name}'")
+        flags = () if load else ("--full-refresh",)
+        said = [
+            set(
+                re.findall(
+                    r"likely_buyers: .*", one.built(*flags, *selected, variables=given).output
+                )
+            )
+            for one in (own.duckdb, own.spark)
+        ]
+        # the build that was stopped had told of the column that is whole
+        assert [line for line in said[0] ^ said[1] if "the column 'user_id'" not in line] == []
+        assert own.differences(*SILVER[:3]) == {}
+        if not load:
+            before = twins.spark.queries(
+                lines,
+                "alter table bronze.raw_events set tblproperties ('delta.columnMapping.mode' = 'name')",
+                "alter table bronze.raw_events add columns (`price (retyped)` string, `user_id (retyped)` string)",
+                "update bronze.raw_events set `user_id (retyped)` = cast(user_id as string)",
+                "alter table bronze.raw_events drop column user_id",
+            )[0]
+    columns = "load_id, user_id, price, product_id, weight, stock, colour"
+    query = f"select {columns} from bronze.raw_events"
+    ours = sorted(tuple(map(str, row)) for row in own.duckdb.query(query))
+    theirs, after, types = twins.spark.queries(query, lines, "describe bronze.raw_events")
+    assert sorted(theirs) == ours
+    assert sorted(after) == sorted(before)
+    assert ["stock", "bigint"] in [list(row[:2]) for row in types]
+    events = own.duckdb.query("select user_id, line_count from told_events order by 1")
+    assert events == [("007", 1), ("7", 2), ("8", 1), ("b9", 1)]
 
 
 @contextmanager

@@ -5,7 +5,6 @@ raw_events without rows.
 """
 
 import json
-from collections.abc import Iterable
 from math import ceil
 from typing import Any
 
@@ -15,12 +14,19 @@ import pyarrow as pa
 from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.mapping import MappingFunctions
+from likely_buyers.dbt.on_spark.raw_columns import ROW_TRACKING, finish_settling, settle_columns
+from likely_buyers.dbt.on_spark.relations import (
+    SparkWarehouse,
+    count_again,
+    parts_of,
+    remove_replaced,
+)
 from likely_buyers.dbt.words import in_words
 from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.loading import Load, files_read
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
-from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, without_zone
+from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, text_of, without_zone
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import (
     BYTES_AT_ONCE,
@@ -32,10 +38,6 @@ from likely_buyers.spark.reading import (
     UNREADABLE_LINE,
     Files,
 )
-
-_ROW_TRACKING = "'delta.enableRowTracking' = 'true'"
-# columns of Parquet files then have names of their own; deltalake reads such a table by its QueryBuilder alone
-_ANY_NAMES = "'delta.columnMapping.mode' = 'name'"
 
 
 class SparkFunctions:
@@ -49,7 +51,9 @@ class SparkFunctions:
         use_helpers(self._duckdb)
         self._duckdb.execute("create schema bronze")
         create_tables(self._duckdb)
-        self._delivery = Delivery(self._duckdb, None)
+        self._delivery = Delivery(
+            self._duckdb, None, lambda cursor, raw: SparkWarehouse(cursor, raw, session)
+        )
         self._mapping = MappingFunctions(self._duckdb)
         self._known_load = -1
 
@@ -99,18 +103,12 @@ class SparkFunctions:
         for statement in [row[0] for row in own] + states:
             written = statement.lower().replace("create table", "create table if not exists")
             written = written.replace("varchar", "string").replace('"', "`").rstrip("; ")
-            self._session.sql(f"{written} using delta tblproperties ({_ROW_TRACKING})")
+            self._session.sql(f"{written} using delta tblproperties ({ROW_TRACKING})")
+        finish_settling(self._session)
         return {}
 
     def plan_load(self, request: dict[str, Any]) -> Any:
         """As `Delivery.plan_load`."""
-        if request["events_relation"]:
-            return {
-                "problem": [
-                    "vars.events_relation is not there on Spark yet. Deliver the relation's rows as Parquet files, and"
-                    " name their folder as vars.events_path; or build on DuckDB (--target duckdb)."
-                ]
-            }
         self._take_over_register()
         return _answer(self._delivery.plan_load, request)
 
@@ -141,12 +139,15 @@ class SparkFunctions:
         reading = Files(load.load_id, load.columns, load.mapping_name, load.started_at)
         schema = reading.schema()
         own = [field for field in schema if field.name not in (PART, TEXT)]
-        self._settle_columns(pa.schema(own))
+        settle_columns(spark, {field.name: field for field in spark_schema(pa.schema(own))})
         for table in (RAW_EVENTS, "bronze.unreadable_lines"):
             spark.sql(f"delete from {table} where load_id >= {load.load_id}")
-        replaced = [_text(file["path"]) for file in load.files if file["replaces_earlier"]]
+        replaced = [text_of(file["path"]) for file in load.files if file["replaces_earlier"]]
         for table in (RAW_EVENTS, "bronze.unreadable_lines") if replaced else ():
             spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
+        for file in load.files:
+            if file.get("replaced"):
+                remove_replaced(spark, file)
         if not load.files:
             return
         counted = self._read(reading, files, schema, own) if files else {}
@@ -154,6 +155,11 @@ class SparkFunctions:
 
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
         spark = self._session
+        files = [
+            part
+            for file in files
+            for part in (parts_of(file, self._duckdb) if file["format"] == "relation" else [file])
+        ]
         plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
         # a task begins in a second; a file is never read by two
         tasks = ceil(sum(file["size"] for file in files) / BYTES_AT_ONCE)
@@ -177,8 +183,11 @@ class SparkFunctions:
             self._insert_json("bronze.unreadable_lines", unreadable)
         finally:
             read.unpersist()
-        told = [json.loads(row.text) for row in rows if row.part == REGISTERED]
-        return {row["source_file"]: (row["line_count"], row["rejected_count"]) for row in told}
+        counted: dict[str, Any] = {}
+        for row in [json.loads(row.text) for row in rows if row.part == REGISTERED]:
+            lines, bad = counted.get(row["source_file"], (0, 0))
+            counted[row["source_file"]] = (lines + row["line_count"], bad + row["rejected_count"])
+        return counted
 
     def _register(self, load: Load, counted: dict[str, Any]) -> None:
         with self._duckdb.cursor() as cursor:
@@ -186,14 +195,18 @@ class SparkFunctions:
             load.register(
                 {path: (lines - bad, bad) for path, (lines, bad) in counted.items()}, cursor
             )
+            written = [f"load_id = {load.load_id}"]
+            for file in load.files:
+                if file["format"] == "relation" and file["replaces_earlier"]:
+                    written.append(count_again(self._session, file, load.load_id, cursor))
             rows = cursor.execute(
-                f"select cast(to_json(r) as varchar) from {REGISTER} as r where load_id = {load.load_id}"
+                f"select cast(to_json(r) as varchar) from {REGISTER} as r where {' or '.join(written)}"
             ).fetchall()
-        self._insert_json(REGISTER, [row[0] for row in rows])
+        self._insert_json(REGISTER, [row[0] for row in rows], are_counted_again=len(written) > 1)
         # and raw_events has columns that were not there
         self._known_load = -1
 
-    def _insert_json(self, table: str, rows: list[str]) -> None:
+    def _insert_json(self, table: str, rows: list[str], are_counted_again: bool = False) -> None:
         if not rows:
             return
         schema = self._session.table(table).schema
@@ -202,45 +215,19 @@ class SparkFunctions:
         ).createOrReplaceTempView("likely_buyers_rows")
         texts = ", ".join(f"{quoted(field.name)} string" for field in schema)
         typed = ", ".join(
-            f"cast(told.{quoted(field.name)} as {field.dataType.simpleString()})"
+            f"cast(told.{quoted(field.name)} as {field.dataType.simpleString()}) as {quoted(field.name)}"
             for field in schema
         )
-        self._session.sql(
-            f"insert into {table} select {typed} from (select from_json(text, {_text(texts)}) as told"
-            " from likely_buyers_rows)"
-        )
-
-    def _settle_columns(self, schema: pa.Schema) -> None:
-        spark = self._session
-        fields = {field.name: field for field in spark_schema(schema)}
-        if not spark.catalog.tableExists(RAW_EVENTS):
-            columns = ", ".join(
-                f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items()
-            )
-            mapping = f", {_ANY_NAMES}" if _needs_any_names(fields) else ""
-            spark.sql(
-                f"create table {RAW_EVENTS} ({columns}) using delta tblproperties ({_ROW_TRACKING}{mapping})"
-            )
+        told = f"select from_json(text, {text_of(texts)}) as told from likely_buyers_rows"
+        if not are_counted_again:
+            self._session.sql(f"insert into {table} select {typed} from ({told})")
             return
-        known = {field.name: field.dataType for field in spark.table(RAW_EVENTS).schema}
-        changed = [
-            f"{name} ({known[name].simpleString()}, now {field.dataType.simpleString()})"
-            for name, field in fields.items()
-            if name in known and known[name] != field.dataType
-        ]
-        if changed:
-            raise SourceProblem(
-                f"columns of the delivery have another type than in the loads before: {', '.join(changed)}. On Spark"
-                " a column keeps its type: deliver the file with the type of before, or start over with dbt build"
-                " --full-refresh."
-            )
-        new = [
-            f"{quoted(n)} {f.dataType.simpleString()}" for n, f in fields.items() if n not in known
-        ]
-        if _needs_any_names(fields):
-            spark.sql(f"alter table {RAW_EVENTS} set tblproperties ({_ANY_NAMES})")
-        if new:
-            spark.sql(f"alter table {RAW_EVENTS} add columns ({', '.join(new)})")
+        # in one version of the table: a load is there with what is left of those before it, or not at all
+        self._session.sql(
+            f"merge into {table} as there using (select {typed} from ({told})) as told"
+            " on there.load_id = told.load_id and there.source_file = told.source_file"
+            " when matched then update set line_count = told.line_count when not matched then insert *"
+        )
 
     def _take_over_register(self) -> None:
         """The register and the columns of raw_events, as DuckDB in memory has them."""
@@ -257,7 +244,7 @@ class SparkFunctions:
                 f"delete from {REGISTER}; insert into {REGISTER} by name select * from register_of_spark"
             )
             if spark.catalog.tableExists(RAW_EVENTS):
-                lines = without_zone(spark.sql(f"select * from {RAW_EVENTS} limit 0").toArrow())
+                lines = spark.sql(f"select * from {RAW_EVENTS} limit 0").toArrow()
                 cursor.register("lines_of_spark", lines)
                 cursor.execute(
                     f"create or replace table {RAW_EVENTS} as select * from lines_of_spark limit 0"
@@ -278,9 +265,7 @@ class SparkFunctions:
         }
         lines = spark.sql(request["lines"])
         mapped = Mapped(request["sql"], tables, request["by_line"])
-        schema = mapped.schema(
-            without_zone(spark.sql(f"{request['lines']} limit 0").toArrow()).schema
-        )
+        schema = mapped.schema(spark.sql(f"{request['lines']} limit 0").toArrow().schema)
         # one worker sees all lines, or has none and is not asked
         lines = lines if mapped.by_line else lines.repartition(1)
         rows = lines.mapInArrow(mapped.on_executor(), spark_schema(schema))
@@ -288,18 +273,8 @@ class SparkFunctions:
         return {}
 
 
-def _needs_any_names(names: Iterable[str]) -> bool:
-    """Whether a name has characters that Delta refuses in names of columns."""
-    return any(set(" ,;{}()\n\t=") & set(name) for name in names)
-
-
 def _answer(function: Any, request: dict[str, Any]) -> Any:
     try:
         return function(request) or {}
     except SourceProblem as problem:
         return {"problem": [str(problem)]}
-
-
-def _text(value: str) -> str:
-    """A literal of Spark's SQL, in which a backslash escapes."""
-    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"

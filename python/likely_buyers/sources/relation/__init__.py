@@ -11,5 +11,6 @@ are not loaded twice. Without a cursor the table is read whole, and replaces its
 from likely_buyers.sources.relation.comparison import Known
 from likely_buyers.sources.relation.plan import plan_relation
 from likely_buyers.sources.relation.setting import Relation, given_relation
+from likely_buyers.sources.relation.snapshot import Warehouse
 
-__all__ = ["Known", "Relation", "given_relation", "plan_relation"]
+__all__ = ["Known", "Relation", "Warehouse", "given_relation", "plan_relation"]

@@ -65,7 +65,7 @@ class Compared:
             is_alike = raw_type == type_
             self._incoming[name.lower()] = _as_text(name, is_alike)
             self._loaded[name.lower()] = _as_text(raw_name, is_alike)
-        self._of_relation = of_relation(relation)
+        self._of_relation = of_relation(relation.name)
         # without a key only what was read again can be there already
         self._in_window = ""
         cursor = str(relation.cursor).lower()
@@ -167,9 +167,8 @@ def digest_of_rows(
     return hashlib.sha256(json.dumps([list(found), row]).encode()).hexdigest()
 
 
-def of_relation(relation: Relation) -> str:
+def of_relation(name: str) -> str:
     """Condition over raw_events: rows of the relation, of whatever load."""
     return (
-        f"(source_file = {literal(relation.name)}"
-        f" or starts_with(source_file, {literal(relation.name + ', load ')}))"
+        f"(source_file = {literal(name)} or starts_with(source_file, {literal(name + ', load ')}))"
     )

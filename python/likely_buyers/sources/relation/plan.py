@@ -17,27 +17,31 @@ from likely_buyers.sources.relation.comparison import (
     of_relation,
 )
 from likely_buyers.sources.relation.setting import Relation
-from likely_buyers.sources.relation.snapshot import TIME_TYPE, copy_rows, first_value, one_number
+from likely_buyers.sources.relation.snapshot import (
+    TIME_TYPE,
+    Warehouse,
+    copy_rows,
+    first_value,
+    one_number,
+)
 from likely_buyers.sql_text import literal, quoted
 
 
 def plan_relation(
     relation: Relation,
     register: Sequence[Known],
-    raw_events: str | None,
     load_id: int,
     staging: Path,
-    warehouse: duckdb.DuckDBPyConnection,
+    warehouse: Warehouse,
 ) -> dict[str, Any]:
     """What is new of a relation, as the files of a load: {files, left_alone, same_content, told: [words]}.
 
-    Beside what `plan_delivery` gives of a file: cursor_value, and replaced, a condition over raw_events that the rows
-    meet which this load replaces ('' for none).
+    Beside what `plan_delivery` gives of a file: relation, its name; cursor_value; and replaced, a condition over
+    raw_events that the rows meet which this load replaces ('' for none), with the columns of their key (none: all of
+    the relation).
 
     Args:
         register: all loads in bronze, the latest first.
-        raw_events: SQL name of the rows in bronze; None where none are to be compared with.
-        warehouse: a connection to it.
 
     Raises:
         SourceProblem: the relation cannot be read, or not as the setting says. Nothing was written but to `staging`.
@@ -47,15 +51,17 @@ def plan_relation(
     staging.mkdir(parents=True, exist_ok=True)
     read_at = datetime.now(UTC).replace(tzinfo=None)
     told: list[str] = []
+    connection = warehouse.connection
+    has_lost_rows = False
     if relation.cursor is None:
         copy_rows(relation, None, window, warehouse)
-        found = columns_of(window, warehouse)
-        digest = digest_of_rows(window, found, warehouse)
+        found = columns_of(window, connection)
+        digest = digest_of_rows(window, found, connection)
         if loads and loads[0].digest == digest:
             return _plan([], told)
         path, replaced, mark, read = (
             relation.name,
-            of_relation(relation) if loads else "",
+            of_relation(relation.name) if loads else "",
             None,
             window,
         )
@@ -63,19 +69,21 @@ def plan_relation(
         goes_on = bool(loads) and loads[0].digest == relation.definition
         mark = loads[0].cursor_value if goes_on else None
         copy_rows(relation, mark, window, warehouse)
-        found = columns_of(window, warehouse)
+        found = columns_of(window, connection)
         read, replaced = window, ""
         if relation.key:
-            check_key(relation, window, warehouse)
-        told += warnings(relation, mark, window, warehouse)
-        since = first_value(relation, mark, dict(found), warehouse)
-        mark = greatest_value(relation, mark, dict(found), window, read_at, warehouse)
-        if loads and raw_events:
-            compared = Compared(relation, found, loads, raw_events, window, since, warehouse)
-            replaced = compared.write_new(delta, warehouse)
+            check_key(relation, window, connection)
+        told += warnings(relation, mark, window, connection)
+        since = first_value(relation, mark, dict(found), connection)
+        mark = greatest_value(relation, mark, dict(found), window, read_at, connection)
+        if loads and warehouse.raw_events:
+            raw_events = warehouse.loaded(relation, window, since)
+            compared = Compared(relation, found, loads, raw_events, window, since, connection)
+            replaced = compared.write_new(delta, connection)
+            has_lost_rows = warehouse.has_lost_rows(relation)
             read = delta
         path, digest = f"{relation.name}, load {load_id}", relation.definition
-    lines = one_number(warehouse, f"select count(*) from read_parquet({literal(read)})")
+    lines = one_number(connection, f"select count(*) from read_parquet({literal(read)})")
     if not lines and (relation.cursor is None or not loads):
         raise SourceProblem(_empty(relation, bool(loads)))
     if not lines:
@@ -89,7 +97,7 @@ def plan_relation(
                 "quote": "", "escape": "", "nulls": [], "skip": 0, "compression": "none", "json_kind": "",
                 "first_byte": 0, "footer_from": None, "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [],
                 "registrable": True, "relation": relation.name, "cursor_value": mark, "replaced": replaced,
-                "replaces_earlier": bool(replaced),
+                "replaced_key": list(relation.key), "replaces_earlier": bool(replaced) or has_lost_rows,
             }
         ],
         told,

@@ -24,46 +24,91 @@ _KEPT = re.compile(
 _MEMORY = "1GB"
 
 
-@contextmanager
-def _reading(
-    relation: Relation, warehouse: duckdb.DuckDBPyConnection
-) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection in a transaction, in which `relation.table` is."""
-    if relation.kind != "model":
-        with opened(relation.kind, relation.path, _MEMORY) as connection:
-            yield connection
-        return
-    warehouse.execute("begin")
-    try:
-        yield warehouse
-    finally:
-        warehouse.execute("rollback")
+class Source:
+    """A database in which a relation is, in one snapshot: that of a connection of DuckDB."""
+
+    errors: tuple[type[Exception], ...] = (duckdb.Error,)
+    """What it raises when it refuses."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+
+    def types(self, relation: Relation) -> dict[str, str]:
+        """The relation's columns with their types, as DuckDB names them."""
+        rows = self.connection.execute(f"describe select * from {relation.table}").fetchall()
+        return {row[0]: row[1] for row in rows}
+
+    def copy(
+        self,
+        relation: Relation,
+        types: Mapping[str, str],
+        cursor: str | None,
+        since: str | None,
+        window: Path,
+    ) -> tuple[int, int]:
+        """Write the rows from a value on; how many it counts, and how many were written.
+
+        since: SQL of DuckDB; None for all.
+        """
+        columns = ", ".join(_as_kept(name, type_) for name, type_ in types.items())
+        parts = _parts(relation, cursor, since)
+        counted = sum(one_number(self.connection, count) for _, count in parts)
+        selects = " union all ".join(f"select {columns} from {source}" for source, _ in parts)
+        copied = f"copy ({selects}) to {literal(window)} (format parquet)"
+        return counted, one_number(self.connection, copied)
 
 
-def copy_rows(
-    relation: Relation, mark: str | None, window: Path, warehouse: duckdb.DuckDBPyConnection
-) -> None:
-    """The rows of the relation from the mark on, and those without a cursor value, in one snapshot."""
-    with _reading(relation, warehouse) as connection:
+class Warehouse:
+    """Where the relations of dbt are, and bronze: that of a connection of DuckDB."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, raw_events: str | None) -> None:
+        """raw_events: SQL name of the rows in bronze; None where none are to be compared with."""
+        self.connection = connection
+        self.raw_events = raw_events
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Source]:
+        """What is read within is of one moment."""
+        self.connection.execute("begin")
         try:
-            rows = connection.execute(f"describe select * from {relation.table}").fetchall()
-        except duckdb.Error as error:
+            yield Source(self.connection)
+        finally:
+            self.connection.execute("rollback")
+
+    def loaded(self, relation: Relation, window: Path, since: str | None) -> str:
+        """SQL name of the rows in bronze that rows in the window may be, or may replace."""
+        return str(self.raw_events)
+
+    def has_lost_rows(self, relation: Relation) -> bool:
+        """Whether a load that was stopped has removed rows that it was to replace: a transaction keeps from that."""
+        return False
+
+
+@contextmanager
+def _reading(relation: Relation, warehouse: Warehouse) -> Iterator[Source]:
+    if relation.kind == "model":
+        with warehouse.snapshot() as source:
+            yield source
+        return
+    with opened(relation.kind, relation.path, _MEMORY) as connection:
+        yield Source(connection)
+
+
+def copy_rows(relation: Relation, mark: str | None, window: Path, warehouse: Warehouse) -> None:
+    """The rows of the relation from the mark on, and those without a cursor value, in one snapshot."""
+    with _reading(relation, warehouse) as source:
+        try:
+            types = source.types(relation)
+        except source.errors as error:
             raise SourceProblem(
                 f"the relation '{relation.name}' of vars.events_relation cannot be read. Nothing was loaded."
-                f" Found: {_tables(relation, connection)}. It says: {said_by(error).split(' LINE 1')[0]}"
+                f" Found: {_tables(relation, source.connection)}. It says: {said_by(error).split(' LINE 1')[0]}"
             ) from error
-        types = {row[0]: row[1] for row in rows}
         cursor = _check_columns(relation, types)
-        columns = ", ".join(_as_kept(name, type_) for name, type_ in types.items())
         try:
-            since = first_value(relation, mark, types, connection)
-            parts = _parts(relation, cursor, since)
-            counted = sum(one_number(connection, count) for _, count in parts)
-            selects = " union all ".join(f"select {columns} from {source}" for source, _ in parts)
-            copied = one_number(
-                connection, f"copy ({selects}) to {literal(window)} (format parquet)"
-            )
-        except duckdb.Error as error:
+            since = first_value(relation, mark, types, source.connection)
+            counted, copied = source.copy(relation, types, cursor, since, window)
+        except source.errors as error:
             raise SourceProblem(
                 f"the relation '{relation.name}' of vars.events_relation could not be read to its end. Nothing was"
                 f" loaded: run dbt build again. It says: {said_by(error)}"

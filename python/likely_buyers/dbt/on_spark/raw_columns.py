@@ -1,0 +1,92 @@
+"""The columns of bronze.raw_events on Spark: new ones are added, and one that changes its type is made anew.
+
+A row keeps its id through an update, by which silver knows it. Delta has no transaction over an alteration and an
+update, so a column is made anew beside the one that stands, and takes its name when it is whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from likely_buyers.sources.register import RAW_EVENTS
+from likely_buyers.spark.arrow import quoted
+from likely_buyers.spark.texts import TEXT_OF, register_text_of
+
+ROW_TRACKING = "'delta.enableRowTracking' = 'true'"
+# columns of Parquet files then have names of their own, and can be dropped and renamed; deltalake reads such a table by
+# its QueryBuilder alone
+_ANY_NAMES = "'delta.columnMapping.mode' = 'name'"
+_RETYPED = " (retyped)"
+
+
+def settle_columns(session: Any, fields: Mapping[str, Any]) -> None:
+    """Have raw_events with these columns, and with what it has beside them.
+
+    Args:
+        fields: name -> field of Spark.
+    """
+    if not session.catalog.tableExists(RAW_EVENTS):
+        mapping = f", {_ANY_NAMES}" if _needs_any_names(fields) else ""
+        session.sql(
+            f"create table {RAW_EVENTS} ({_columns(fields)}) using delta tblproperties ({ROW_TRACKING}{mapping})"
+        )
+        return
+    known = {field.name: field.dataType for field in session.table(RAW_EVENTS).schema}
+    changed = {n: f for n, f in fields.items() if n in known and known[n] != f.dataType}
+    new = {
+        name + (_RETYPED if name in changed else ""): field
+        for name, field in fields.items()
+        if name in changed or name not in known
+    }
+    if _needs_any_names(new):
+        session.sql(f"alter table {RAW_EVENTS} set tblproperties ({_ANY_NAMES})")
+    if new:
+        session.sql(f"alter table {RAW_EVENTS} add columns ({_columns(new)})")
+    if changed:
+        register_text_of(session)
+        values = ", ".join(
+            f"{quoted(name + _RETYPED)} = {_as_type(name, field)}"
+            for name, field in changed.items()
+        )
+        session.sql(f"update {RAW_EVENTS} set {values}")
+        for name in changed:
+            _replace(session, name)
+
+
+def finish_settling(session: Any) -> None:
+    """What a build that was stopped left: a column that is whole takes its name, another goes."""
+    if not session.catalog.tableExists(RAW_EVENTS):
+        return
+    names = session.table(RAW_EVENTS).columns
+    for made in [name for name in names if name.endswith(_RETYPED)]:
+        name = made.removesuffix(_RETYPED)
+        if name in names:
+            session.sql(f"alter table {RAW_EVENTS} drop column {quoted(made)}")
+        else:
+            _rename(session, name)
+
+
+def _replace(session: Any, name: str) -> None:
+    session.sql(f"alter table {RAW_EVENTS} drop column {quoted(name)}")
+    _rename(session, name)
+
+
+def _rename(session: Any, name: str) -> None:
+    session.sql(
+        f"alter table {RAW_EVENTS} rename column {quoted(name + _RETYPED)} to {quoted(name)}"
+    )
+
+
+def _as_type(name: str, field: Any) -> str:
+    type_ = field.dataType.simpleString()
+    return f"{TEXT_OF}({quoted(name)})" if type_ == "string" else f"cast({quoted(name)} as {type_})"
+
+
+def _columns(fields: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{quoted(name)} {field.dataType.simpleString()}" for name, field in fields.items()
+    )
+
+
+def _needs_any_names(names: Iterable[str]) -> bool:
+    """Whether a name has characters that Delta refuses in names of columns."""
+    return any(set(" ,;{}()\n\t=") & set(name) for name in names)
