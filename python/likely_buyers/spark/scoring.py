@@ -35,6 +35,15 @@ class Champions:
     versions: tuple[tuple[str, int], ...]
     settings: Settings
 
+    @classmethod
+    def of(cls, scorers: Sequence[Scorer], settings: Settings) -> "Champions":
+        """Those that are loaded here."""
+        return cls(
+            tuple(scorer.outcome for scorer in scorers),
+            tuple((scorer.model.model_name, scorer.model.version) for scorer in scorers),
+            settings,
+        )
+
     def load(self) -> list[Scorer]:
         """The models, with digest, trusted types and scikit-learn's version checked; once a process.
 
