@@ -126,7 +126,10 @@ def test_a_stream_that_was_killed_scores_each_user_once(twins: Twins, faults: Pa
     """After it had appended and before that was in its checkpoint; and while executors scored the next batch."""
     live_scores = twins.cluster.folder / "spark" / "tables" / "gold.db" / "live_scores"
     (commits,) = live_scores.glob("_checkpoints/*/commits")
-    max(commits.glob("[0-9]*"), key=lambda file: int(file.name)).unlink()
+    last = max(commits.glob("[0-9]*"), key=lambda file: int(file.name))
+    last.unlink()
+    # its checksum, without which Spark would not write it again
+    last.with_name(f".{last.name}.crc").unlink()
     _deliver(twins, "b", [_line("2019-10-13", "new"), _line("2019-12-20", "other")])
     for name in ("anew", "hold"):
         (faults / name).touch()
