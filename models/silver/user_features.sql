@@ -1,7 +1,7 @@
 {{
     config(
         materialized="table_on_change",
-        pre_hook="{{ begin_loading_scorers() }}",
+        pre_hook="{{ begin_features() }}",
     )
 }}
 

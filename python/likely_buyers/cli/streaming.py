@@ -10,24 +10,18 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
+from likely_buyers.cli.live_tables import LiveTables, TablesOfLake, TablesOfSpark
 from likely_buyers.dbt.inputs import champions_digest
 from likely_buyers.dbt.jobs.score import champions
 from likely_buyers.dbt.live import FEATURES, NEXT
+from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import PREDICTED, Project
 from likely_buyers.errors import LikelyBuyersError, said_by
-from likely_buyers.lake import opened
 from likely_buyers.scoring import Scorer
 from likely_buyers.sources.mapping import chosen_mapping
 from likely_buyers.sources.reading import Reading
-from likely_buyers.sources.register import known_files
 from likely_buyers.sources.waiting import left_for_later
-from likely_buyers.streaming import (
-    EventFolder,
-    Scored,
-    StreamingError,
-    StreamMetrics,
-    score_touched,
-)
+from likely_buyers.streaming import EventFolder, Scored, StreamingError, StreamMetrics
 from likely_buyers.terminal import say
 
 # what the build makes of new lines, up to the days of users; the view of events has the columns of the lines
@@ -55,23 +49,24 @@ class Stream:
 
         Raises:
             ProjectError: dbt cannot.
-            StreamingError: the target is no DuckDB.
+            StreamingError: the target is another engine, nothing was built in it yet, or it does not answer.
         """
         self._project = project
         self._pace = pace
         self._metrics = metrics
-        self._lake = project.lake("the stream loads into and scores", StreamingError)
-        self._features, events_path = project.rendered(
-            NEXT.join([FEATURES, "{{ events_path() }}"])
+        told, features, events_path = project.rendered(
+            NEXT.join([TOLD_BY_DBT, FEATURES, "{{ events_path() }}"])
         ).split(NEXT)
+        given = project.var("as_of")
+        as_of = date.fromisoformat(str(given).strip()) if given is not None else None
+        self._tables = _tables(project, features, as_of, told)
         self._manifest = project.parsed()
         mapping = chosen_mapping(project.var("event_mappings"), project.var("event_mapping"))
-        self._models = (*_MODELS, *([_OF_ROWS] if mapping.rows else []))
-        given = project.var("as_of")
-        self._as_of = date.fromisoformat(str(given).strip()) if given is not None else None
+        makes_rows = mapping.rows or not isinstance(self._tables, TablesOfLake)
+        self._models = (*_MODELS, *([_OF_ROWS] if makes_rows else []))
         self.folder = _watched(project, pace, events_path.strip())
         if self.folder:
-            self.folder.known(self._loaded_before())
+            self.folder.known(self._tables.files(project.var("event_mapping")))
         self._scorers: tuple[str, Sequence[Scorer]] = ("", ())
         # when a batch is due whether a file is ready or not
         self._due = 0.0
@@ -113,17 +108,6 @@ class Stream:
             say(f"not scored yet: {said_by(error)} {_LATER}")
             return None
 
-    def _loaded_before(self) -> dict[str, tuple[int, str]]:
-        """Size and time of change of each file that is loaded, by path."""
-        with opened(self._lake, StreamingError, read_only=True) as connection:
-            try:
-                files = known_files(connection, self._project.var("event_mapping"))
-            except duckdb.CatalogException as error:
-                raise StreamingError(
-                    f"nothing was built in {self._lake.catalog} yet. Run dbt build once, and then this again."
-                ) from error
-        return {path: (size, modified_at) for path, size, modified_at, *_ in files}
-
     def _loaded(self, ready: Sequence[str]) -> bool:
         """Whether models are up to date with files that are ready; who of several is refused is found by halving."""
         folder = self.folder
@@ -153,9 +137,7 @@ class Stream:
         return True
 
     def _score(self) -> Scored:
-        with opened(self._lake, StreamingError, read_only=False) as connection:
-            now = datetime.now(UTC).replace(tzinfo=None)
-            return score_touched(connection, self._features, self._champions, self._as_of, now)
+        return self._tables.score(self._champions)
 
     def _champions(self) -> Sequence[Scorer]:
         """Loaded again when others are promoted."""
@@ -171,7 +153,7 @@ def run_stream(project: Project, pace: Pace, metrics: StreamMetrics) -> int:
 
     Raises:
         ProjectError: dbt cannot read the project.
-        StreamingError: the target is no DuckDB, or the metrics cannot be served.
+        StreamingError: as `Stream`, or the metrics cannot be served.
     """
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -193,6 +175,15 @@ def run_stream(project: Project, pace: Pace, metrics: StreamMetrics) -> int:
                 break
             stopped.wait(pace.seconds)
     return 0 if is_well else 1
+
+
+def _tables(project: Project, features: str, as_of: date | None, told: str) -> LiveTables:
+    """Those of the target, which dbt has told by TOLD_BY_DBT."""
+    target = told.strip("\n").split("\n")
+    if target[0] == "spark":
+        return TablesOfSpark(features, as_of)
+    lake = project.lake_told(target, "the stream loads into and scores", StreamingError)
+    return TablesOfLake(lake, features, as_of)
 
 
 def _watched(project: Project, pace: Pace, path: str) -> EventFolder | None:

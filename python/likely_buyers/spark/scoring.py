@@ -1,7 +1,7 @@
 """Scoring on the executors: each Python worker loads the champions once, with all checks, and scores its rows."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -34,6 +34,15 @@ class Champions:
     outcomes: tuple[Outcome, ...]
     versions: tuple[tuple[str, int], ...]
     settings: Settings
+
+    @classmethod
+    def of(cls, scorers: Sequence[Scorer], settings: Settings) -> "Champions":
+        """Those that are loaded here, and of the settings no secret."""
+        return cls(
+            tuple(scorer.outcome for scorer in scorers),
+            tuple((scorer.model.model_name, scorer.model.version) for scorer in scorers),
+            replace(settings, webhook=None),
+        )
 
     def load(self) -> list[Scorer]:
         """The models, with digest, trusted types and scikit-learn's version checked; once a process.

@@ -182,15 +182,15 @@ class SparkCluster:
             self._process.communicate(timeout=120)
             self._process = None
 
-    def kill(self, java_class: str) -> None:
-        """Kill the first of its processes that runs the class, and what that started, without a word."""
+    def kill(self, name: str) -> None:
+        """Kill the first of its processes that runs the class or module, and what that started, without a word."""
         assert self._process
         for process in psutil.Process(self._process.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
                 command = process.cmdline()
-                if command and command[0].endswith("java") and java_class in command:
+                if name in command and Path(command[0]).name.startswith(("java", "python")):
                     for one in [*process.children(recursive=True), process]:
                         with suppress(psutil.NoSuchProcess):
                             one.kill()
                     return
-        raise AssertionError(f"no process runs {java_class}")
+        raise AssertionError(f"no process runs {name}")

@@ -27,8 +27,16 @@ TABLES = (
     *("gold.expected_performance", "gold.estimated_performance", "gold.drift"),
     "training.champion_distributions",
 )
-# what is each engine's own: its row ids, its hashes, its clock, its runs
-OWN = {"row_id", "duplicate_of", "loaded_at", "scored_at", "run_id", "purchase_digest"}
+# what is each engine's own: its row ids, its hashes, its clock, its runs, its versions
+OWN = {
+    "row_id",
+    "duplicate_of",
+    "loaded_at",
+    "scored_at",
+    "run_id",
+    "snapshot_id",
+    "purchase_digest",
+}
 FIRST_DAY, EARLIER_DAY = date(2019, 10, 1), date(2019, 11, 15)
 # sums of floating numbers as decimals: DuckDB makes a decimal of the binary digits, Spark of the shortest decimal ones
 SUMMED = {
@@ -40,6 +48,7 @@ SUMMED = {
     "gold.campaigns",
     "gold.campaign_results",
 }
+ONCE = ("likely-buyers", "stream", "--once", "--settle-seconds", "0.2")
 HORIZON = {"horizon_days": 7}
 CAMPAIGNS = (
     "campaign,start_date,top_fraction,size,min_probability,margin,cost_per_contact,control_share,outcome",
@@ -69,6 +78,13 @@ class Twins:
         kinds = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
         self.duckdb.built(*kinds, variables=given)
         return self.spark.built(*(arguments or kinds), variables=given).output
+
+    def stream(self) -> str:
+        """`likely-buyers stream --once` of both, and what the one on Spark said."""
+        streamed = [one.run(*ONCE, variables=self.variables) for one in (self.duckdb, self.spark)]
+        for finished in streamed:
+            assert finished.succeeded, finished.output
+        return streamed[-1].output
 
     def differences(self, *names: str) -> dict[str, str]:
         """Tables of which a row on one engine has no equal on the other; '' for each that must have rows and has."""

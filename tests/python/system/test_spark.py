@@ -19,7 +19,7 @@ from support.exports import EXPORTS
 from support.installation import Installation
 from support.lakes import open_lake
 from support.spark import SparkInstallation, skip_without_spark
-from support.twins import CAMPAIGNS, EARLIER_DAY, HORIZON, Twins, twins_in
+from support.twins import CAMPAIGNS, EARLIER_DAY, HORIZON, ONCE, Twins, twins_in
 
 SILVER = tuple(
     f"silver.{name}" for name in ("events", "left_out_lines", "quarantined_events", "user_days")
@@ -33,6 +33,20 @@ def twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     skip_without_spark()
     with twins_in(tmp_path_factory.mktemp("spark")) as twins:
         yield twins
+
+
+@pytest.fixture
+def faults(twins: Twins) -> Iterator[Path]:
+    """A folder in which a test says what is to happen where executors load the champions; nothing after it."""
+    yield twins.cluster.faults
+    for file in twins.cluster.faults.iterdir():
+        file.unlink()
+
+
+def test_a_stream_before_any_build_says_so(twins: Twins) -> None:
+    streamed = twins.spark.run(*ONCE, variables=twins.variables)
+    assert not streamed.succeeded
+    assert "no build has scored anybody" in streamed.output
 
 
 def test_a_first_build_says_what_became_of_the_lines(twins: Twins) -> None:
@@ -91,20 +105,46 @@ def test_the_list_is_printed_and_read_by_other_clients_of_delta(twins: Twins) ->
 
 def test_a_target_without_a_server_is_told(twins: Twins) -> None:
     lost = SparkInstallation(twins.folder / "lost", folder=twins.spark.folder)
-    built = lost.dbt("build", "--select", "raw_events")
-    assert not built.succeeded
-    assert "SPARK_REMOTE does not say where its Connect server is" in built.output
+    for command in (("dbt", "build", "--select", "raw_events"), ONCE):
+        told = lost.run(*command)
+        assert not told.succeeded
+        assert "SPARK_REMOTE does not say where its Connect server is" in told.output
+
+
+# --- between two builds -----------------------------------------------------
+
+
+def test_a_stream_scores_whom_a_new_file_is_of(twins: Twins) -> None:
+    """A day that is new, a late event, a user who is new, and a line that is there already."""
+    known = (twins.shop / "events-2019-11-20.csv").read_text().splitlines()[1]
+    user = known.split(",")[-2]
+    lines = [known, _line("2019-12-20", "1"), _line("2019-10-12", user), _line("2019-10-12", "new")]
+    _deliver(twins, "a", lines)
+    streamed = twins.stream()
+    assert "3 users with new events: 3 scores as of 2019-12-21" in streamed
+    assert_scores_are_those_of_duckdb(twins, scores=3, users=3)
+
+
+def test_a_stream_that_was_killed_scores_each_user_once(twins: Twins, faults: Path) -> None:
+    """After it had appended and before that was in its checkpoint; and while executors scored the next batch."""
+    live_scores = twins.cluster.folder / "spark" / "tables" / "gold.db" / "live_scores"
+    (commits,) = live_scores.glob("_checkpoints/*/commits")
+    last = max(commits.glob("[0-9]*"), key=lambda file: int(file.name))
+    last.unlink()
+    # its checksum, without which Spark would not write it again
+    last.with_name(f".{last.name}.crc").unlink()
+    _deliver(twins, "b", [_line("2019-10-13", "new"), _line("2019-12-20", "other")])
+    for name in ("anew", "hold"):
+        (faults / name).touch()
+    with under_way(twins, faults, *ONCE) as streaming:
+        streaming.kill()
+        twins.cluster.kill("pyspark.sql.connect.streaming.worker.foreach_batch_worker")
+        (faults / "hold").unlink()
+    twins.stream()
+    assert_scores_are_those_of_duckdb(twins, scores=5, users=4)
 
 
 # --- when things break ------------------------------------------------------
-
-
-@pytest.fixture
-def faults(twins: Twins) -> Iterator[Path]:
-    """A folder in which a test says what is to happen where executors load the champions; nothing after it."""
-    yield twins.cluster.faults
-    for file in twins.cluster.faults.iterdir():
-        file.unlink()
 
 
 def test_a_task_that_fails_three_times_is_tried_again(twins: Twins, faults: Path) -> None:
@@ -327,20 +367,50 @@ def test_a_column_that_changes_its_type_gives_the_rows_of_duckdb(twins: Twins) -
 
 @contextmanager
 def scoring(twins: Twins, faults: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """A build that has come to the scoring, on executors that wait while `hold` is in the folder of faults."""
-    building = twins.spark.begun(
-        "dbt", "build", *(arguments or SCORED_ANEW), variables=twins.variables
-    )
+    """As `under_way`, of a build."""
+    with under_way(twins, faults, "dbt", "build", *(arguments or SCORED_ANEW)) as building:
+        yield building
+
+
+@contextmanager
+def under_way(twins: Twins, faults: Path, *command: str) -> Iterator["subprocess.Popen[str]"]:
+    """A command that has come to the scoring, on executors that wait while `hold` is in the folder of faults."""
+    # an earlier command has scored, too
+    (faults / "scoring").unlink(missing_ok=True)
+    running = twins.spark.begun(*command, variables=twins.variables)
     try:
         deadline = time.monotonic() + 600
         while not (faults / "scoring").exists():
-            assert building.poll() is None, building.communicate()[0]
+            assert running.poll() is None, running.communicate()[0]
             assert time.monotonic() < deadline, "nothing was scored"
             time.sleep(0.1)
-        yield building
+        yield running
     finally:
-        building.kill()
-        building.communicate()
+        running.kill()
+        running.communicate()
+
+
+def assert_scores_are_those_of_duckdb(twins: Twins, scores: int, users: int) -> None:
+    """Each in its batch, once; DuckDB scores more, since it takes a build without tests for none."""
+    assert twins.differences("silver.user_days") == {}
+    day = "where as_of_date = date '2019-12-21'"
+    live = f"select user_id, outcome, probability, model_version from gold.live_scores {day}"
+    on_spark, current = twins.spark.queries(
+        live, f"select user_id from gold.current_scores {day} and scored_by = 'stream'"
+    )
+    assert (len(on_spark), len(current)) == (scores, users)
+    streamed = {row[0] for row in on_spark}
+    on_duckdb = [tuple(map(str, row)) for row in twins.duckdb.query(live) if row[0] in streamed]
+    assert sorted(on_spark) == sorted(on_duckdb)
+
+
+def _deliver(twins: Twins, name: str, lines: list[str]) -> None:
+    header = (twins.shop / "events-2019-11-20.csv").read_text().splitlines()[0]
+    (twins.shop / f"streamed-{name}.csv").write_text("\n".join([header, *lines, ""]))
+
+
+def _line(day: str, user: str) -> str:
+    return f"{day} 10:00:00 UTC,view,1,1,,,9.50,{user},{user}s"
 
 
 def _versions(twins: Twins) -> list[int]:

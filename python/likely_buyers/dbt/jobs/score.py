@@ -50,11 +50,7 @@ def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
     from likely_buyers.spark.arrow import spark_schema
     from likely_buyers.spark.scoring import Champions, predictions_on_executor, predictions_schema
 
-    told = Champions(
-        tuple(scorer.outcome for scorer in scoring.scorers),
-        tuple((scorer.model.model_name, scorer.model.version) for scorer in scoring.scorers),
-        Settings.of(),
-    )
+    told = Champions.of(scoring.scorers, Settings.of())
     return user_features.mapInArrow(
         predictions_on_executor(told, scoring.scored_at, scoring.run_id),
         spark_schema(predictions_schema()),

@@ -14,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from dbt_common.exceptions import DbtRuntimeError
+from dbt_common.invocation import get_invocation_id
 
 from likely_buyers.dbt.on_spark.refusals import told_by_dbt
 
@@ -62,15 +63,18 @@ def install() -> None:
             yield
 
     SparkConnectionManager.exception_handler = handled_in_words
-    functions: list[SparkFunctions] = []
+    functions: dict[str, SparkFunctions] = {}
     one_at_a_time = Lock()
 
     def likely_buyers(adapter: Any, name: str, request: Any = None) -> Any:
         """What a function of `SparkFunctions` answers, to one of dbt's threads at a time."""
         with one_at_a_time:
-            if not functions:
-                functions.append(SparkFunctions(session()))
-            function: Callable[..., Any] = getattr(functions[0], name)
+            run = get_invocation_id()
+            if run not in functions:
+                # a process may run dbt several times: what another has loaded meanwhile is not known to the one before
+                functions.clear()
+                functions[run] = SparkFunctions(session())
+            function: Callable[..., Any] = getattr(functions[run], name)
             given = json.loads(request) if isinstance(request, str) else request
             with told_by_dbt():
                 return function(given) if given is not None else function()
@@ -86,7 +90,12 @@ def install() -> None:
 
 
 def session() -> Any:
-    """The session that dbt-spark's method `session` has, too. Days are days of UTC."""
+    """The session that dbt-spark's method `session` has, too. Days are days of UTC.
+
+    Raises:
+        DbtRuntimeError: no Connect server is named.
+    """
+    _check_remote()
     from pyspark.sql import SparkSession
     from pyspark.sql.connect.client.retries import DefaultPolicy
 

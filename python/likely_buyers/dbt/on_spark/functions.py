@@ -24,7 +24,7 @@ from likely_buyers.dbt.on_spark.relations import (
 from likely_buyers.dbt.words import in_words
 from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.loading import Load, files_read
-from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables
+from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables, known_files
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, text_of, without_zone
 from likely_buyers.spark.mapping import Mapped
@@ -111,6 +111,11 @@ class SparkFunctions:
         """As `Delivery.plan_load`."""
         self._take_over_register()
         return _answer(self._delivery.plan_load, request)
+
+    def known_files(self, mapping_name: str) -> list[tuple[str, int, str, str, str]]:
+        """As in `register`."""
+        self._take_over_register()
+        return known_files(self._duckdb, mapping_name)
 
     def check_files(self, request: dict[str, Any]) -> Any:
         """As `Delivery.check_files`."""
