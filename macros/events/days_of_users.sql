@@ -16,14 +16,7 @@ event_counts_{{ loop.index }} as (
     select
         user_id,
         event_date,
-        count(*) as events,
-        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=is_large or part is not none) }} as sessions,
-        count(case when event_type = 'view' then 1 end) as views,
-        count(case when event_type = 'cart' then 1 end) as carts,
-        count(case when event_type = 'remove_from_cart' then 1 end) as removals,
-        count(case when event_type = 'purchase' then 1 end) as purchases,
-        count(case when event_type = 'refund' then 1 end) as refunds,
-        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=is_large or part is not none) }} as products
+        {{ counts_of_a_day(of_many=is_large or part is not none) }}
     from {{ events_of }}
     {{ "where " ~ part if part }}
     group by user_id, event_date
@@ -34,10 +27,7 @@ money_{{ loop.index }} as (
     select
         user_id,
         event_date,
-        count(distinct case when event_type = 'purchase' then product_id end) as purchased_products,
-        cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)) as purchased_quantity,
-        cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)) as revenue,
-        cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)) as refunded
+        {{ money_of_a_day(amount, of_many=is_large or part is not none) }}
     from {{ events_of }}
     {{ "left join " ~ rates ~ " as rates using (currency)" if rates }}
     where
@@ -64,3 +54,20 @@ user_days as (
     {%- endfor %}
 )
 {% endmacro %}
+
+{#- What is told of a user's day by its events, and by their money. -#}
+{% macro counts_of_a_day(of_many=false) -%}
+        count(*) as events,
+        {{ count_distinct(fast_hash(['session_id']), 'session_id is not null', of_many=of_many) }} as sessions,
+        {%- for kind, column in {'view': 'views', 'cart': 'carts', 'remove_from_cart': 'removals', 'purchase': 'purchases', 'refund': 'refunds'}.items() %}
+        count(case when event_type = '{{ kind }}' then 1 end) as {{ column }},
+        {%- endfor %}
+        {{ count_distinct(fast_hash(['product_id']), 'product_id is not null', of_many=of_many) }} as products
+{%- endmacro %}
+
+{% macro money_of_a_day(amount, of_many=false) -%}
+        {{ count_distinct(fast_hash(['product_id']), "event_type = 'purchase' and product_id is not null", of_many=of_many) }} as purchased_products,
+        coalesce(cast(sum(case when event_type = 'purchase' then quantity end) as decimal(18, 3)), 0) as purchased_quantity,
+        coalesce(cast(sum(case when event_type = 'purchase' then {{ amount }} end) as decimal(18, 4)), 0) as revenue,
+        coalesce(cast(sum(case when event_type = 'refund' then {{ amount }} end) as decimal(18, 4)), 0) as refunded
+{%- endmacro %}

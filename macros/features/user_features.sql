@@ -9,8 +9,8 @@
     cutoff_name  name of the cutoff's column in the result
 
     Sums are over whole numbers and decimals, so the result does not depend on the order of rows. Whole numbers add up
-    exactly as floating point, too, which is faster and takes less memory; money becomes it at the very end. Days are
-    counted back from the cutoff: the day before it is 1 day ago.
+    exactly as floating point, too, which is faster and takes less memory, so they become it first and money last: between
+    builds each expression costs more than the few rows do. Days are counted back from the cutoff: that before it is 1 day ago.
 #}
 {% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
 {%- for chunk in (chunks(user_days, 'user_id') if users is none else [none]) %}
@@ -24,41 +24,34 @@ with
     inner join {{ users }} as chosen_users on user_days.user_id = chosen_users.user_id
 ),
 {%- endif %}
-
-purchase_days as (
+{%- set days_ago = "cast(" ~ dbt.datediff("days.event_date", "cutoffs.cutoff_date", "day") ~ " as double)" %}
+{%- for name, condition in {'aged_days': '', 'aged_purchase_days': 'where days.purchases > 0'}.items() %}
+{{ name }} as (
     select
-        user_id,
-        event_date,
-        purchases,
-        revenue,
-        purchased_quantity,
-        purchased_products,
-        lead(event_date) over (partition by user_id order by event_date) as next_purchase_date
-    from {{ days }} as days
-    where purchases > 0
-),
-
-aged_days as (
-    select
-        days.*,
+        days.user_id,
         cutoffs.cutoff_date,
-        cast({{ dbt.datediff('days.event_date', 'cutoffs.cutoff_date', 'day') }} as {{ dbt.type_int() }}) as days_ago
+        {{ days_ago }} as days_ago,
+        {%- for amount in ['sessions', 'views', 'carts', 'refunds', 'products', 'purchases', 'purchased_products'] %}
+        cast(days.{{ amount }} as double) as {{ amount }},
+        {%- endfor %}
+        cast(greatest(days.carts - days.removals - days.purchases, 0) as double) as carts_not_bought,
+        {%- for kind in ['view', 'cart', 'refund'] %}
+        case when days.{{ kind }}s > 0 then {{ days_ago }} end as {{ kind }}_days_ago,
+        {%- endfor %}
+        days.purchased_quantity,
+        days.revenue,
+        days.refunded
     from {{ days }} as days
-    inner join {{ cutoffs }} as cutoffs on days.event_date < cutoffs.cutoff_date
+    inner join {{ cutoffs }} as cutoffs on days.event_date < cutoffs.cutoff_date {{ condition }}
 ),
-
-aged_purchase_days as (
+{% endfor %}
+-- from each purchase day to the next one, and from the last one to the cutoff
+purchase_gaps as (
     select
-        purchase_days.*,
-        cutoffs.cutoff_date,
-        {{ dbt.datediff('purchase_days.event_date', 'cutoffs.cutoff_date', 'day') }} as days_ago,
-        {{ dbt.datediff('max(purchase_days.event_date) over (partition by user_id, cutoff_date)', 'cutoff_date', 'day') }} as silent_days,
-        case
-            when purchase_days.next_purchase_date < cutoffs.cutoff_date
-                then {{ dbt.datediff('purchase_days.event_date', 'purchase_days.next_purchase_date', 'day') }}
-        end as gap_days
-    from purchase_days
-    inner join {{ cutoffs }} as cutoffs on purchase_days.event_date < cutoffs.cutoff_date
+        *,
+        days_ago - lag(days_ago) over (partition by user_id, cutoff_date order by days_ago) as gap_days,
+        first_value(days_ago) over (partition by user_id, cutoff_date order by days_ago) as silent_days
+    from aged_purchase_days
 ),
 
 activity as (
@@ -68,24 +61,24 @@ activity as (
         count(*) as active_days,
         max(days_ago) as first_days_ago,
         min(days_ago) as last_days_ago,
-        sum(cast(sessions as double)) as sessions,
-        sum(cast(views as double)) as views,
-        sum(cast(carts as double)) as carts,
-        sum(cast(products as double)) as product_days,
+        sum(sessions) as sessions,
+        sum(views) as views,
+        sum(carts) as carts,
+        sum(products) as product_days,
         {%- for events in ['views', 'carts', 'products'] %}
-        max_by({{ events }}, event_date) as last_day_{{ events }},
+        min_by({{ events }}, days_ago) as last_day_{{ events }},
         {%- endfor %}
-        {%- for kind, events in {'view': 'views', 'cart': 'carts', 'refund': 'refunds'}.items() %}
-        max(case when {{ events }} > 0 then days_ago end) as first_{{ kind }}_days_ago,
-        min(case when {{ events }} > 0 then days_ago end) as last_{{ kind }}_days_ago,
-        count(case when {{ events }} > 0 then 1 end) as {{ kind }}_days,
+        {%- for kind in ['view', 'cart', 'refund'] %}
+        max({{ kind }}_days_ago) as first_{{ kind }}_days_ago,
+        min({{ kind }}_days_ago) as last_{{ kind }}_days_ago,
+        count({{ kind }}_days_ago) as {{ kind }}_days,
         {%- endfor %}
         {{- in_windows('active_days', 'count', '1') }}
-        {{- in_windows('views', 'sum', 'cast(views as double)') }}
-        {{- in_windows('carts', 'sum', 'cast(carts as double)') }}
-        {{- in_windows('sessions', 'sum', 'cast(sessions as double)') }}
-        {{- in_windows('product_days', 'sum', 'cast(products as double)') }}
-        {{- in_windows('carts_not_bought', 'sum', 'cast(greatest(carts - removals - purchases, 0) as double)') }}
+        {{- in_windows('views', 'sum', 'views') }}
+        {{- in_windows('carts', 'sum', 'carts') }}
+        {{- in_windows('sessions', 'sum', 'sessions') }}
+        {{- in_windows('product_days', 'sum', 'products') }}
+        {{- in_windows('carts_not_bought', 'sum', 'carts_not_bought') }}
         sum(refunded) as refunded
     from aged_days
     group by user_id, cutoff_date
@@ -109,7 +102,7 @@ buying as (
         {%- endfor %}
         {%- for half_life in feature_windows('fading_purchase_days') %}
         -- whole numbers again: of 2^-30
-        sum(round(power(2, 30 - days_ago / cast({{ half_life }} as double)))) / power(2, 30) as fading_purchase_days_{{ half_life }}d,
+        sum(round(power(2, 30 - days_ago / {{ half_life }})) / power(2, 30)) as fading_purchase_days_{{ half_life }}d,
         {%- endfor %}
         sum(revenue) as revenue,
         max(revenue) as largest_order,
@@ -125,7 +118,7 @@ buying as (
         count(case when days_ago between {{ 365 * years - 89 }} and {{ 365 * years }} then 1 end) as purchase_days_same_90d_{{ name }},
         {%- endfor %}
         count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
-    from aged_purchase_days
+    from purchase_gaps
     group by user_id, cutoff_date
 )
 

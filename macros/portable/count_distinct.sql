@@ -11,7 +11,7 @@
     {%- if of_many -%}
     count(distinct case when {{ condition }} then {{ value }} end)
     {%- else -%}
-    cast(coalesce(list_unique(list({{ value }}) filter (where {{ condition }})), 0) as bigint)
+    cast(coalesce(list_unique(list(case when {{ condition }} then {{ value }} end)), 0) as bigint)
     {%- endif -%}
 {%- endmacro %}
 

@@ -18,20 +18,27 @@ from likely_buyers.settings import Lake
 from likely_buyers.sources.time_zones import known_zone
 from likely_buyers.terminal import say
 
-# what serving.live_features puts together: the days of some events, by each way to add up money, and features
+# what serving.live_features puts together: features, and the days of some events, by each way to add up money. The
+# build makes money apart, of the few events that have any; of the events of a request that takes longer than it saves
 _DAYS = """\
-with {{{{ days_of_users('live_events', '{amount}'{options}) }}}}
-
-select * from user_days"""
+select
+    user_id,
+    event_date,
+    {{{{ counts_of_a_day() }}}},
+    {{{{ money_of_a_day('{amount}') }}}}
+from live_events{rates}
+group by user_id, event_date"""
+_PLAIN = _DAYS.format(amount="price * quantity", rates="")
 _QUERIES = NEXT.join(
     [
         FEATURES,
-        _DAYS.format(amount="price * quantity", options=""),
+        _PLAIN,
         _DAYS.format(
             amount="cast(price * quantity as decimal(38, 7)) * coalesce(rates.rate, 1)",
-            options=", rates='live_rates'",
+            rates=" left join live_rates as rates using (currency)",
         ),
-        _DAYS.format(amount="price * quantity", options=", is_unrated=true"),
+        "select * replace (cast(null as decimal(18, 4)) as revenue, cast(null as decimal(18, 4)) as refunded)"  # noqa: S608 (ours)
+        f" from ({_PLAIN})",
     ]
 )
 

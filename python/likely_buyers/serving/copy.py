@@ -20,7 +20,7 @@ from likely_buyers.serving.live_features import EVENTS
 from likely_buyers.serving.packed_days import DayFormat
 from likely_buyers.settings import Lake
 
-LAYOUT = 1
+LAYOUT = 2
 _ROWS_AT_ONCE = 65_536
 
 _SCORES = """

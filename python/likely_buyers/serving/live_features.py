@@ -4,6 +4,7 @@ The SQL is what dbt rendered of `days_of_users` and `user_features` when the cop
 in one query: most of what one costs is the query, not the user.
 """
 
+import ctypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -29,6 +30,10 @@ EVENTS = pa.schema(
 )
 """The columns of silver.events that days are made of; amounts are text, for DuckDB to type as silver does."""
 
+_capsule = ctypes.pythonapi.PyCapsule_New
+_capsule.restype = ctypes.py_object
+_capsule.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
+
 
 @dataclass(frozen=True)
 class LiveSql:
@@ -50,16 +55,28 @@ class LiveSql:
 
 
 class _Given:
-    """A relation whose rows are given anew with each query. DuckDB asks for them whenever it reads it."""
+    """A relation whose rows are given anew before each query, which may read them once.
+
+    It is a stream of Arrow's C interface at an address that DuckDB knows. Of another object it would make a data set
+    and a scanner in each query, which takes longer than to read the rows.
+    """
 
     def __init__(self, table: pa.Table) -> None:
-        self.table = table
+        # get_schema, get_next, get_last_error, release, private_data
+        self._stream = (ctypes.c_void_p * 5)()
+        self._address = ctypes.addressof(self._stream)
+        self.give(table)
+        self.capsule = _capsule(self._address, b"arrow_array_stream", None)
 
-    def __arrow_c_schema__(self) -> Any:
-        return self.table.schema.__arrow_c_schema__()
+    def give(self, table: pa.Table) -> None:
+        """Rows for the next query, in place of those that the last one did not read."""
+        self.take_back()
+        table.to_reader()._export_to_c(self._address)
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        return self.table.__arrow_c_stream__(requested_schema)
+    def take_back(self) -> None:
+        """Free rows that no query has read."""
+        if self._stream[3]:
+            pa.RecordBatchReader._import_from_c(self._address).close()
 
 
 class LiveFeatures:
@@ -82,15 +99,20 @@ class LiveFeatures:
         self._connection = duckdb.connect(config={"threads": threads})
         run = self._connection.execute
         run("set TimeZone = 'UTC'")
-        self._days = _Given(sql.schema.empty_table())
+        # what they do for many rows takes longer for few than it saves: each column of each step is memory to set up
+        run("set disabled_optimizers = 'common_subexpressions'")
+        run("set enable_caching_operators = false")
+        self._no_days = sql.schema.empty_table()
+        self._days = _Given(self._no_days)
         self._events = _Given(EVENTS.empty_table())
         self._cutoff = _Given(_cutoff(date.min))
-        for name, given in {
+        self._given = {
             "stored_days": self._days,
             "given_events": self._events,
-            "scoring_cutoff": self._cutoff,
-        }.items():
-            self._connection.register(name, given)
+            "given_cutoff": self._cutoff,
+        }
+        for name, given in self._given.items():
+            self._connection.register(name, given.capsule)
         run("create table live_rates (currency varchar, rate decimal(18, 8))")
         for currency, rate in sql.rates.items():
             run("insert into live_rates values (?, ?)", [currency, rate])
@@ -99,21 +121,23 @@ class LiveFeatures:
         typed = ", ".join(
             f"cast({name} as {sql.event_types[name]}) as {name}" for name in EVENTS.names
         )
-        selected = ", ".join(["*", *population_columns(outcomes)])
-        query = f"select {selected} from ({sql.features}) as features"
+        # materialized, since what is given may be read once
+        cutoff = "scoring_cutoff as materialized (from given_cutoff)"
+        population = "".join(f", {column}" for column in population_columns(outcomes))
+        query = f"select *{population} from ({sql.features}) as features"
+        without_events = f"with {cutoff}, all_days as materialized (from stored_days)"
         try:
-            found = self._connection.sql(
-                f"with all_days as (from stored_days) {sql.features}"
-            ).columns
+            found = self._connection.sql(f"{without_events} {sql.features}").columns
             _check_features([name for name in found if name not in KEYS], features)
-            # a plan made once: planning takes longer than the rest
-            without_events = f"with all_days as (from stored_days) {query}"
-            run(f"prepare features_of_days as {without_events}")
-            run(
-                f"prepare features_with_events as with live_events as (select {typed} from given_events),"
-                f" all_days as (from stored_days union all by name from ({sql.days})) {query}"
+            self.columns: list[str] = list(
+                self._connection.sql(f"{without_events} {query}").columns
             )
-            self.columns: list[str] = list(self._connection.sql(without_events).columns)
+            # a plan made once: planning takes longer than the rest
+            run(f"prepare features_of_days as {without_events} {query}")
+            run(
+                f"prepare features_with_events as with {cutoff}, live_events as (select {typed} from given_events),"
+                f" all_days as materialized (from stored_days union all by name from ({sql.days})) {query}"
+            )
         except duckdb.Error as error:
             raise ServingError(
                 f"the query of the serving copy cannot be planned: {said_by(error)} Run dbt build, and then"
@@ -128,16 +152,18 @@ class LiveFeatures:
             events: as EVENTS, of days that `days` does not have; None without any.
             as_of: the day features speak from.
         """
-        self._days.table = self._days.table[:0] if days is None else days
-        self._cutoff.table = _cutoff(as_of)
+        self._days.give(self._no_days if days is None else days)
+        self._cutoff.give(_cutoff(as_of))
         if events is None:
             return self._connection.execute("execute features_of_days").fetchall()
-        self._events.table = events
+        self._events.give(events)
         return self._connection.execute("execute features_with_events").fetchall()
 
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+        for given in self._given.values():
+            given.take_back()
 
 
 def _check_features(found: Sequence[str], expected: Sequence[str]) -> None:
