@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.errors import LikelyBuyersError, nearest
 
+_OURS = "LIKELY_BUYERS_"
 STATE = "LIKELY_BUYERS_STATE"
 MEMORY_LIMIT = "LIKELY_BUYERS_MEMORY_LIMIT"
 CATALOG = "LIKELY_BUYERS_CATALOG"
@@ -23,6 +24,18 @@ METRICS_FILE = "LIKELY_BUYERS_METRICS_FILE"
 DOGSTATSD = "LIKELY_BUYERS_DOGSTATSD"
 WEBHOOK = "LIKELY_BUYERS_WEBHOOK"
 REGISTRY = "MLFLOW_TRACKING_URI"
+_NAMES = (
+    STATE,
+    MEMORY_LIMIT,
+    CATALOG,
+    DATA,
+    KEY_FILE,
+    LOCK_ATTEMPTS,
+    USER,
+    METRICS_FILE,
+    DOGSTATSD,
+    WEBHOOK,
+)
 
 CATALOG_FILE = "catalog.ducklake"
 DATA_FOLDER = "data"
@@ -121,9 +134,10 @@ class Settings:
         current folder, where dbt has the models of a project run.
 
         Raises:
-            BadSetting: memory is given as no size, or the catalog with a password.
+            BadSetting: a name is misspelt, memory is given as no size, or the catalog with a password.
         """
         given = os.environ if environment is None else environment
+        _check_names(given)
         project = project or Path.cwd()
         state = project / (given.get(STATE) or "warehouse")
         lake = Lake.of(
@@ -179,3 +193,17 @@ def _size(given: str) -> str:
             f"{MEMORY_LIMIT} must be a size with its unit, such as 4GB. Found: {given}."
         )
     return given
+
+
+def _check_names(given: Mapping[str, str]) -> None:
+    """Nobody reads a misspelt name, and a build would go to the usual place. Others may begin like ours."""
+    words = [name.removeprefix(_OURS) for name in _NAMES]
+    for name in sorted(given):
+        word = name.removeprefix(_OURS)
+        if word == name or word in words:
+            continue
+        if meant := nearest(word, words, 0.8):
+            raise BadSetting(
+                f"the environment has {name}, which nothing reads. Did you mean {_OURS}{meant}? Set that one, and unset"
+                " the other."
+            )

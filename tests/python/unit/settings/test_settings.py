@@ -98,3 +98,18 @@ def test_memory_is_a_size(limit: str) -> None:
 def test_sizes_as_duckdb_reads_them(limit: str) -> None:
     assert Settings.of(PROJECT, {"LIKELY_BUYERS_MEMORY_LIMIT": limit}).memory_limit == limit
     duckdb.connect(config={"memory_limit": limit}).close()
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("STAET", "STATE"), ("MEMORY_LIMT", "MEMORY_LIMIT"), ("USERS", "USER")]
+)
+def test_a_misspelt_name_is_told(name: str, meant: str) -> None:
+    with pytest.raises(
+        BadSetting, match=f"LIKELY_BUYERS_{name}, .* Did you mean LIKELY_BUYERS_{meant}?"
+    ):
+        Settings.of(PROJECT, {f"LIKELY_BUYERS_{name}": "/data/shop"})
+
+
+def test_a_name_that_is_like_none_of_ours_is_left_alone() -> None:
+    others = {"LIKELY_BUYERS_EVENTS": "/data/events", "STATE_OF_LIKELY_BUYERS": "x"}
+    assert Settings.of(PROJECT, others) == Settings.of(PROJECT, {})
