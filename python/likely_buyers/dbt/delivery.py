@@ -31,6 +31,9 @@ from likely_buyers.sources.register import (
 from likely_buyers.sources.relation import Relation, Warehouse, given_relation, plan_relation
 from likely_buyers.sources.sql_helpers import use_helpers
 
+# a folder may have been moved whole
+_TOLD_COPIES = 3
+
 
 class Delivery:
     """One load at a time: planned, and then written, by the materialization of raw_events."""
@@ -139,12 +142,16 @@ class Delivery:
                 f"events_path '{request['events_path']}' holds no line: every file there is empty"
                 f" ({', '.join(file['path'] for file in files)}). Deliver the events, then run dbt build."
             )
-        return plan | {
-            "told": [
-                f"the file '{copy}' has the content of '{original}', which is loaded: it is not loaded again."
-                for copy, original in plan["same_content"]
-            ]
-        }
+        copies = plan["same_content"]
+        told = [
+            f"the file '{copy}' has the content of '{original}', which is loaded: it is not loaded again."
+            for copy, original in copies[:_TOLD_COPIES]
+        ]
+        if further := len(copies) - len(told):
+            told.append(
+                f"The same holds of {further:,} further {'file' if further == 1 else 'files'}."
+            )
+        return plan | {"told": told}
 
     def _planned_relation(
         self,
