@@ -95,6 +95,8 @@ class Stream:
                     f"{scored.users:,} users with new events: {scored.scores:,} scores as of {scored.as_of}, in"
                     f" {seconds:.1f} s"
                 )
+            elif scored and self._pace.once:
+                say("nobody has new events.")
         waiting = len(self.folder.left) if self.folder else 0
         is_well = is_well and not waiting
         self._metrics.looked(datetime.now(UTC), waiting, is_well)
@@ -165,6 +167,10 @@ def run_stream(project: Project, pace: Pace, metrics: StreamMetrics) -> int:
         if project.var("events_relation") is not None:
             say("events_relation is asked by its cursor with each batch.")
         if stream.folder:
+            if not pace.once:
+                say(
+                    f"looks for new files in {stream.folder.events_path} each {pace.seconds:g} s, until it is stopped."
+                )
             # a file is ready when it stands as it stood before
             stream.folder.look(time.monotonic())
             stopped.wait(pace.settle)

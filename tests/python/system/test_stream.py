@@ -198,7 +198,8 @@ def test_nothing_new_writes_nothing(shop: tuple[Installation, Path, dict[str, An
     snapshots = "select max(snapshot_id), count(*) from silver.user_days"
     before = installation.query(SCORES), installation.query(snapshots)
     assert len(before[0]) == 1
-    assert installation.run(*ONCE, variables=variables).succeeded
+    again = installation.run(*ONCE, variables=variables)
+    assert again.succeeded and "nobody has new events" in again.output
     # told again, in a file of another name
     deliver(events / "c.csv", lines_of(3, 50))
     assert installation.run(*ONCE, variables=variables).succeeded
