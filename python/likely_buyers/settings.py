@@ -24,17 +24,21 @@ METRICS_FILE = "LIKELY_BUYERS_METRICS_FILE"
 DOGSTATSD = "LIKELY_BUYERS_DOGSTATSD"
 WEBHOOK = "LIKELY_BUYERS_WEBHOOK"
 REGISTRY = "MLFLOW_TRACKING_URI"
+# with those that others read: dbt's grants, clients without the registry
 _NAMES = (
-    STATE,
-    MEMORY_LIMIT,
-    CATALOG,
-    DATA,
-    KEY_FILE,
-    LOCK_ATTEMPTS,
-    USER,
-    METRICS_FILE,
-    DOGSTATSD,
-    WEBHOOK,
+    *(
+        STATE,
+        MEMORY_LIMIT,
+        CATALOG,
+        DATA,
+        KEY_FILE,
+        LOCK_ATTEMPTS,
+        USER,
+        METRICS_FILE,
+        DOGSTATSD,
+        WEBHOOK,
+    ),
+    *("LIKELY_BUYERS_READERS", "LIKELY_BUYERS_FINGERPRINTS"),
 )
 
 CATALOG_FILE = "catalog.ducklake"
