@@ -61,7 +61,7 @@ def compare(folder: Path, events: int, new: int, batches: int) -> None:
     features = seconds_of_models(state)["user_features"]
     print(f"{events:,} events: the features of the night's build took {features:.2f} s")
     os.environ.update(environment(state, state))
-    files = sorted(shop.glob("*.parquet"))
+    files = sorted(shop.glob("events-*.parquet"))
     seconds = {
         "of the last day": (files[-1:], []),
         "of any day": (files, []),
@@ -74,7 +74,9 @@ def compare(folder: Path, events: int, new: int, batches: int) -> None:
     for what, (sources, took) in seconds.items():
         for part in parts.values():
             part.clear()
-        for number in range(batches):
+        # in a folder that is used again: a file that is replaced would have days of all users made anew
+        known = len(list(shop.glob(f"{what.replace(' ', '_')}_*")))
+        for number in range(known, known + batches):
             _deliver(shop, f"{what.replace(' ', '_')}_{number}", sources, new, number)
             # a file is ready when it stands as it stood a look before
             stream.folder.look(time.monotonic())
