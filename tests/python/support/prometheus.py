@@ -50,6 +50,16 @@ def promtool(*arguments: str, text: str = "") -> str:
     return finished.stdout
 
 
+def panels(dashboard: str) -> list[Any]:
+    """The queries of one of Grafana's dashboards, each as a parameter of a test."""
+    file = PROJECT / "ops" / "grafana" / "dashboards" / f"{dashboard}.json"
+    return [
+        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
+        for panel in json.loads(file.read_text())["panels"]
+        for target in panel["targets"]
+    ]
+
+
 class Prometheus:
     """A server that listens at a port of loopback."""
 

@@ -1,11 +1,9 @@
 """What a Prometheus gets of an endpoint that asks for tokens: its dashboard's queries, and the rules."""
 
-import json
 import re
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
@@ -13,11 +11,10 @@ import uvicorn
 
 from likely_buyers.serving.server import Address, serve
 from support.installation import PROJECT
-from support.prometheus import Prometheus, prometheus_that_scrapes, promtool
+from support.prometheus import Prometheus, panels, prometheus_that_scrapes, promtool
 from support.small_stage import small_stage
 
-OPS = PROJECT / "ops"
-RULES = OPS / "prometheus" / "likely_buyers_endpoint.rules.yml"
+RULES = PROJECT / "ops" / "prometheus" / "likely_buyers_endpoint.rules.yml"
 TOKEN = "0123456789abcdef"  # noqa: S105 (of this test)
 RATE = "[30s]"
 
@@ -66,16 +63,7 @@ def prometheus(
         yield server, metrics
 
 
-def panels() -> list[Any]:
-    dashboard = json.loads((OPS / "grafana/dashboards/likely_buyers_endpoint.json").read_text())
-    return [
-        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-        for panel in dashboard["panels"]
-        for target in panel["targets"]
-    ]
-
-
-@pytest.mark.parametrize("expression", panels())
+@pytest.mark.parametrize("expression", panels("likely_buyers_endpoint"))
 def test_a_panel_shows_a_served_stage(prometheus: tuple[Prometheus, str], expression: str) -> None:
     asked = re.sub(r"\$instance", ".*", expression).replace("[$__rate_interval]", RATE)
     assert prometheus[0].query(asked), asked

@@ -1,20 +1,17 @@
 """What a Prometheus gets of the stream: its dashboard's queries, and the rules."""
 
-import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
 from likely_buyers.streaming import Scored, StreamingError, StreamMetrics
 from support.installation import PROJECT
-from support.prometheus import Prometheus, prometheus_that_scrapes, promtool
+from support.prometheus import Prometheus, panels, prometheus_that_scrapes, promtool
 
-OPS = PROJECT / "ops"
-RULES = OPS / "prometheus" / "likely_buyers_stream.rules.yml"
+RULES = PROJECT / "ops" / "prometheus" / "likely_buyers_stream.rules.yml"
 RATE = "[30s]"
 
 
@@ -74,16 +71,7 @@ def test_a_port_in_use_is_told(streaming: StreamMetrics) -> None:
         pass
 
 
-def panels() -> list[Any]:
-    dashboard = json.loads((OPS / "grafana/dashboards/likely_buyers_stream.json").read_text())
-    return [
-        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-        for panel in dashboard["panels"]
-        for target in panel["targets"]
-    ]
-
-
-@pytest.mark.parametrize("expression", panels())
+@pytest.mark.parametrize("expression", panels("likely_buyers_stream"))
 def test_a_panel_shows_the_stream(prometheus: Prometheus, expression: str) -> None:
     asked = re.sub(r"\$instance", ".*", expression).replace("[$__rate_interval]", RATE)
     assert prometheus.query(asked), asked

@@ -13,11 +13,10 @@ import pytest
 
 from support.installation import PROJECT, Installation
 from support.listener import listener
-from support.prometheus import Prometheus, prometheus_of, promtool
+from support.prometheus import Prometheus, panels, prometheus_of, promtool
 from support.trained_shop import TrainedShop
 
-OPS = PROJECT / "ops"
-RULES = OPS / "prometheus" / "likely_buyers.rules.yml"
+RULES = PROJECT / "ops" / "prometheus" / "likely_buyers.rules.yml"
 # the demo shop's days are long over, and it is young
 STILL = {"check_scores_hours": None, "check_feature_drift": None, "check_score_drift": None}
 LENIENT = {**STILL, "check_auc_loss": None, "check_level": None}
@@ -64,16 +63,7 @@ def test_the_alert_rules_fire_when_they_should() -> None:
     assert "SUCCESS" in promtool("test", "rules", "likely_buyers.rules.test.yml")
 
 
-def panels() -> list[Any]:
-    dashboard = json.loads((OPS / "grafana/dashboards/likely_buyers.json").read_text())
-    return [
-        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-        for panel in dashboard["panels"]
-        for target in panel["targets"]
-    ]
-
-
-@pytest.mark.parametrize("expression", panels())
+@pytest.mark.parametrize("expression", panels("likely_buyers"))
 def test_a_panel_shows_a_real_build(prometheus: Prometheus, expression: str) -> None:
     found = prometheus.query(re.sub(r"\$(outcome|instance)", ".*", expression))
     assert found, expression
