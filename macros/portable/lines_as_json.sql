@@ -3,7 +3,7 @@
     that a column that came later or changed its type does not change it.
 -#}
 {% macro lines_as_json(only) %}
-    {{- return(adapter.dispatch('lines_as_json')(only, (compiled_mapping().columns or []) | map(attribute='name') | list)) -}}
+    {{- return(adapter.dispatch('lines_as_json')(only, compiled_mapping().columns or [])) -}}
 {% endmacro %}
 
 {% macro duckdb__lines_as_json(only, columns) %}
@@ -16,7 +16,7 @@
 {#- Of a row of event_lines, in DuckDB's SQL. -#}
 {% macro line_as_json(columns) -%}
     cast(json_merge_patch('{}', json_object(
-        {%- for column in columns %}{{ duckdb__sql_text(column) }}, cast({{ duckdb__sql_name('source.' ~ column) }} as varchar)
+        {%- for column in columns %}{{ duckdb__sql_text(column.name) }}, cast({{ duckdb__sql_name('source.' ~ column.name) }} as varchar)
         {{- ', ' if not loop.last }}{% endfor -%}
     )) as varchar)
 {%- endmacro %}
@@ -32,7 +32,7 @@
         select
             _metadata.row_id as raw_row_id,
             to_json(struct(
-                {%- for column in compiled_mapping().columns or [] %}cast({{ sql_name(column.name) }} as string)
+                {%- for column in columns %}cast({{ sql_name(column.name) }} as string)
                 {{- " || '+00'" if column.type == 'TIMESTAMP WITH TIME ZONE' }} as {{ sql_name(column.name) }}{{ ', ' if not loop.last }}{% endfor -%}
             )) as line
         from {{ ref('raw_events') }}

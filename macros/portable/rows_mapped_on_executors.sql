@@ -22,7 +22,7 @@
         from (
             select
                 *,
-                {{ line_as_json(mapped.columns | map(attribute='name') | list) ~ " as line," if has_rows }}
+                {{ line_as_json(mapped.columns) ~ " as line," if has_rows }}
                 {{ id_and_day() }}
             from ({{ mapped_lines(rows, 'event_types') }}) as event_lines
         ) as dated_lines
