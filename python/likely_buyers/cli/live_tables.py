@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import duckdb
 
@@ -21,6 +21,9 @@ Champions = Callable[[], Sequence[Scorer]]
 class LiveTables(Protocol):
     """Tables that a stream loads into and scores from."""
 
+    maps_all: ClassVar[bool]
+    """Whether silver.mapped_rows has every line, and not only what the mapping's `rows` makes."""
+
     def files(self, mapping_name: str) -> dict[str, tuple[int, str]]:
         """Size and time of change of each file that is loaded, by path.
 
@@ -35,6 +38,8 @@ class LiveTables(Protocol):
 @dataclass(frozen=True)
 class TablesOfLake:
     """DuckDB's; the lake is let go of after each call."""
+
+    maps_all: ClassVar[bool] = False
 
     lake: Lake
     features: str
@@ -60,6 +65,8 @@ class TablesOfLake:
 @dataclass(frozen=True)
 class TablesOfSpark:
     """Delta's, asked through the session that dbt has with the Connect server."""
+
+    maps_all: ClassVar[bool] = True
 
     features: str
     as_of: date | None

@@ -61,12 +61,15 @@ class Stream:
         as_of = date.fromisoformat(str(given).strip()) if given is not None else None
         self._tables = _tables(project, features, as_of, told)
         self._manifest = project.parsed()
-        mapping = chosen_mapping(project.var("event_mappings"), project.var("event_mapping"))
-        makes_rows = mapping.rows or not isinstance(self._tables, TablesOfLake)
-        self._models = (*_MODELS, *([_OF_ROWS] if makes_rows else []))
-        self.folder = _watched(project, pace, events_path.strip())
-        if self.folder:
-            self.folder.known(self._tables.files(project.var("event_mapping")))
+        mappings, name = project.var("event_mappings"), project.var("event_mapping")
+        maps_rows = chosen_mapping(mappings, name).rows or self._tables.maps_all
+        self._models = (*_MODELS, *([_OF_ROWS] if maps_rows else []))
+        # a relation, or files of a bucket: only a load can tell what is new there
+        path = events_path.strip()
+        self.folder: EventFolder | None = None
+        if project.var("events_relation") is None and "://" not in path:
+            self.folder = EventFolder(path, Reading.of(mappings[name], name), pace.retry, say)
+            self.folder.known(self._tables.files(name))
         self._scorers: tuple[str, Sequence[Scorer]] = ("", ())
         # when a batch is due whether a file is ready or not
         self._due = 0.0
@@ -190,17 +193,6 @@ def _tables(project: Project, features: str, as_of: date | None, told: str) -> L
         return TablesOfSpark(features, as_of)
     lake = project.lake_told(target, "the stream loads into and scores", StreamingError)
     return TablesOfLake(lake, features, as_of)
-
-
-def _watched(project: Project, pace: Pace, path: str) -> EventFolder | None:
-    """The folder to look at; None where only a load can tell what is new: a relation, or files of a bucket."""
-    if project.var("events_relation") is not None or "://" in path:
-        return None
-    name = project.var("event_mapping")
-    mappings = project.var("event_mappings")
-    chosen_mapping(mappings, name)
-    reading = Reading.of(mappings[name], name)
-    return EventFolder(path, reading, pace.retry, say)
 
 
 def _in_words(problem: str) -> str:
