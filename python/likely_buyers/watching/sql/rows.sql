@@ -1,4 +1,4 @@
--- One row per layer and what became of a line or row there. A file that was read again counts once.
+-- One row per layer and what became of a line or row there, in one order: the metrics of one lake are the same text. A file that was read again counts once.
 with current_files as (
     select
         line_count,
@@ -31,3 +31,4 @@ union all
 select 'silver', expected.fate, coalesce(fates.rows, 0)
 from (values ('duplicate'), ('left_out'), ('quarantined')) as expected (fate)
 left join fates on expected.fate = fates.fate
+order by layer, fate
