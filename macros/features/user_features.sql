@@ -13,6 +13,7 @@
     builds each expression costs more than the few rows do. Days are counted back from the cutoff: that before it is 1 day ago.
 #}
 {% macro user_features(cutoffs, user_days, users=none, cutoff_name='cutoff_date') %}
+{%- set lists = list_functions() %}
 {%- for chunk in (chunks(user_days, 'user_id') if users is none else [none]) %}
 {#- a CTE that only renames would be kept in memory whole -#}
 {%- set days = 'days' if users is not none else '(select * from ' ~ user_days ~ ' where ' ~ chunk ~ ')' if chunk else user_days %}
@@ -45,15 +46,6 @@ with
     inner join {{ cutoffs }} as cutoffs on days.event_date < cutoffs.cutoff_date {{ condition }}
 ),
 {% endfor %}
--- from each purchase day to the next one, and from the last one to the cutoff
-purchase_gaps as (
-    select
-        *,
-        days_ago - lag(days_ago) over (partition by user_id, cutoff_date order by days_ago) as gap_days,
-        first_value(days_ago) over (partition by user_id, cutoff_date order by days_ago) as silent_days
-    from aged_purchase_days
-),
-
 activity as (
     select
         user_id,
@@ -84,30 +76,22 @@ activity as (
     group by user_id, cutoff_date
 ),
 
-buying as (
+purchases as (
     select
         user_id,
         cutoff_date,
         count(*) as purchase_days,
         max(days_ago) as first_purchase_days_ago,
         min(days_ago) as last_purchase_days_ago,
-        min(case when gap_days is not null then days_ago end) as second_last_purchase_days_ago,
-        count(gap_days) as gaps,
-        sum(gap_days) as gap_sum,
-        sum(gap_days * gap_days) as gap_square_sum,
-        max(gap_days) as longest_gap,
-        count(case when gap_days <= silent_days then 1 end) as gaps_outlasted,
-        {%- for window in feature_windows('share_of_longer_gaps_ending') %}
-        count(case when gap_days between silent_days + 1 and silent_days + {{ window }} then 1 end) as longer_gaps_ending_{{ window }}d,
-        {%- endfor %}
+        array_sort(array_agg(days_ago)) as purchased_days_ago,
         {%- for half_life in feature_windows('fading_purchase_days') %}
         -- whole numbers again: of 2^-30
         sum(round(power(2, 30 - days_ago / {{ half_life }})) / power(2, 30)) as fading_purchase_days_{{ half_life }}d,
         {%- endfor %}
         sum(revenue) as revenue,
         max(revenue) as largest_order,
-        max(case when gap_days is null then revenue end) as last_revenue,
-        max(case when gap_days is null then purchases end) as last_lines,
+        min_by(revenue, days_ago) as last_revenue,
+        min_by(purchases, days_ago) as last_lines,
         sum(purchased_quantity) as purchased_quantity,
         sum(purchases) as purchase_lines,
         sum(purchased_products) as purchased_product_days,
@@ -118,8 +102,24 @@ buying as (
         count(case when days_ago between {{ 365 * years - 89 }} and {{ 365 * years }} then 1 end) as purchase_days_same_90d_{{ name }},
         {%- endfor %}
         count(case when days_ago between 336 and 365 then 1 end) as purchase_days_same_30d_last_year
-    from purchase_gaps
+    from aged_purchase_days
     group by user_id, cutoff_date
+),
+
+-- a gap is from a purchase day to the next one. Lists of them take a third less time than a window for a few users, and as much for many
+buying as (
+    select
+        *,
+        {{ lists.second.format('purchased_days_ago') }} as second_last_purchase_days_ago,
+        purchase_days - 1 as gaps,
+        nullif(first_purchase_days_ago - last_purchase_days_ago, 0) as gap_sum,
+        {{ lists.squares.format('gap_days') }} as gap_square_sum,
+        {{ lists.largest.format('gap_days') }} as longest_gap,
+        {%- for window in feature_windows('share_of_longer_gaps_ending') %}
+        {{ lists.count.format('gap_days', 'one between last_purchase_days_ago + 1 and last_purchase_days_ago + ' ~ window) }} as longer_gaps_ending_{{ window }}d,
+        {%- endfor %}
+        {{ lists.count.format('gap_days', 'one <= last_purchase_days_ago') }} as gaps_outlasted
+    from (select *, {{ lists.differences.format('purchased_days_ago') }} as gap_days from purchases) as purchases
 )
 
 select

@@ -3,7 +3,9 @@
         materialized="incremental",
         incremental_strategy="delete+insert",
         unique_key=["user_id", "event_date"],
-        tblproperties={"delta.enableRowTracking": "true", "delta.enableChangeDataFeed": "true"},
+        tblproperties={
+            "delta.enableRowTracking": "true", "delta.enableChangeDataFeed": "true", "delta.dataSkippingStatsColumns": "event_date"
+        },
         pre_hook="{{ begin_loads() }}",
         post_hook=["{{ tell_bots() }}", "{{ tell_large_orders() }}", "{{ finish_loads() }}"],
     )

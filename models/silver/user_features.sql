@@ -1,6 +1,7 @@
 {{
     config(
         materialized="table_on_change",
+        tblproperties={"delta.dataSkippingNumIndexedCols": "0"},
         pre_hook="{{ begin_features() }}",
     )
 }}

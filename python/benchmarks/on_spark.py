@@ -251,7 +251,7 @@ def cluster(folder: Path, *options: str) -> Iterator[dict[str, str]]:
         [
             *(str(SPARK_PYTHON), "-m", "likely_buyers.spark", "--folder", str(folder)),
             *("--jars", str(SPARK_PYTHON.parents[1] / "jars"), *sizes),
-            *("--partitions", str(PARTITIONS), *options, "sh", "-c", holds),
+            *("--long", "--partitions", str(PARTITIONS), *options, "sh", "-c", holds),
         ],
         stdin=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": str(PROJECT / "python")},

@@ -27,6 +27,11 @@ def main() -> int:
     parser.add_argument("--driver-memory", default="1500m", help="of the server (default: 1500m)")
     parser.add_argument("--partitions", type=int, default=2, help="of a shuffle (default: 2)")
     parser.add_argument(
+        "--long",
+        action="store_true",
+        help="for millions of events: executors with Java's second compiler",
+    )
+    parser.add_argument(
         "--no-server", action="store_true", help="without a Connect server: for spark-submit"
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its arguments")
@@ -43,6 +48,7 @@ def main() -> int:
             worker_memory=options.worker_memory,
             driver_memory=options.driver_memory,
             partitions=options.partitions,
+            is_short=not options.long,
             has_server=not options.no_server,
         )
         with local_cluster(settings) as addresses:

@@ -38,6 +38,8 @@ class ClusterSettings:
     driver_memory: str = "1500m"
     partitions: int = 2
     """Of a shuffle: as many as there are cores, for small tables."""
+    is_short: bool = True
+    """Whether it works for minutes. Who computes for longer gains by Java's second compiler."""
     has_server: bool = True
     """Whether a Connect server takes all of the cluster; without one the cluster is there for whoever submits to it."""
 
@@ -112,6 +114,9 @@ def _start_workers(settings: ClusterSettings, start: Callable[..., "_Process"]) 
 def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str, str]:
     """Of the Connect server: docs/spark.md says what a real cluster needs of it."""
     metastore = settings.folder / "metastore"
+    executor = _QUICK if settings.is_short else ""
+    # what only plans is code of many kinds, each run a few times
+    driver = _QUICK if settings.workers else executor
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -119,8 +124,8 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.sql.catalogImplementation": "hive",
         "spark.sql.warehouse.dir": str(settings.folder / "tables"),
         "spark.hadoop.javax.jdo.option.ConnectionURL": f"jdbc:derby:;databaseName={metastore};create=true",
-        "spark.driver.extraJavaOptions": f"-Dderby.system.home={settings.folder} {_QUICK}",
-        "spark.executor.extraJavaOptions": _QUICK,
+        "spark.driver.extraJavaOptions": f"-Dderby.system.home={settings.folder} {driver}",
+        "spark.executor.extraJavaOptions": executor,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.executor.memory": settings.worker_memory,

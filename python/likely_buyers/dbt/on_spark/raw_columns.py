@@ -12,6 +12,8 @@ from likely_buyers.spark.arrow import quoted
 from likely_buyers.spark.texts import TEXT_OF, register_text_of
 
 ROW_TRACKING = "'delta.enableRowTracking' = 'true'"
+# which files have rows of a load: bounds of the other columns, which nobody asks for, would take a third of the writing
+_BOUNDS = "'delta.dataSkippingStatsColumns' = 'load_id'"
 # columns of Parquet files then have names of their own, and can be dropped and renamed; deltalake reads such a table by
 # its QueryBuilder alone
 _ANY_NAMES = "'delta.columnMapping.mode' = 'name'"
@@ -25,9 +27,10 @@ def settle_columns(session: Any, fields: Mapping[str, Any]) -> None:
         fields: name -> field of Spark.
     """
     if not session.catalog.tableExists(RAW_EVENTS):
-        mapping = f", {_ANY_NAMES}" if _needs_any_names(fields) else ""
+        mapping = [_ANY_NAMES] if _needs_any_names(fields) else []
+        properties = ", ".join([ROW_TRACKING, _BOUNDS, *mapping])
         session.sql(
-            f"create table {RAW_EVENTS} ({_columns(fields)}) using delta tblproperties ({ROW_TRACKING}{mapping})"
+            f"create table {RAW_EVENTS} ({_columns(fields)}) using delta tblproperties ({properties})"
         )
         return
     known = {field.name: field.dataType for field in session.table(RAW_EVENTS).schema}
