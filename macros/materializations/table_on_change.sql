@@ -37,6 +37,33 @@
     {{ return({"relations": [target_relation]}) }}
 {% endmaterialization %}
 
+{#-
+    A view likewise, if its SQL gives the columns that it gave: one that is made anew is a version of the lake's schema, which all that
+    follows has to read again.
+-#}
+{% materialization view, adapter="duckdb" %}
+    {%- set existing = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type="view") -%}
+    {%- set inputs = local_md5(sql ~ adapter.get_column_schema_from_query(get_empty_subquery_sql(sql))) -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks) }}
+    {%- if existing is not none and existing.is_view and not should_full_refresh()
+        and inputs == looked_up("select definition from (" ~ state_of(this.identifier) ~ ") as state") -%}
+        {%- call statement("main") -%} select 'unchanged' as state {%- endcall -%}
+    {%- else -%}
+        {{ drop_relation_if_exists(existing) }}
+        {%- call statement("main") -%} {{ get_create_view_as_sql(target_relation, sql) }} {%- endcall -%}
+        {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+    {%- endif -%}
+    {{ run_hooks(post_hooks) }}
+    {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
+    {% do persist_docs(target_relation, model) %}
+    {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({"relations": [target_relation]}) }}
+{% endmaterialization %}
+
 {#- On Spark a table is replaced in one step, and what notes its state follows. -#}
 {% materialization table_on_change, adapter="spark", supported_languages=["sql", "python"] %}
     {%- set existing = load_cached_relation(this) -%}

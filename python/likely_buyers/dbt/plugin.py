@@ -18,6 +18,7 @@ from likely_buyers.dbt.delivery import Delivery, add_functions
 from likely_buyers.dbt.faults import remedy
 from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.jobs import load_scoring
+from likely_buyers.dbt.known_tests import KnownTests
 from likely_buyers.dbt.mapping import MappingFunctions
 from likely_buyers.dbt.profile import NO_LAKE
 from likely_buyers.dbt.words import in_words
@@ -73,6 +74,7 @@ class Plugin(BasePlugin):
         line_at(path, position, lines): as in `sources`.
         package_digest(), champions_digest(predicted): as in `inputs`.
         end_run(request): as in `runs`, with JSON for both.
+        has_passed(request): as in `known_tests`, with JSON for both.
         load_scoring(names): as in `jobs`; '' at once.
         fault_remedy(problem): as `remedy` in `faults`.
         in_words(found): as in `words`, with JSON for both.
@@ -84,7 +86,9 @@ class Plugin(BasePlugin):
 
         def end_run(request: str) -> str:
             warnings: list[str] = []
-            runs.end_run(conn.cursor(), json.loads(request), warnings.append)
+            run = json.loads(request)
+            tests.note(node for node, status, *_ in run["results"] if status == "pass")
+            runs.end_run(conn.cursor(), run, warnings.append)
             return json.dumps({"told": warnings})
 
         try:
@@ -92,11 +96,12 @@ class Plugin(BasePlugin):
         except LikelyBuyersError as error:
             raise DbtRuntimeError(f"likely_buyers: {error}") from error
         create_helpers(conn)
+        tests = KnownTests(conn)
         self._delivery = Delivery(conn, self._lake)
         self._delivery.add_functions()
         MappingFunctions(conn).add_functions()
         conn.create_function("fault_remedy", remedy, [VARCHAR], VARCHAR)
-        add_functions(conn, in_words)
+        add_functions(conn, in_words, tests.has_passed)
         conn.create_function("package_digest", package_digest, [], VARCHAR, side_effects=True)
         conn.create_function(
             "champions_digest", champions_digest, [VARCHAR], VARCHAR, side_effects=True

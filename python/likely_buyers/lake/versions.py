@@ -1,0 +1,47 @@
+"""What tells one state of a table from another, without reading a row of it."""
+
+import duckdb
+
+from likely_buyers.lake.attaching import LAKE
+
+_CATALOG = f"__ducklake_metadata_{LAKE}"
+# a version of the lake is a number that only rises. One that merges files counts, too: then nothing is known.
+_VERSIONS = """
+    with changed as (
+        select table_id, greatest(begin_snapshot, end_snapshot) as snapshot from {catalog}.ducklake_data_file
+        union all
+        select table_id, greatest(begin_snapshot, end_snapshot) from {catalog}.ducklake_delete_file
+        union all
+        select table_id, greatest(begin_snapshot, end_snapshot) from {catalog}.ducklake_column
+    ),
+
+    changes as (
+        select table_id, max(snapshot) as snapshot from changed group by table_id
+    ),
+
+    relations as (
+        select schema_id, table_name as name, concat_ws(' ', table_id, changes.snapshot) as version
+        from {catalog}.ducklake_table left join changes using (table_id)
+        where ducklake_table.end_snapshot is null
+        union all
+        select schema_id, view_name, md5(concat_ws(' ', sql, column_aliases)) from {catalog}.ducklake_view
+        where end_snapshot is null
+    )
+
+    select schema_name || '.' || name, version
+    from relations inner join {catalog}.ducklake_schema as schemas using (schema_id)
+    where schemas.end_snapshot is null
+"""
+
+
+def latest_version(connection: duckdb.DuckDBPyConnection) -> int:
+    """Of the lake, which rises with each transaction that changes anything."""
+    ((version,),) = connection.execute(
+        f"select max(snapshot_id) from {_CATALOG}.ducklake_snapshot"  # noqa: S608
+    ).fetchall()
+    return int(version)
+
+
+def versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Of each table, by schema and name, a text that changes with its rows or columns; of each view with its SQL."""
+    return dict(connection.execute(_VERSIONS.format(catalog=_CATALOG)).fetchall())
