@@ -59,6 +59,11 @@ $(SPARK_VENV)/.installed: python/requirements/spark.txt pyproject.toml | $(VENV)
 	$(UV_INSTALL) --python $(SPARK_VENV)/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
+# what tests run Spark's SQL on, without Java
+$(SPARK_VENV)/.installed-sail: python/requirements/sail.txt $(SPARK_VENV)/.installed
+	$(UV_INSTALL) --python $(SPARK_VENV)/bin/python --require-hashes --no-deps -r $<
+	@touch $@
+
 # Delta Lake's jars are in no Python package. What Maven fetched is checked; Spark itself fetches nothing
 $(SPARK_VENV)/jars/.fetched: python/requirements/delta-jars.xml python/requirements/delta-jars.sha256 | $(SPARK_VENV)/.installed
 	@command -v mvn java > /dev/null || { echo "Delta Lake's jars come by Maven, and Spark needs Java 17: install both"; exit 1; }
@@ -132,7 +137,7 @@ model-tests: $(VENV)/.installed-dev
 SPARK_READY := $(and $(shell command -v java),$(shell command -v mvn),$(SPARK_VENV)/jars/.fetched)
 
 test: lint $(AIRFLOW_VENV)/.installed $(ELSEWHERE_VENV)/.installed $(FLINK_VENV)/.installed \
-		$(ORCHESTRATORS_VENV)/.installed $(SPARK_READY)
+		$(ORCHESTRATORS_VENV)/.installed $(SPARK_VENV)/.installed-sail $(SPARK_READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=10
 	$(TOOK)
 
@@ -198,7 +203,7 @@ lock: $(BIN)/python
 	$(UV_COMPILE) --group airflow --output-file python/requirements/airflow.txt
 	grep -oE '^(scikit-learn|scipy|skops|threadpoolctl|pyyaml|mlflow-skinny|alembic|sqlalchemy)==[^ ]*' requirements.txt \
 		> $(VENV)/versions-of-the-model.txt
-	for group in elsewhere flink orchestrators uv; do \
+	for group in elsewhere flink orchestrators sail uv; do \
 		$(UV_COMPILE) --group $$group --constraints $(VENV)/versions-of-the-model.txt \
 			--output-file python/requirements/$$group.txt || exit 1; \
 	done

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import xxhash
 
@@ -191,7 +192,13 @@ class _Look:
             "lines": int(count[0]) if count else 0,
         }
         # names that come twice, if in other letters, are told apart by the engine's reading alone
-        found["registrable"] = pq.read_schema(local).names == found["columns"]
+        schema = pq.read_schema(local)
+        found["registrable"] = (
+            schema.names == found["columns"]
+            and all(map(_fits, schema.types))
+            # which Arrow knows as a struct
+            and not any("VARIANT" in type_ for type_ in found["types"])
+        )
 
     def _json(self, found: dict[str, Any], seen: Survey, cursor: duckdb.DuckDBPyConnection) -> None:
         pieces = chunks(Path(found["read_path"]), found["compression"])
@@ -242,6 +249,17 @@ class _Look:
                 found["footer_from"] -= header.first_byte
         if seen.has_mixed_ends:
             mend_file(found, self.staging)
+
+
+def _fits(type_: pa.DataType) -> bool:
+    """Whether a lake takes such a column of a file as it is: DuckDB reads the others as another type."""
+    if pa.types.is_nested(type_):
+        return all(_fits(type_.field(number).type) for number in range(type_.num_fields))
+    return not (
+        pa.types.is_float16(type_)
+        or pa.types.is_decimal256(type_)
+        or (pa.types.is_time(type_) and type_.unit != "us")
+    )
 
 
 def _named_keys(keys: Iterable[str]) -> dict[str, Any]:

@@ -5,14 +5,15 @@ others would give another value: a date in words, a rounded half, an expression 
 evaluates them, within each Python worker, over the rows that Spark hands to it.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.spark.arrow import ROWS_AT_ONCE, gathered, with_zone
+from likely_buyers.spark.kept import as_in_files
 
 LINES = "lines"
 """The name that the SQL has for the rows at hand."""
@@ -26,31 +27,36 @@ class Mapped:
         sql: a SELECT over `lines`, and over the tables below.
         tables: small tables that it joins.
         by_line: whether each row that it gives comes from one line alone. If not it sees all lines at once.
+        types: of columns of the lines in the files, where Spark's table keeps them as another.
     """
 
     sql: str
     tables: dict[str, pa.Table]
     by_line: bool = True
+    types: Mapping[str, str] = field(default_factory=dict)
 
     def schema(self, lines: pa.Schema) -> pa.Schema:
         """The columns of the result over lines of such columns."""
         with _connection(self.tables) as connection:
-            connection.register(LINES, lines.empty_table())
-            return with_zone(connection.execute(self.sql).to_arrow_table()).schema
+            return self._over(lines.empty_table(), connection).schema
 
     def on_executor(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
         """What `mapInArrow` takes."""
-        sql, tables = self.sql, self.tables
         rows_at_once = ROWS_AT_ONCE if self.by_line else None
 
         def mapped(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-            with _connection(tables) as connection:
+            with _connection(self.tables) as connection:
                 for lines in gathered(batches, rows_at_once):
-                    connection.register(LINES, lines)
-                    yield from with_zone(connection.execute(sql).to_arrow_table()).to_batches()
-                    connection.unregister(LINES)
+                    yield from self._over(lines, connection).to_batches()
 
         return mapped
+
+    def _over(self, lines: pa.Table, connection: duckdb.DuckDBPyConnection) -> pa.Table:
+        connection.register("kept_lines", lines)
+        connection.execute(
+            f"create or replace temp view {LINES} as select * {as_in_files(self.types)} from kept_lines"
+        )
+        return with_zone(connection.execute(self.sql).to_arrow_table())
 
 
 def _connection(tables: dict[str, pa.Table]) -> duckdb.DuckDBPyConnection:

@@ -18,6 +18,7 @@ from likely_buyers.sources.loading import Load
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, UNREADABLE, create_tables
 from likely_buyers.sources.sql_helpers import use_helpers
 from likely_buyers.spark.arrow import ROWS_AT_ONCE, in_microseconds
+from likely_buyers.spark.kept import as_kept
 
 PART, TEXT = "part_of_load", "text_of_load"
 """Columns behind those of the lines: what a row is, and of all but lines its JSON."""
@@ -37,9 +38,10 @@ class Files:
 
     def schema(self) -> pa.Schema:
         """Columns of the lines, with `PART` and `TEXT`."""
+        rows = self._rows
         with _database(None) as connection, connection.cursor() as cursor:
             self._load([]).write(cursor)
-            return in_microseconds(cursor.execute(_ROWS).to_arrow_table()).schema
+            return in_microseconds(cursor.execute(rows).to_arrow_table()).schema
 
     def on_executor(self) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
         """What `mapInArrow` takes over rows with a file's plan, as JSON, in the column `file`."""
@@ -62,11 +64,18 @@ class Files:
                 self._load(files, Path(folder)).write(cursor)
             except SourceProblem as problem:
                 cursor.execute("create table bronze.refused as select ? as words", [str(problem)])
-                yield from _batches(cursor, f"{_ROWS} where false union all by name {_REFUSED}")
+                yield from _batches(
+                    cursor, f"{self._rows} where false union all by name {_REFUSED}"
+                )
                 return
-            yield from _batches(cursor, _ROWS)
+            yield from _batches(cursor, self._rows)
             for other in (_UNREADABLE, _REGISTERED):
-                yield from _batches(cursor, f"{_ROWS} where false union all by name {other}")
+                yield from _batches(cursor, f"{self._rows} where false union all by name {other}")
+
+    @property
+    def _rows(self) -> str:
+        types = {str(column["name"]): str(column["type"]) for column in self.columns.values()}
+        return _ROWS.format(lines=f"(select * {as_kept(types)} from {RAW_EVENTS}) as lines")
 
     def _load(self, files: list[dict[str, Any]], staging: Path = Path()) -> Load:
         return Load(
@@ -84,7 +93,7 @@ class Files:
 # a time of ours is a moment, one of a source's is what the source says
 _ROWS = (
     f"select * replace (cast(loaded_at as timestamp with time zone) as loaded_at), {LINE} as {PART},"
-    f" cast(null as varchar) as {TEXT} from {RAW_EVENTS}"
+    f" cast(null as varchar) as {TEXT} from {{lines}}"
 )
 _UNREADABLE = f"select {UNREADABLE_LINE} as {PART}, cast(to_json(u) as varchar) as {TEXT} from {UNREADABLE} as u"
 _REGISTERED = (

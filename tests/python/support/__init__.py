@@ -14,6 +14,8 @@ models, `system` if it is about commands, other programs, or the whole job.
   run. `copied` gives a state that may be changed, `with_its_champion` an empty one with the same registry.
 - `champions.make_champion`: a model that scores, where it does not matter which.
 - `delivered_shop.DeliveredShop`: few lines in files of one's own, delivered one after the other up to the features.
+- `sail.Sail`: a Spark Connect server without Java. SQL that macros make for Spark takes milliseconds on it. It has no
+  tables with row tracking, so builds are tried on `spark.SparkCluster`, which takes minutes.
 - `load_harness.LoadHarness`: the loading of files without dbt, in milliseconds, for properties of hundreds of files.
 - `examples.a_shop`: training examples of a made-up shop, for training and evaluation without a warehouse.
 - `published_gold`: a small gold, and servers that it is published to.

@@ -35,7 +35,13 @@ VARIABLES = {
 }
 _WORDS = (
     {"naive": "timestamp", "moment": "timestamptz", "using": ""},
-    {"naive": "timestamp_ntz", "moment": "timestamp", "using": "using delta"},
+    {"naive": "timestamp_ntz", "moment": "timestamp", "using": "using parquet"},
+)
+# a table of Parquet files takes rows, and no change of one
+_AS_DELTA = (
+    "create table shop.changeable using delta as select * from shop.clicks",
+    "drop table shop.clicks",
+    "alter table shop.changeable rename to shop.clicks",
 )
 TABLES = (
     *("bronze.raw_events", "bronze.loads"),
@@ -65,6 +71,10 @@ class Catalogs:
             for statement in ours:
                 lake.execute(statement)
         self.twins.spark.queries(*theirs)
+
+    def make_changeable(self) -> None:
+        """Of Spark's table of Parquet files one of Delta, with the same rows."""
+        self.twins.spark.queries(*_AS_DELTA)
 
     def built(self, *flags: str, tables: Sequence[str] = TABLES) -> list[str]:
         """What a build said, on both; their tables are equal."""

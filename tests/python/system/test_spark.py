@@ -275,13 +275,14 @@ def clicks(*rows: tuple[int, str | None, str | None]) -> str:
 
 
 def test_a_table_of_the_catalog_gives_the_rows_of_duckdb(twins: Twins) -> None:
-    """What is new by its cursor, what changed, what has no cursor, and what a load that was stopped had removed."""
+    """Of Parquet files, then of Delta: what is new, what changed, what has no cursor, what a stopped load removed."""
     shop = Catalogs.beside(twins)
     selected = ("--select", "+events", "+quarantined_events", "loads", *MODELS)
     rows = ((1, "a", "01"), (2, "b", "02"), (3, "c", "02"), (4, None, "02"))
     shop.run("create schema shop", CLICKS, clicks(*rows))
     said = shop.built("--full-refresh", *selected)
     assert any("load 1: 4 lines of 1 file: 3 new events of 3 users" in line for line in said)
+    shop.make_changeable()
     # the third shares the greatest value, and came later
     changed = "delete from shop.clicks where id = 1"
     shop.run(changed, clicks((1, "z", "03"), (5, "d", "03"), (6, "e", "02"), (7, "f", None)))
@@ -296,25 +297,52 @@ def test_a_table_of_the_catalog_gives_the_rows_of_duckdb(twins: Twins) -> None:
     assert twins.spark.query(replaced) == [("2",), ("3",)]
 
 
+REPLACED = """
+import sys
+
+import duckdb
+from pyspark.sql import SparkSession
+
+from likely_buyers.dbt.on_spark.relations import remove_replaced
+
+connection = duckdb.connect()
+columns = "'a' as user_id, timestamp_ns '2026-01-01 00:00:00.123456789' as seen, time '10:30' as opened"
+connection.execute(f"copy (select {columns}) to '{sys.argv[1]}'")
+file = {"relation": "of nobody", "replaced_key": ["user_id"], "read_path": sys.argv[1]}
+remove_replaced(SparkSession.builder.getOrCreate(), file, connection)
+"""
+
+
+def test_keys_are_read_beside_columns_that_spark_cannot_read(twins: Twins) -> None:
+    """As a table of a DuckDB may have them."""
+    removed = twins.spark.typed("python", "-c", REPLACED, str(twins.folder / "keys.parquet"))
+    assert removed.succeeded, removed.output
+
+
 # Parquet of the first month, of the second, and a copy of the first line as CSV
 MONTHS = (
     (
         "1.parquet",
         "select '2020-01-01 10:00:00' as event_time, 'view' as event_type, 1 as product_id, 9 as price, 7 as user_id,"
-        " 1e7::double as weight, null::integer as stock, timestamptz '2020-01-01 10:00:00Z' as sent"
-        " union all select '2020-01-01 11:00:00', 'view', 1, 9, 8, 0.5, 5, null"
-        " union all select 'never', 'view', 1, 9, 8, 0.5, 5, null",
+        " 1e7::double as weight, null::integer as stock, timestamptz '2020-01-01 10:00:00Z' as sent,"
+        " 255::utinyint as stars, 18446744073709551615::ubigint as code, time '10:30:00.000005' as opened,"
+        " timestamp_ns '2020-01-01 10:00:00.123456789' as seen, {'of day': [7::usmallint]} as stay"
+        " union all select '2020-01-01 11:00:00', 'view', 1, 9, 8, 0.5, 5, null, 1::utinyint, null, null, null, null"
+        " union all select 'never', 'view', 1, 9, 8, 0.5, 5, null, 2::utinyint, 3::ubigint, time '11:00',"
+        " timestamp_ns '2020-01-01', null",
     ),
     (
         "2.parquet",
         "select '2020-01-02 10:00:00' as event_time, 'view' as event_type, 'p2' as product_id, 9.5::double as price,"
-        " 'b9' as user_id, 'heavy' as weight, 9000000000 as stock, 'red' as colour",
+        " 'b9' as user_id, 'heavy' as weight, 9000000000 as stock, 'red' as colour,"
+        " 3::utinyint as stars, -1::bigint as code",
     ),
     (
         "0.csv",
         "select '2020-01-01 10:00:00' as event_time, 'view' as event_type, 1 as product_id, 9 as price, 7 as user_id,"
-        " '10000000.0' as weight, '2020-01-01 10:00:00+00' as sent"
-        " union all select '2020-01-03 10:00:00', 'view', 1, 9, '007', null, null",
+        " '10000000.0' as weight, '2020-01-01 10:00:00+00' as sent, 255 as stars, 18446744073709551615 as code,"
+        " '10:30:00.000005' as opened, '2020-01-01 10:00:00.123456789' as seen, '{''of day'': [7]}' as stay"
+        " union all select '2020-01-03 10:00:00', 'view', 1, 9, '007', null, null, null, null, null, null, null",
     ),
 )
 
@@ -354,7 +382,9 @@ def test_a_column_that_changes_its_type_gives_the_rows_of_duckdb(twins: Twins) -
                 "update bronze.raw_events set `user_id (retyped)` = cast(user_id as string)",
                 "alter table bronze.raw_events drop column user_id",
             )[0]
-    columns = "load_id, user_id, price, product_id, weight, stock, colour"
+    columns = (
+        "load_id, user_id, price, product_id, weight, stock, colour, stars, code, opened, seen"
+    )
     query = f"select {columns} from bronze.raw_events"
     ours = sorted(tuple(map(str, row)) for row in own.duckdb.query(query))
     theirs, after, types = twins.spark.queries(query, lines, "describe bronze.raw_events")

@@ -14,7 +14,12 @@ import pyarrow as pa
 from likely_buyers.dbt.delivery import Delivery
 from likely_buyers.dbt.inputs import champions_digest, package_digest
 from likely_buyers.dbt.mapping import MappingFunctions
-from likely_buyers.dbt.on_spark.raw_columns import ROW_TRACKING, finish_settling, settle_columns
+from likely_buyers.dbt.on_spark.raw_columns import (
+    ROW_TRACKING,
+    finish_settling,
+    settle_columns,
+    types_in_files,
+)
 from likely_buyers.dbt.on_spark.relations import (
     SparkWarehouse,
     count_again,
@@ -27,6 +32,7 @@ from likely_buyers.sources.loading import Load, files_read
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER, create_tables, known_files
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
 from likely_buyers.spark.arrow import plain_texts, quoted, spark_schema, text_of, without_zone
+from likely_buyers.spark.kept import as_in_files
 from likely_buyers.spark.mapping import Mapped
 from likely_buyers.spark.reading import (
     BYTES_AT_ONCE,
@@ -56,6 +62,8 @@ class SparkFunctions:
         )
         self._mapping = MappingFunctions(self._duckdb)
         self._known_load = -1
+        # of columns of raw_events in the files, where Spark's table keeps them as another
+        self._types: dict[str, str] = {}
 
     # --- what is the same on both engines
 
@@ -144,7 +152,8 @@ class SparkFunctions:
         reading = Files(load.load_id, load.columns, load.mapping_name, load.started_at)
         schema = reading.schema()
         own = [field for field in schema if field.name not in (PART, TEXT)]
-        settle_columns(spark, {field.name: field for field in spark_schema(pa.schema(own))})
+        types = {str(column["name"]): str(column["type"]) for column in load.columns.values()}
+        settle_columns(spark, {field.name: field for field in spark_schema(pa.schema(own))}, types)
         for table in (RAW_EVENTS, "bronze.unreadable_lines"):
             spark.sql(f"delete from {table} where load_id >= {load.load_id}")
         replaced = [text_of(file["path"]) for file in load.files if file["replaces_earlier"]]
@@ -152,7 +161,7 @@ class SparkFunctions:
             spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
         for file in load.files:
             if file.get("replaced"):
-                remove_replaced(spark, file)
+                remove_replaced(spark, file, self._duckdb)
         if not load.files:
             return
         counted = self._read(reading, files, schema, own) if files else {}
@@ -249,10 +258,12 @@ class SparkFunctions:
                 f"delete from {REGISTER}; insert into {REGISTER} by name select * from register_of_spark"
             )
             if spark.catalog.tableExists(RAW_EVENTS):
-                lines = spark.sql(f"select * from {RAW_EVENTS} limit 0").toArrow()
-                cursor.register("lines_of_spark", lines)
+                lines = spark.table(RAW_EVENTS).limit(0)
+                self._types = types_in_files(lines.schema)
+                cursor.register("lines_of_spark", lines.toArrow())
                 cursor.execute(
-                    f"create or replace table {RAW_EVENTS} as select * from lines_of_spark limit 0"
+                    f"create or replace table {RAW_EVENTS} as"
+                    f" select * {as_in_files(self._types)} from lines_of_spark limit 0"
                 )
         self._known_load = row.last
 
@@ -269,7 +280,8 @@ class SparkFunctions:
             for name, query in request["tables"].items()
         }
         lines = spark.sql(request["lines"])
-        mapped = Mapped(request["sql"], tables, request["by_line"])
+        self._take_over_register()
+        mapped = Mapped(request["sql"], tables, request["by_line"], self._types)
         schema = mapped.schema(spark.sql(f"{request['lines']} limit 0").toArrow().schema)
         # one worker sees all lines, or has none and is not asked
         lines = lines if mapped.by_line else lines.repartition(1)

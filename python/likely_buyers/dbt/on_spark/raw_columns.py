@@ -4,11 +4,13 @@ A row keeps its id through an update, by which silver knows it. Delta has no tra
 update, so a column is made anew beside the one that stands, and takes its name when it is whole.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from likely_buyers.sources.register import RAW_EVENTS
-from likely_buyers.spark.arrow import quoted
+from likely_buyers.spark.arrow import quoted, text_of
+from likely_buyers.spark.kept import comment_of, type_in_files
 from likely_buyers.spark.texts import TEXT_OF, register_text_of
 
 ROW_TRACKING = "'delta.enableRowTracking' = 'true'"
@@ -20,12 +22,16 @@ _ANY_NAMES = "'delta.columnMapping.mode' = 'name'"
 _RETYPED = " (retyped)"
 
 
-def settle_columns(session: Any, fields: Mapping[str, Any]) -> None:
+def settle_columns(session: Any, fields: Mapping[str, Any], types: Mapping[str, str]) -> None:
     """Have raw_events with these columns, and with what it has beside them.
 
     Args:
         fields: name -> field of Spark.
+        types: name -> type in the files, as DuckDB names it; of the source's columns. A comment keeps one that Spark
+            has not.
     """
+    for name, type_ in types.items():
+        fields[name].metadata = {"comment": comment_of(type_)}
     if not session.catalog.tableExists(RAW_EVENTS):
         mapping = [_ANY_NAMES] if _needs_any_names(fields) else []
         properties = ", ".join([ROW_TRACKING, _BOUNDS, *mapping])
@@ -33,8 +39,8 @@ def settle_columns(session: Any, fields: Mapping[str, Any]) -> None:
             f"create table {RAW_EVENTS} ({_columns(fields)}) using delta tblproperties ({properties})"
         )
         return
-    known = {field.name: field.dataType for field in session.table(RAW_EVENTS).schema}
-    changed = {n: f for n, f in fields.items() if n in known and known[n] != f.dataType}
+    known = {field.name: _type(field) for field in session.table(RAW_EVENTS).schema}
+    changed = {n: f for n, f in fields.items() if n in known and known[n] != _type(f)}
     new = {
         name + (_RETYPED if name in changed else ""): field
         for name, field in fields.items()
@@ -53,6 +59,12 @@ def settle_columns(session: Any, fields: Mapping[str, Any]) -> None:
         session.sql(f"update {RAW_EVENTS} set {values}")
         for name in changed:
             _replace(session, name)
+
+
+def types_in_files(schema: Any) -> dict[str, str]:
+    """Name -> type in the files, of columns of raw_events that Spark keeps as another."""
+    told = {field.name: type_in_files(_comment(field)) for field in schema}
+    return {name: type_ for name, type_ in told.items() if type_}
 
 
 def finish_settling(session: Any) -> None:
@@ -79,6 +91,14 @@ def _rename(session: Any, name: str) -> None:
     )
 
 
+def _type(field: Any) -> tuple[Any, str | None]:
+    return field.dataType, type_in_files(_comment(field))
+
+
+def _comment(field: Any) -> str:
+    return str((field.metadata or {}).get("comment", ""))
+
+
 def _as_type(name: str, field: Any) -> str:
     type_ = field.dataType.simpleString()
     return f"{TEXT_OF}({quoted(name)})" if type_ == "string" else f"cast({quoted(name)} as {type_})"
@@ -86,10 +106,30 @@ def _as_type(name: str, field: Any) -> str:
 
 def _columns(fields: Mapping[str, Any]) -> str:
     return ", ".join(
-        f"{quoted(name)} {field.dataType.simpleString()}" for name, field in fields.items()
+        f"{quoted(name)} {_in_sql(field.dataType)}"
+        + (f" comment {text_of(comment)}" if (comment := _comment(field)) else "")
+        for name, field in fields.items()
     )
 
 
-def _needs_any_names(names: Iterable[str]) -> bool:
-    """Whether a name has characters that Delta refuses in names of columns."""
+def _in_sql(type_: Any) -> str:
+    """As Spark's SQL has it, with any names within structs."""
+    kind = type_.typeName()
+    if kind == "struct":
+        fields = ", ".join(f"{quoted(part.name)}: {_in_sql(part.dataType)}" for part in type_)
+        return f"struct<{fields}>"
+    if kind == "array":
+        return f"array<{_in_sql(type_.elementType)}>"
+    if kind == "map":
+        return f"map<{_in_sql(type_.keyType)}, {_in_sql(type_.valueType)}>"
+    return str(type_.simpleString())
+
+
+def _needs_any_names(fields: Mapping[str, Any]) -> bool:
+    """Whether a name of a column, or within one, has characters that Delta refuses."""
+    names = [*fields, *(name for field in fields.values() for name in _names_in(field.dataType))]
     return any(set(" ,;{}()\n\t=") & set(name) for name in names)
+
+
+def _names_in(type_: Any) -> list[str]:
+    return re.findall("`((?:[^`]|``)*)`", _in_sql(type_))

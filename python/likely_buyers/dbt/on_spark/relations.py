@@ -4,20 +4,25 @@ Spark selects: its executors write the rows to the staging folder, as Parquet, a
 what is new, and what is said of it, is settled by the code that settles it on one machine.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from likely_buyers.dbt.on_spark.raw_columns import types_in_files
+from likely_buyers.dbt.on_spark.refusals import in_words
+from likely_buyers.sources import SourceProblem
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER
 from likely_buyers.sources.relation import Relation, Warehouse
 from likely_buyers.sources.relation.comparison import of_relation
 from likely_buyers.sources.relation.snapshot import Source, one_number
 from likely_buyers.spark.arrow import quoted, text_of
+from likely_buyers.spark.kept import as_in_files, as_kept
 from likely_buyers.spark.texts import TEXT_OF, register_text_of
 from likely_buyers.sql_text import literal
+from likely_buyers.sql_text import quoted as named
 
 
 class _OnSpark(Source):
@@ -31,7 +36,19 @@ class _OnSpark(Source):
         self._session = session
 
     def types(self, relation: Relation) -> dict[str, str]:
-        nothing = self._session.sql(f"select * from {relation.table} limit 0").toArrow()
+        try:
+            nothing = self._session.sql(f"select * from {relation.table} limit 0").toArrow()
+        except self.errors as error:
+            why = (
+                "Spark's catalog has no such table or view; dbt builds a model before raw_events, unless --select"
+                " leaves it out or it is ephemeral."
+                if "TABLE_OR_VIEW_NOT_FOUND" in str(error)
+                else "If the type of a column is why, name a view that casts it to a string. Spark says:"
+                f" {in_words(error)}"
+            )
+            raise SourceProblem(
+                f"the relation '{relation.name}' of vars.events_relation cannot be read. Nothing was loaded. {why}"
+            ) from error
         rows = self.connection.from_arrow(nothing)
         return dict(zip(rows.columns, map(str, rows.types), strict=True))
 
@@ -68,12 +85,12 @@ class SparkWarehouse(Warehouse):
 
     def loaded(self, relation: Relation, window: Path, since: str | None) -> str:
         """Those that share a key with the rows read, or are as new as these: the rest cannot be any of them."""
-        incoming = self._session.read.parquet(f"file://{window}")
+        cursor = str(relation.cursor).lower()
+        incoming = _incoming(self._session, window, {cursor, *relation.key}, self.connection)
         raw = self._session.table(RAW_EVENTS)
         types, types_there = _types(incoming), _types(raw)
         query = f"select loaded.* from {RAW_EVENTS} as loaded"
         condition = self._of_loads(relation)
-        cursor = str(relation.cursor).lower()
         if relation.key and all(name.lower() in types_there for name in relation.key):
             keys, is_same = _keys(self._session, incoming, raw, relation.key)
             query += f" left semi join ({keys}) as incoming on {is_same}"
@@ -82,7 +99,8 @@ class SparkWarehouse(Warehouse):
         folder = window.with_name("relation_loaded.parquet")
         _write(self._session.sql(f"{query} where {condition}"), folder)
         self.connection.execute(
-            f"create or replace temp view relation_loaded as select * from read_parquet({literal(folder)})"
+            f"create or replace temp view relation_loaded as select * {as_in_files(types_in_files(raw.schema))}"
+            f" from read_parquet({literal(folder)})"
         )
         return "relation_loaded"
 
@@ -104,14 +122,17 @@ class SparkWarehouse(Warehouse):
         return f"{_named(relation.name)} and load_id <= {last}"
 
 
-def remove_replaced(session: Any, file: Mapping[str, Any]) -> None:
+def remove_replaced(
+    session: Any, file: Mapping[str, Any], connection: duckdb.DuckDBPyConnection
+) -> None:
     """Remove the rows in bronze that a planned file of a relation replaces."""
     condition = _named(file["relation"])
     if not file["replaced_key"]:
         session.sql(f"delete from {RAW_EVENTS} where {condition}")
         return
-    incoming = session.read.parquet(f"file://{file['read_path']}")
-    keys, is_same = _keys(session, incoming, session.table(RAW_EVENTS), file["replaced_key"])
+    key = file["replaced_key"]
+    incoming = _incoming(session, Path(file["read_path"]), key, connection)
+    keys, is_same = _keys(session, incoming, session.table(RAW_EVENTS), key)
     session.sql(
         f"merge into {RAW_EVENTS} as loaded using ({keys}) as incoming on {is_same} and {condition}"
         " when matched then delete"
@@ -147,6 +168,19 @@ def parts_of(file: Mapping[str, Any], connection: Any) -> list[dict[str, Any]]:
         [file["read_path"]],
     ).fetchall()
     return [{**file, "read_path": path, "lines": lines, "size": size} for path, lines, size in rows]
+
+
+def _incoming(
+    session: Any, rows: Path, names: Iterable[str], connection: duckdb.DuckDBPyConnection
+) -> Any:
+    """Columns of a file, as bronze keeps them: Spark may not read the types of others."""
+    query = f"select distinct {', '.join(map(named, names))} from read_parquet({literal(rows)})"
+    types = {row[0]: row[1] for row in connection.execute(f"describe {query}").fetchall()}
+    file = rows.with_name(f"{rows.stem}_keys.parquet")
+    connection.execute(
+        f"copy (select * {as_kept(types)} from ({query})) to {literal(file)} (format parquet)"
+    )
+    return session.read.parquet(f"file://{file}")
 
 
 def _keys(session: Any, incoming: Any, raw: Any, key: Sequence[str]) -> tuple[str, str]:

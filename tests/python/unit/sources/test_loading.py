@@ -4,10 +4,14 @@ import errno
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from likely_buyers.dbt import delivery as delivery_module
@@ -94,6 +98,39 @@ def test_a_load_is_whole_or_not_there(
 
 def parquet(file: Path, rows: int) -> None:
     duckdb.execute(f"copy (select range as a from range({rows})) to '{file}'")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([0.5], pa.float16()),
+        pa.array([time(10, 30)], pa.time32("ms")),
+        pa.array([{"at": [10**12]}], pa.struct([("at", pa.list_(pa.time64("ns")))])),
+        pa.array([Decimal(10**15)], pa.decimal256(20)),
+        None,
+    ],
+    ids=lambda values: str(values.type) if values else "variant",
+)
+def test_parquet_that_a_lake_cannot_take_over_is_written_to_it(
+    values: pa.Array | None,
+    warehouse: duckdb.DuckDBPyConnection,
+    delivery: Delivery,
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.parquet"
+    if values is None:
+        warehouse.execute(f"copy (select {{'b': 1}}::variant as a) to '{file}'")
+    else:
+        pq.write_table(pa.table({"a": values}), file)
+    delivery.plan_load(request(file, is_full=True))
+    warehouse.begin()
+    delivery.write(warehouse)
+    warehouse.commit()
+    loaded, there = (
+        warehouse.execute(f"select typeof(a), a from {source}").fetchall()
+        for source in ("bronze.raw_events", f"'{file}'")
+    )
+    assert loaded == there
 
 
 def vanishes(_: pytest.MonkeyPatch, events: Path) -> None:
