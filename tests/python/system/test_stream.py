@@ -68,6 +68,17 @@ Stream._score = watched
 """
 
 
+# while scores are written
+FULL_DISK = """
+from likely_buyers.streaming import live
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+live.score_batches = full
+"""
+
+
 def lines_of(user: int, day: int, kinds: str = "view cart purchase") -> list[str]:
     moment = FIRST + timedelta(days=day)
     return [
@@ -247,7 +258,7 @@ def test_a_file_that_grows_or_is_broken_waits_and_the_others_go_on(
     assert sorted(user for user, _ in installation.query(SCORES)) == ["5", "6", "8"]
 
 
-def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> None:
+def test_without_a_champion_or_room_events_are_loaded_and_it_is_told(tmp_path: Path) -> None:
     installation, events = Installation(tmp_path / "state"), tmp_path / "events"
     events.mkdir()
     deliver(events / "a.csv", lines_of(1, 3))
@@ -262,6 +273,10 @@ def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> 
     assert "champion" in told.output
     assert installation.query("select count(*) from silver.user_days") == [(2,)]
     champion_of_all_features(installation.state)
+    full = installation.run(*ONCE, variables=variables, first=FULL_DISK)
+    assert not full.succeeded
+    assert "not scored yet: [Errno 28] No space left on device" in full.output
+    assert "Traceback" not in full.output
     assert installation.run(*ONCE, variables=variables).succeeded
     assert [user for user, _ in installation.query(SCORES)] == ["1", "2"]
 
