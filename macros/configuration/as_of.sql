@@ -13,8 +13,7 @@
 -#}
 {% macro check_as_of(user_days, needed_days=0) %}
     {% if can_be_read(user_days) %}
-        {% set next_day = 'cast(' ~ dbt.dateadd('day', 1, 'max(event_date)') ~ ' as date)' %}
-        {% set as_of = next_day if var('as_of') is none else as_of_date(user_days) %}
+        {% set as_of = as_of_date(user_days) if var('as_of') is not none else 'cast(' ~ dbt.dateadd('day', 1, 'max(event_date)') ~ ' as date)' %}
         {% call tell() %}
             select
                 *,
