@@ -13,13 +13,12 @@
 -#}
 {% macro check_as_of(user_days, needed_days=0) %}
     {% if can_be_read(user_days) %}
-        {% set next_day = 'cast(' ~ dbt.dateadd('day', 1, 'max(event_date)') ~ ' as date)' %}
-        {% set as_of = next_day if var('as_of') is none else as_of_date(user_days) %}
+        {% set as_of = as_of_date(user_days) if var('as_of') is not none else 'cast(' ~ dbt.dateadd('day', 1, 'max(event_date)') ~ ' as date)' %}
         {% call tell() %}
             select
                 *,
                 case
-                    when first_day is null then 'nothing_to_score'
+                    when first_day is null then case when lines > 0 then 'nothing_to_score' else 'no_lines' end
                     when as_of <= first_day then 'as_of_too_early'
                     when days < needed_days then 'short_history'
                     when days_after > horizon_days + 1 then 'as_of_too_late'
@@ -33,8 +32,9 @@
                     {{ dbt.datediff('max(event_date)', as_of, 'day') }} as days_after,
                     {{ needed_days }} as needed_days,
                     {{ outcomes() | map(attribute='horizon_days') | min }} as horizon_days,
-                    {{ sql_text(events_path()) }} as events_path,
-                    {{ sql_text(var('event_mapping')) }} as event_mapping
+                    {{ sql_text('events_relation' if var('events_relation', none) else "'" ~ events_path() ~ "'") }} as source,
+                    {{ sql_text(var('event_mapping')) }} as event_mapping,
+                    (select sum(line_count) from {{ log_table('file_register') }}) as lines
                 from {{ user_days }}
             ) as known_days
         {% endcall %}

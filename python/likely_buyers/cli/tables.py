@@ -132,7 +132,7 @@ def _plain(value: Any) -> Any:
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
     cells = [[column.heading for column in columns], *rows]
     return [
-        max(len(line) for row in cells for line in row[number].split("\n"))
+        max(_cells(line) for row in cells for line in row[number].split("\n"))
         for number in range(len(columns))
     ]
 
@@ -146,20 +146,53 @@ def _lines(
     width: int | None,
 ) -> list[str]:
     cells = [
-        (textwrap.wrap(cell, one) or [""]) if column.align == "words" else cell.split("\n")
+        _wrapped(cell, one) if column.align == "words" else cell.split("\n")
         for cell, column, one in zip(row, columns, widths, strict=False)
     ]
     lines = []
     for parts in zip_longest(*cells, fillvalue=""):
-        beside = zip(parts, columns, widths, strict=False)
-        aligned = [part.rjust(w) if c.align == "right" else part.ljust(w) for part, c, w in beside]
+        aligned = [
+            _aligned(part, column, one)
+            for part, column, one in zip(parts, columns, widths, strict=False)
+        ]
         lines.append((" " * gap).join(aligned))
     if below is not None and row[below] and width is not None:
-        margin = " " * _INDENT
-        lines += textwrap.wrap(
-            f"{columns[below].heading}: {' '.join(row[below].split())}",
-            max(width, _LEAST_WORDS),
-            initial_indent=margin,
-            subsequent_indent=margin,
-        )
+        told = f"{columns[below].heading}: {row[below]}"
+        most = max(width, _LEAST_WORDS) - _INDENT
+        lines += [" " * _INDENT + line for line in _wrapped(told, most)]
     return lines
+
+
+def _aligned(text: str, column: Column, cells: int) -> str:
+    blank = " " * (cells - _cells(text))
+    return blank + text if column.align == "right" else text + blank
+
+
+def _wrapped(text: str, cells: int) -> list[str]:
+    lines: list[str] = []
+    # pieces of a long word fill their lines, so that nothing comes between them
+    for piece in (piece for word in text.split() for piece in _pieces(word, cells)):
+        if lines and _cells(lines[-1]) + 1 + _cells(piece) <= cells:
+            lines[-1] += f" {piece}"
+        else:
+            lines.append(piece)
+    return lines or [""]
+
+
+# A letter of Chinese, say, takes two cells of a terminal. Rich knows which, and takes a while to come.
+
+
+def _cells(text: str) -> int:
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _pieces(word: str, cells: int) -> list[str]:
+    if _cells(word) <= cells:
+        return [word]
+    from rich.cells import chop_cells
+
+    return chop_cells(word, cells)

@@ -40,7 +40,9 @@ _WORDS = {
         " seeds/currency_rates.csv has a rate for: {unrated}.",
     },
     "problem": {
-        "nothing_to_score": "silver.events is empty: no line of '{events_path}' became an event."
+        "no_lines": "silver.events is empty: {source} has no line, or a header alone. Deliver events there and run dbt"
+        " build again; is vars.events_path the right place?",
+        "nothing_to_score": "silver.events is empty: no line of {source} became an event."
         " silver.quarantined_events and bronze.rejected_lines give the reason per line; is vars.event_mapping"
         " ('{event_mapping}') the right one?",
         "as_of_too_early": "as_of {as_of} is not after the first event day ({first_day}): nobody is known by then. Give"

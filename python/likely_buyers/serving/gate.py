@@ -39,6 +39,11 @@ class Token:
     digest: bytes
     until: date | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether its last day has passed."""
+        return self.until is not None and self.until < datetime.now(UTC).date()
+
 
 def read_tokens(file: Path) -> list[Token]:
     """Tokens of a file: on each line a name, a token, and the last day on which it holds, which may be left out.
@@ -150,14 +155,14 @@ class Gate:
                 "no token that holds here. Send the header 'Authorization: Bearer TOKEN' with one of the server's file"
                 " of tokens.",
             )
-        until = found[0].until
-        if until and until < datetime.now(UTC).date():
+        token = found[0]
+        if token.is_over:
             raise Refused(
                 401,
                 "UNAUTHENTICATED",
-                f"the token of {found[0].name} held until {until}. Ask who keeps the file of tokens for another.",
+                f"the token of {token.name} held until {token.until}. Ask who keeps the file of tokens for another.",
             )
-        return found[0].name
+        return token.name
 
     def _count(self, caller: str) -> None:
         """A bucket for each caller, which fills by the second and holds a second's worth."""

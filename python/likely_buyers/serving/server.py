@@ -42,7 +42,7 @@ class _Tokens:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._tokens = read_tokens(file)
+        self._tokens = self._read()
         self._read_at = file.stat().st_mtime_ns
 
     def __call__(self) -> Sequence[Token]:
@@ -50,10 +50,21 @@ class _Tokens:
             changed_at = self._file.stat().st_mtime_ns
             if changed_at != self._read_at:
                 self._read_at = changed_at
-                self._tokens = read_tokens(self._file)
+                self._tokens = self._read()
         except (OSError, ServingError) as error:
             say(f"tokens as they were: {error}")
         return self._tokens
+
+    def _read(self) -> Sequence[Token]:
+        tokens = read_tokens(self._file)
+        if over := [
+            f"that of {token.name} held until {token.until}" for token in tokens if token.is_over
+        ]:
+            nobody = " No other is there, so nobody may ask." if len(over) == len(tokens) else ""
+            say(
+                f"tokens of {self._file} are over: {', '.join(over)}.{nobody} Replace them: NAME TOKEN [last day]"
+            )
+        return tokens
 
 
 def check_address(address: Address) -> None:

@@ -58,6 +58,18 @@ def test_an_empty_file_among_others_is_a_warning(
     assert installation.query("select count(*) from silver.events") == [(20,)]
 
 
+def test_a_header_alone(installation: Installation, tmp_path: Path) -> None:
+    file = write(tmp_path / "in" / "header.csv", count=0)
+    variables = {"events_path": str(file)}
+    message = refused(installation, "+user_features", variables)
+    assert f"silver.events is empty: '{file}' has no line, or a header alone" in message
+    assert "give the reason per line" not in message
+    # lines of which none is an event have reasons
+    file.write_text("\n".join([HEADER, *lines()]).replace(",view,", ",wink,"))
+    message = refused(installation, "+user_features", variables | {"stop_left_over": 1})
+    assert f"no line of '{file}' became an event. silver.quarantined_events" in message
+
+
 def test_a_truncated_gzip_file(installation: Installation, tmp_path: Path) -> None:
     whole = gzip.compress("\n".join([HEADER, *lines(5000)]).encode())
     (tmp_path / "cut.csv.gz").write_bytes(whole[: len(whole) // 2])

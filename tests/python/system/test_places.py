@@ -3,7 +3,9 @@
 import itertools
 import json
 import os
-from collections.abc import Iterator
+import signal
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +31,7 @@ from support.published_gold import (
     s3_server,
     speak_to,
 )
+from support.told_shop import champion_of_all_features
 from support.trained_shop import AS_OF, TrainedShop
 
 # of every process; 25 on request: each reads the catalog anew for every snapshot
@@ -230,6 +233,68 @@ def test_who_writes_is_named_and_readers_go_by(
         assert first.sql("select 1").fetchall() == second.sql("select 1").fetchall()
     del first, second
     assert installation.dbt("build", "--select", "event_types").succeeded
+
+
+# a build that stands still once features are made, until a file is there
+STANDS = """
+import time
+from pathlib import Path
+Path({standing!r}).touch()
+ends = time.monotonic() + 200
+while not Path({goes_on!r}).exists() and time.monotonic() < ends:
+    time.sleep(0.05)
+"""
+
+
+def test_a_stream_beside_a_build_passes_nobody_over(
+    postgres: Postgres, s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a server, with its files in a bucket: it waits for a build, and a build for no stream but one at work."""
+    monkeypatch.setenv("LIKELY_BUYERS_DATA", "s3://shop/lake/")
+    shop, events = Installation(tmp_path / "state"), tmp_path / "events"
+    champion_of_all_features(shop.state)
+    deliver(events, "first", 7)
+    variables = {"events_path": str(events)}
+    done = shop.build_models("--select", "+user_days", "live_scores", variables=variables)
+    assert done.succeeded, done.output
+    options = ("--seconds", "0.2", "--settle-seconds", "0.1", "--retry-seconds", "0.1")
+    streaming = shop.started("likely-buyers", "stream", *options, variables=variables)
+
+    def until(holds: Callable[[], bool]) -> None:
+        ends = time.monotonic() + 200
+        while not holds():
+            assert time.monotonic() < ends, streaming.output()
+            time.sleep(0.1)
+
+    def told(words: str) -> bool:
+        return words in " ".join(streaming.output_file.read_text().split())
+
+    try:
+        until(lambda: told("7 users with new events: 7 scores"))
+        standing, goes_on = tmp_path / "standing", tmp_path / "goes_on"
+        stands = STANDS.format(standing=str(standing), goes_on=str(goes_on))
+        first = MEANWHILE.format(
+            number=0, before="pass", words="user_features__dbt_tmp", after=f"exec({stands!r})"
+        )
+        shop.settings["LIKELY_BUYERS_LOCK_ATTEMPTS"] = "60"
+        build = shop.started("dbt", "build", variables=variables, first=first)
+        until(standing.exists)
+        deliver(events, "second", 9)
+        until(lambda: told("not loaded: the database postgres: is in use by another process"))
+        goes_on.touch()
+        assert build.wait() == 0, build.output()
+        until(lambda: told("9 users with new events: 9 scores"))
+    finally:
+        os.kill(streaming.pid, signal.SIGTERM)
+        ended = streaming.wait()
+    assert ended == 0, streaming.output()
+    with connect(Lake("postgres:", "s3://shop/lake", tmp_path), read_only=True) as connection:
+        scored = connection.execute(
+            "select scored_by, count(*) from gold.current_scores group by all"
+        ).fetchall()
+        assert scored == [("stream", 9)]
+        passed = connection.execute("select count(*) from gold.predictions").fetchall()
+        assert passed == [(7,)]
 
 
 # --- what cannot be ---------------------------------------------------------------------------

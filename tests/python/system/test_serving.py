@@ -308,7 +308,7 @@ def test_tls_and_tokens(shop: tuple[Installation, dict[str, Any]], tmp_path: Pat
     files = ["-keyout", str(key), "-out", str(certificate)]
     name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
     subprocess.run([*made, *files, *name], check=True, capture_output=True)
-    tokens.write_text("shop 0123456789abcdef\n")
+    tokens.write_text("shop 0123456789abcdef 2020-12-31\n")
     tokens.chmod(0o600)
     options = (
         "--tls-certificate",
@@ -326,11 +326,17 @@ def test_tls_and_tokens(shop: tuple[Installation, dict[str, Any]], tmp_path: Pat
         assert endpoint.get("/ping", verify=trusted).status_code == 200
         assert endpoint.get("/v2", verify=trusted).status_code == 401
         bearer = {"authorization": "Bearer 0123456789abcdef"}
-        assert endpoint.get("/v2", verify=trusted, headers=bearer).status_code == 200
+        assert endpoint.get("/v2", verify=trusted, headers=bearer).status_code == 401
+        told = endpoint.running.output_file.read_text()
+        assert "that of shop held until 2020-12-31. No other is there, so nobody may ask" in told
+        assert "0123456789abcdef" not in told
         # a token that is added holds from then on
-        tokens.write_text("shop 0123456789abcdef\nother fedcba9876543210\n")
+        tokens.write_text("shop 0123456789abcdef 2020-12-31\nother fedcba9876543210\n")
         other = {"authorization": "Bearer fedcba9876543210"}
         assert endpoint.get("/v2", verify=trusted, headers=other).status_code == 200
+        told = endpoint.running.output_file.read_text()
+        assert told.count("that of shop held until 2020-12-31") == 2
+        assert told.count("nobody may ask") == 1
 
 
 @pytest.mark.parametrize(

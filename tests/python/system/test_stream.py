@@ -1,6 +1,7 @@
 """The stream loads and scores what a build makes of the same events, whatever happens to files and process."""
 
 import gzip
+import json
 import os
 import signal
 import time
@@ -19,6 +20,7 @@ from likely_buyers.serving.events import Event, accepted, as_table
 from likely_buyers.serving.live_features import LiveFeatures
 from likely_buyers.serving.store import ServingCopy
 from support.installation import Installation
+from support.killed_streams import Kill, streams_killed
 from support.published_gold import free_port
 from support.told_shop import (
     BUILD,
@@ -34,7 +36,7 @@ from support.told_shop import (
     write,
 )
 
-KILLS = 30 if os.environ.get("LIKELY_BUYERS_TRIES") == "many" else 6
+KILLS = 30
 ONCE = ("likely-buyers", "stream", "--once", "--settle-seconds", "0.2")
 HEADER = (
     "event_time,event_type,product_id,category_id,category_code,brand,price,user_id,user_session"
@@ -49,24 +51,31 @@ STATE = {
     "told_events": "*",
     "silver.user_days": "*",
 }
-# A function of the stream tells how long it took, or the process dies so many seconds into it.
+# tells that users were scored, or would have been
 WATCHED = """
-import os, signal, threading, time
 from pathlib import Path
 from likely_buyers.cli.streaming import Stream
 
-original = Stream.{function}
+score = Stream._score
 
-def watched(*arguments):
-    if {seconds}:
-        threading.Timer({seconds}, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
-    began = time.monotonic()
+def watched(stream):
     try:
-        return original(*arguments)
+        return score(stream)
     finally:
-        Path({told!r}).write_text(str(time.monotonic() - began))
+        Path({told!r}).touch()
 
-Stream.{function} = watched
+Stream._score = watched
+"""
+
+
+# while scores are written
+FULL_DISK = """
+from likely_buyers.streaming import live
+
+def full(*_):
+    raise OSError(28, "No space left on device")
+
+live.score_batches = full
 """
 
 
@@ -78,9 +87,13 @@ def lines_of(user: int, day: int, kinds: str = "view cart purchase") -> list[str
     ]
 
 
+def text_of(lines: list[str]) -> str:
+    return "\n".join([HEADER, *lines]) + "\n"
+
+
 def deliver(file: Path, lines: list[str]) -> None:
     unfinished = file.with_name(f"_{file.name}")
-    unfinished.write_text("\n".join([HEADER, *lines]) + "\n")
+    unfinished.write_text(text_of(lines))
     unfinished.rename(file)
 
 
@@ -194,7 +207,9 @@ def test_batch_stream_and_endpoint_say_the_same_to_the_bit(tmp_path: Path, name:
 def test_nothing_new_writes_nothing(shop: tuple[Installation, Path, dict[str, Any]]) -> None:
     installation, events, variables = shop
     deliver(events / "b.csv", lines_of(3, 50))
-    assert installation.run(*ONCE, variables=variables).succeeded
+    # the console script: what dbt leaves behind in its process is there when it runs again
+    streamed = installation.typed(*ONCE, variables=variables)
+    assert streamed.succeeded, streamed.output
     snapshots = "select max(snapshot_id), count(*) from silver.user_days"
     before = installation.query(SCORES), installation.query(snapshots)
     assert len(before[0]) == 1
@@ -215,7 +230,7 @@ def test_a_file_that_grows_or_is_broken_waits_and_the_others_go_on(
     deliver(events / "b.csv", lines_of(5, 98))
     growing = events / "growing.csv"
     growing.write_text(HEADER + "\n")
-    first = WATCHED.format(function="batch", seconds=0, told=str(events.parent / "told")) + (
+    first = (
         "from likely_buyers.streaming import EventFolder\n"
         "look = EventFolder.look\n"
         "def grown(folder, moment):\n"
@@ -243,7 +258,7 @@ def test_a_file_that_grows_or_is_broken_waits_and_the_others_go_on(
     assert sorted(user for user, _ in installation.query(SCORES)) == ["5", "6", "8"]
 
 
-def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> None:
+def test_without_a_champion_or_room_events_are_loaded_and_it_is_told(tmp_path: Path) -> None:
     installation, events = Installation(tmp_path / "state"), tmp_path / "events"
     events.mkdir()
     deliver(events / "a.csv", lines_of(1, 3))
@@ -258,6 +273,10 @@ def test_without_a_champion_events_are_loaded_and_it_is_told(tmp_path: Path) -> 
     assert "champion" in told.output
     assert installation.query("select count(*) from silver.user_days") == [(2,)]
     champion_of_all_features(installation.state)
+    full = installation.run(*ONCE, variables=variables, first=FULL_DISK)
+    assert not full.succeeded
+    assert "not scored yet: [Errno 28] No space left on device" in full.output
+    assert "Traceback" not in full.output
     assert installation.run(*ONCE, variables=variables).succeeded
     assert [user for user, _ in installation.query(SCORES)] == ["1", "2"]
 
@@ -327,7 +346,7 @@ def test_a_signal_ends_it_after_the_batch_at_hand(
 ) -> None:
     installation, events, variables = shop
     told, port = events.parent / "told", free_port()
-    first = WATCHED.format(function="_score", seconds=0, told=str(told))
+    first = WATCHED.format(told=str(told))
     running = installation.started(
         *("likely-buyers", "stream", "--seconds", "0.2", "--settle-seconds", "0.2"),
         *("--metrics-port", str(port)),
@@ -358,28 +377,31 @@ def test_a_signal_ends_it_after_the_batch_at_hand(
 def test_kills_at_random_moments_lose_and_double_nothing(
     shop: tuple[Installation, Path, dict[str, Any]], tmp_path: Path
 ) -> None:
+    """Half of them while dbt runs, half while users are scored."""
     installation, events, variables = shop
-    took = {}
-    for place, function in enumerate(("_loaded", "_score")):
-        told = tmp_path / "told"
-        deliver(events / f"first{place}.csv", lines_of(1_000 + place, 40))
-        first = WATCHED.format(function=function, seconds=0, told=str(told))
-        assert installation.run(*ONCE, variables=variables, first=first).succeeded
-        took[function] = float(told.read_text())
     rng = np.random.default_rng(KILLS)
-    delivered = [1_000, 1_001]
-    killed = 0
+    delivered: list[int] = []
+
+    def told(*users: int) -> dict[str, str]:
+        """Files of users, of any day, however late; each user is in one of them only."""
+        delivered.extend(users)
+        days = rng.integers(0, 99, len(users))
+        return {
+            str(events / f"b{user}.csv"): text_of(lines_of(user, int(day)))
+            for user, day in zip(users, days, strict=True)
+        }
+
+    functions = ("_loaded", "_score")
+    kills = [Kill(told(1_000 + place), name) for place, name in enumerate(functions)]
     for number in range(KILLS):
-        function = ("_loaded", "_score")[number % 2]
         user = 2_000 + 10 * number
-        # of any day, however late; each user in one file only
-        for one in (user, user + 1):
-            deliver(events / f"b{one}.csv", lines_of(one, int(rng.integers(0, 99))))
-            delivered.append(one)
-        seconds = float(rng.uniform(0.001, took[function]))
-        first = WATCHED.format(function=function, seconds=seconds, told=str(tmp_path / "told"))
-        killed += installation.started(*ONCE, variables=variables, first=first).wait() is None
-    assert killed >= KILLS // 3
+        share = float(rng.uniform(0.001, 1))
+        kills.append(Kill(told(user, user + 1), functions[number % 2], share))
+    ended = tmp_path / "ended"
+    tried = installation.run(*ONCE, variables=variables, first=streams_killed(kills, ended))
+    assert tried.succeeded, tried.output
+    killed = json.loads(ended.read_text())[len(functions) :]
+    assert all(sum(killed[place::2]) >= KILLS // 6 for place in range(2)), killed
     finished = installation.run(*ONCE, variables=variables)
     assert finished.succeeded, finished.output
 

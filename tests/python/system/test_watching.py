@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -143,13 +144,22 @@ def test_a_build_that_fails_says_so(
     watched: Installation, shop_with_champion: TrainedShop, tmp_path: Path
 ) -> None:
     """A champion that nobody can load: gold stays as it was, and the metrics say that it is old."""
-    broken = replace(
-        shop_with_champion.copied(tmp_path / "state"),
-        settings={"LIKELY_BUYERS_METRICS_FILE": str(tmp_path / "likely_buyers.prom")},
-    )
-    (model,) = (broken.state / "artifacts").rglob("model.skops")
-    model.write_bytes(b"rubbish")
-    assert not broken.dbt("build", variables=of_shop(shop_with_champion)).succeeded
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as agent:
+        agent.bind(("127.0.0.1", 0))
+        agent.settimeout(5)
+        broken = replace(
+            shop_with_champion.copied(tmp_path / "state"),
+            settings={
+                "LIKELY_BUYERS_METRICS_FILE": str(tmp_path / "likely_buyers.prom"),
+                "LIKELY_BUYERS_DOGSTATSD": f"127.0.0.1:{agent.getsockname()[1]}",
+            },
+        )
+        (model,) = (broken.state / "artifacts").rglob("model.skops")
+        model.write_bytes(b"rubbish")
+        assert not broken.dbt("build", variables=of_shop(shop_with_champion)).succeeded
+        sent = ""
+        while "likely_buyers.last_build_passed:0" not in sent:
+            sent += agent.recv(65_536).decode()
     lines = (tmp_path / "likely_buyers.prom").read_text().splitlines()
     assert "likely_buyers_last_build_passed 0.0" in lines
     told = broken.started("likely-buyers", "check", variables=LENIENT)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import unicodedata
 from datetime import date
 from decimal import Decimal
 
@@ -53,9 +54,13 @@ def test_numbers_stand_to_the_right_of_their_column() -> None:
     assert lines.splitlines()[2:] == ["  1  a", "100  b"]
 
 
+def shown_width(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
 @given(
     st.lists(
-        st.tuples(st.text("ab-12", min_size=1, max_size=30), st.text("ab ", max_size=90)),
+        st.tuples(st.text("ab-12靴🎁", min_size=1, max_size=30), st.text("ab 靴🎁", max_size=90)),
         max_size=4,
     ),
     st.integers(20, 120),
@@ -64,8 +69,21 @@ def test_any_cells_are_there_in_full(rows: list[tuple[str, str]], width: int) ->
     text = table_text([Column("key", "left"), Column("words", "words")], rows, width)
     for key, _ in rows:
         assert key in text
-    letters = "".join(text.split())
-    assert letters.count("b") >= sum((key + words).count("b") for key, words in rows)
+    for letter in "b靴":
+        assert text.count(letter) >= sum((key + words).count(letter) for key, words in rows)
+
+
+@pytest.mark.parametrize("width", [60, None])
+def test_letters_of_two_cells_shift_no_column(width: int | None) -> None:
+    columns = [Column("n"), Column("user", "left"), Column("price"), Column("why", "words")]
+    users = ("anna", "山田太郎", "🎁", "안나")
+    reasons = ("looked at shoes ten times this week", "靴" * 25, "バッグ " * 8, "")
+    rows = [["1", user, "9.50", why] for user, why in zip(users, reasons, strict=True)]
+    lines = table_text(columns, rows, width).splitlines()
+    starts = {shown_width(line[: line.index("9.50")]) for line in lines if line.startswith("1")}
+    assert len(starts) == 1
+    assert "".join(lines).count("靴") == 25
+    assert width is None or max(map(shown_width, lines)) <= width
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

@@ -356,6 +356,30 @@ def test_open_inference(ask: Client, serving: Serving) -> None:
     assert "2 values, and shape [2, 3] means 6" in told
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "as_of"),
+    [
+        ("GET", "/v1/users/ann", None, "2020-03-01"),
+        ("POST", "/v1/users/ann/score", {"events": [BUY]}, "2020-03-02"),
+        ("POST", "/invocations", {"inputs": [ROW]}, "2020-03-01"),
+        (
+            "POST",
+            "/v2/models/purchase_7d/infer",
+            {"inputs": [{"name": "all", "shape": [1, 3], "datatype": "FP64", "data": ROW}]},
+            "2020-03-01",
+        ),
+    ],
+)
+def test_every_score_names_model_version_and_day(
+    ask: Client, method: str, path: str, body: Any, as_of: str
+) -> None:
+    answer = ask(method, path, json=body)
+    assert answer.status_code == 200
+    named = [answer.headers[f"x-{name}"] for name in ("model", "version", "as-of")]
+    assert named[0].split(", ")[0] == "shop.purchase_7d"
+    assert named[1:] == ["1", as_of]
+
+
 def test_who_waits_together_gets_what_each_asked_for(ask: Client, serving: Serving) -> None:
     asks = []
     for n in range(60):
@@ -545,6 +569,11 @@ def test_a_model_file_that_was_changed_is_not_taken_over(tmp_path: Path) -> None
     train(tmp_path, seed=1)
     for file in (tmp_path / "artifacts").rglob("model.skops"):
         file.write_bytes(file.read_bytes()[:-1] + b"?")
+    # who starts with it is not ready
+    started = Serving("production", registries(tmp_path), tmp_path / "serving" / "copy.sqlite")
+    started.refresh()
+    ready = Client(application(started, Limits(), None))("GET", "/v2/health/ready")
+    assert "is not the file that was registered" in said(ready, 503)
     serving.refresh()
     assert "is not the file that was registered" in serving.now.problems["outcome purchase_7d"]
     assert serving.now.champions and before
@@ -614,6 +643,23 @@ def test_the_description_loads_nothing_and_names_every_route(ask: Client) -> Non
         described["paths"]
     )
     assert "cdn" not in text
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "status"),
+    [
+        ("Today", "/v1/users/ann/score", 200),
+        # its features are not those of the model here
+        ("Invocation", "/invocations", 400),
+        ("Inference", "/v2/models/purchase_30d/infer", 400),
+    ],
+)
+def test_examples_of_the_description_are_understood(
+    ask: Client, body: str, path: str, status: int
+) -> None:
+    examples = ask("GET", "/openapi.json").json()["components"]["schemas"][body]["examples"]
+    answers = [ask("POST", path, json=example).status_code for example in examples]
+    assert set(answers) == {status}
 
 
 def test_days_of_the_shop_s_time_zone(tmp_path: Path) -> None:
