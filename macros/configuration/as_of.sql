@@ -33,6 +33,7 @@
                     {{ dbt.datediff('max(event_date)', as_of, 'day') }} as days_after,
                     {{ needed_days }} as needed_days,
                     {{ outcomes() | map(attribute='horizon_days') | min }} as horizon_days,
+                    '{{ (outcomes() | sort(attribute='horizon_days') | first).name }}' as outcome,
                     {{ sql_text(events_path()) }} as events_path,
                     {{ sql_text(var('event_mapping')) }} as event_mapping
                 from {{ user_days }}

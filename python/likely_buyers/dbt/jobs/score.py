@@ -7,7 +7,7 @@ from dbt_common.invocation import get_invocation_id
 
 from likely_buyers.dbt.on_spark.frames import is_frame
 from likely_buyers.dbt.refusals import without_traceback
-from likely_buyers.outcomes import Predicted
+from likely_buyers.outcomes import NO_LONGER_PREDICTED, Predicted, outcome_of
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.settings import Settings
@@ -30,6 +30,8 @@ def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> Any:
         ScoringError: the table does not fit a champion, or it was trained for another outcome.
     """
     scorers = champions(Predicted.of(predicted))
+    for name in no_longer_predicted(Predicted.of(predicted)):
+        say(f"the outcome '{name}' {NO_LONGER_PREDICTED}")
     scoring = Scoring(
         scorers,
         scored_at=datetime.now(UTC).replace(tzinfo=None),
@@ -55,6 +57,17 @@ def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
         predictions_on_executor(told, scoring.scored_at, scoring.run_id),
         spark_schema(predictions_schema()),
     )
+
+
+def no_longer_predicted(predicted: Predicted) -> list[str]:
+    """Outcomes that have a champion and are not configured."""
+    settings = Settings.of()
+    configured = {predicted.model_name(outcome) for outcome in predicted.outcomes}
+    return [
+        outcome_of(name)
+        for name in Registry.of(settings, model_name=predicted.base).names()
+        if name not in configured and Registry.of(settings, model_name=name).champion()
+    ]
 
 
 def champions(predicted: Predicted) -> list[Scorer]:
