@@ -32,6 +32,7 @@
                     {{ dbt.datediff('max(event_date)', as_of, 'day') }} as days_after,
                     {{ needed_days }} as needed_days,
                     {{ outcomes() | map(attribute='horizon_days') | min }} as horizon_days,
+                    '{{ (outcomes() | sort(attribute='horizon_days') | first).name }}' as outcome,
                     {{ sql_text('events_relation' if var('events_relation', none) else "'" ~ events_path() ~ "'") }} as source,
                     {{ sql_text(var('event_mapping')) }} as event_mapping,
                     (select sum(line_count) from {{ log_table('file_register') }}) as lines

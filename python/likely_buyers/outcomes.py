@@ -16,6 +16,11 @@ EVENT_TYPES = ("view", "cart", "remove_from_cart", "purchase", "refund")
 _MOST_DAYS = 365
 _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
+NO_LONGER_PREDICTED = (
+    "is no longer in vars.outcomes; its history stays, and its champion scores no more."
+)
+"""What is said after the name of an outcome whose models are still there."""
+
 
 class BadOutcome(LikelyBuyersError):
     """An outcome that cannot be meant; the message names it."""

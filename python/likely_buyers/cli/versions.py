@@ -5,6 +5,7 @@ from typing import Literal
 
 from likely_buyers.cli.tables import Column, print_json, print_rows, print_table
 from likely_buyers.dbt.project import Project
+from likely_buyers.outcomes import NO_LONGER_PREDICTED
 from likely_buyers.registry import ModelVersion, Registry
 from likely_buyers.terminal import say
 
@@ -32,11 +33,8 @@ def print_known_versions(
         wanted = {outcome.name for outcome in project.outcomes(names)}
         versions = [version for version in versions if version.outcome in wanted]
     print_versions(versions, form)
-    gone = sorted({version.outcome for version in versions} - configured)
-    if gone:
-        say(
-            f"{', '.join(gone)}: no longer in vars.outcomes; its history stays, and its champion scores no more."
-        )
+    for name in sorted({version.outcome for version in versions} - configured):
+        say(f"the outcome '{name}' {NO_LONGER_PREDICTED}")
 
 
 def print_versions(versions: Sequence[ModelVersion], form: Literal["table", "csv", "json"]) -> None:

@@ -6,19 +6,23 @@ So two states never share a file, and a relative path means the same to dbt as t
 plugin once it has read the project and before it writes an artifact; see `dbt_likely_buyers`.
 """
 
+import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from contextlib import chdir, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from click.core import ParameterSource
 from dbt.events.logging import setup_event_logger
 from dbt.plugins import dbtPlugin
 from dbt_common.exceptions import DbtRuntimeError
 
 from likely_buyers.settings import ARTIFACTS, LOGS, Settings
-from likely_buyers.variables import PROJECT, BadVariable, check_variables
+from likely_buyers.variables import PROJECT, BadVariable, check_names_differ, check_variables
 
 # dbt's name for it
 LOG_FILE = "dbt.log"
@@ -50,12 +54,25 @@ class StatePaths(dbtPlugin):
 
 def _check_names(context: click.Context) -> None:
     """Here, since a macro sees only the variables that it asks for."""
+    taken, project = getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"]
     try:
-        check_variables(
-            getattr(context.obj["flags"], "VARS", None) or {}, context.obj["project"].vars.vars
-        )
+        check_variables(taken, project.vars.vars)
+        file = Path(project.project_root) / "dbt_project.yml"
+        check_names_differ(file.read_text("utf-8"), file.name)
+        check_names_differ(_typed(taken), "--vars")
     except BadVariable as error:
         raise DbtRuntimeError(f"likely_buyers: {error}") from None
+
+
+def _typed(variables: Mapping[str, Any]) -> str:
+    """`--vars` as typed, since dbt hands on one of two of a name; '' where it was not called from a command line."""
+    values = [value for name, value in pairwise(sys.argv) if name == "--vars"]
+    values += [value.removeprefix("--vars=") for value in sys.argv if value.startswith("--vars=")]
+    for value in values:
+        with suppress(yaml.YAMLError):
+            if yaml.safe_load(value) == variables:
+                return value
+    return ""
 
 
 def _check_threads(context: click.Context) -> None:

@@ -12,6 +12,7 @@ import yaml
 from likely_buyers.errors import ProjectError
 from likely_buyers.lake import LAKE
 from likely_buyers.settings import CATALOG, CATALOG_FILE, DATA, DATA_FOLDER, Lake, Settings
+from likely_buyers.variables import LOADER
 
 # what profiles.yml as shipped says
 _STATE = "env_var('LIKELY_BUYERS_STATE', '') or 'warehouse'"
@@ -30,8 +31,6 @@ NO_LAKE = (
 _PROFILES_DIRS = ("DBT_ENGINE_PROFILES_DIR", "DBT_PROFILES_DIR")
 _PROFILES = ("DBT_ENGINE_PROFILE", "DBT_PROFILE")
 _TARGETS = ("DBT_ENGINE_TARGET", "DBT_TARGET")
-# what parses YAML ten times as fast, where the package was built with it
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -41,7 +40,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
         ProjectError: it is none.
     """
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 (safe, and in C)
+        content = yaml.load(path.read_text("utf-8"), Loader=LOADER)  # noqa: S506 (safe, and in C)
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise ProjectError(f"{path} cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):

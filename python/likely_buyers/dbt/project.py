@@ -20,7 +20,7 @@ from likely_buyers.outcomes import Outcome, Predicted, chosen
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Lake, Settings
 from likely_buyers.terminal import Volume, volume
-from likely_buyers.variables import check_variables
+from likely_buyers.variables import check_names_differ, check_variables
 
 # what dbt wrote of the last build stays, for who asks it
 _ASIDE = ("--quiet", "--no-write-json")
@@ -51,7 +51,7 @@ class Project:
 
         Raises:
             typer.BadParameter: no project there, or `--vars` is no YAML dictionary.
-            BadVariable: a variable's name is misspelt.
+            BadVariable: a variable's name is misspelt or stands there twice, or its value cannot be meant.
         """
         folder = (project_dir or Path(os.environ.get("DBT_PROJECT_DIR", "."))).resolve()
         if not (folder / "dbt_project.yml").is_file():
@@ -72,6 +72,8 @@ class Project:
         os.chdir(folder)
         project = cls(folder, profiles_dir, target, vars_text)
         check_variables(parsed or {}, project._variables)
+        check_names_differ(vars_text, "--vars")
+        check_names_differ((folder / "dbt_project.yml").read_text("utf-8"), "dbt_project.yml")
         return project
 
     @cached_property

@@ -47,9 +47,9 @@ _WORDS = {
         " ('{event_mapping}') the right one?",
         "as_of_too_early": "as_of {as_of} is not after the first event day ({first_day}): nobody is known by then. Give"
         " a later date: --vars '{{as_of: YYYY-MM-DD}}'.",
-        "short_history": "the history is too short to train: from the first event day ({first_day}) to as_of ({as_of})"
-        " it has {days} days, and needs {needed_days} (horizon_days {horizon_days} and a day before"
-        " the cutoff). Load older events, or set a shorter horizon_days.",
+        "short_history": "the history is too short to train the outcome '{outcome}': from the first event day"
+        " ({first_day}) to as_of ({as_of}) it has {days} days, and needs {needed_days} (horizon_days {horizon_days} and"
+        " a day before the cutoff). Load older events, or set a shorter horizon_days.",
         "campaigns": "seeds/campaigns.csv: {problems}. Mend the file and run dbt build again; no list was made, and the"
         " campaigns known before stay as they are.",
         "too_much_left_over": "{words} More than vars.stop_left_over ({stop_left_over}) are lost, so the build stops"

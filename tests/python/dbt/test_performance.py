@@ -196,3 +196,39 @@ def test_only_what_changed_is_computed_anew(scored: Installation) -> None:
         expected = evaluate(*outcome(scored, key))
         assert figures(scored, key) == pytest.approx(expected, rel=1e-9, abs=1e-9)
     assert scored.query("select count(*) from gold.model_performance") == [(len(SETS) + 2,)]
+
+
+def test_each_outcome_is_judged_by_its_own_events_and_horizon(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "state")
+    shown = date(2020, 5, 1)
+    outcomes = {
+        "purchase_30d": {"horizon_days": 30},
+        "view_7d": {"event": "view", "horizon_days": 7},
+        "keen_7d": {"event": "view", "horizon_days": 7, "at_least": 3},
+    }
+    with warehouse(installation) as connection:
+        connection.execute(
+            f"""
+            create schema silver; create schema gold;
+            create table silver.user_days (user_id varchar, event_date date, purchases bigint, views bigint);
+            insert into silver.user_days values
+                ('u0', '{shown}', 0, 2), ('u0', '{shown + timedelta(6)}', 0, 1), ('u1', '{shown + timedelta(6)}', 0, 1),
+                ('u2', '{shown + timedelta(7)}', 1, 9), ('u3', '{shown + timedelta(29)}', 1, 0),
+                ('u3', '{shown + timedelta(30)}', 1, 1), ('u4', '{shown - timedelta(1)}', 1, 9),
+                ('u9', '{LAST_DAY}', 0, 1);
+            create table gold.prediction_history as
+            select 'u' || n as user_id, outcome, date '{shown}' as as_of_date, horizon_days, 0.5 as probability,
+                'm.' || outcome as model_name, 1 as model_version
+            from range(5) as users (n)
+            cross join (values ('purchase_30d', 30::integer), ('view_7d', 7), ('keen_7d', 7))
+                as outcomes (outcome, horizon_days)
+            """
+        )
+    finished = installation.dbt(
+        *("run", "--select", "model_performance", "model_performance_deciles"),
+        variables={"outcomes": outcomes},
+    )
+    assert finished.succeeded, finished.output
+    assert installation.query(
+        "select outcome, users, buyers from gold.model_performance order by 1"
+    ) == [("keen_7d", 5, 1), ("purchase_30d", 5, 2), ("view_7d", 5, 2)]

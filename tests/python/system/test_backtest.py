@@ -82,6 +82,37 @@ def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
     assert table.num_rows == 4
 
 
+def test_each_outcome_is_held_against_its_own_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(cutoff: date, known: pa.Table, later: pa.Table, *_: Any, **__: Any) -> list[Any]:
+        share = np.mean(later["label"].to_numpy(zero_copy_only=False))
+        return [BacktestRow(cutoff, "users", "champion", "base_rate", share, None, None, None)]
+
+    monkeypatch.setattr("likely_buyers.dbt.jobs.backtest.backtest_cutoff", look)
+    examples = a_shop(users=5).drop_columns(["label"])
+    for outcome, label in (("view_30d", True), ("purchase_30d", False)):
+        labels = pa.array([label] * examples.num_rows)
+        examples = examples.append_column(f"label_{outcome}", labels)
+    connection = duckdb.connect()
+    outcomes = {
+        "purchase_30d": {"horizon_days": 30},
+        "view_30d": {"event": "view", "horizon_days": 30},
+    }
+    table = run_backtest(
+        connection.from_arrow(examples),
+        connection,
+        evaluate_at="1",
+        most_cutoffs=2,
+        step_days="15",
+        predicted={"model_name": "m", "outcomes": outcomes, "horizon_days": None},
+        seed=0,
+        events_path="",
+    )
+    assert table.select(["outcome", "value"]).to_pylist() == [
+        {"outcome": "purchase_30d", "value": 0.0},
+        {"outcome": "view_30d", "value": 1.0},
+    ]
+
+
 @pytest.fixture(scope="module")
 def shop(
     shop_with_champion: TrainedShop, tmp_path_factory: pytest.TempPathFactory

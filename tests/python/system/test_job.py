@@ -332,7 +332,7 @@ def test_too_short_a_history_cannot_train(shop: Path, tmp_path: Path) -> None:
     installation = Installation(tmp_path / "state")
     finished = installation.run("likely-buyers", "train", variables={"events_path": str(few)})
     assert not finished.succeeded
-    assert "history is too short to train" in finished.output
+    assert "history is too short to train the outcome 'purchase_30d'" in finished.output
     assert "horizon_days" in finished.output
 
 

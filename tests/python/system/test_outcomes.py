@@ -6,21 +6,25 @@ from typing import Any
 import numpy as np
 import pytest
 
+from likely_buyers.registry import Registry
+from likely_buyers.training import Level, expected_buyers
 from support.installation import Installation
 from support.lakes import open_lake
-from support.small_shop import FIRST, Line, delivered, views
+from support.small_shop import FIRST, Line, delivered, product, views
 
 USERS, DAYS = 300, 150
+SOME_PRODUCTS = (1, 2, 3)
+SOME = f"price > 5 and cast(product_id as integer) in {SOME_PRODUCTS}"
 OUTCOMES: dict[str, Any] = {
     "purchase_7d": {"event": "purchase", "horizon_days": 7},
     "purchase_30d": {"event": "purchase", "horizon_days": 30},
     "purchase_60d": {"event": "purchase", "horizon_days": 60, "population": "purchase_days > 1"},
-    "dear_30d": {"event": "purchase", "where": "price > 5", "at_least": 2, "horizon_days": 30},
+    "some_30d": {"event": "purchase", "where": SOME, "at_least": 2, "horizon_days": 30},
     "unicorn_7d": {"event": "purchase", "where": "product_id = 'unicorn'", "horizon_days": 7},
     "nobody_7d": {"event": "cart", "horizon_days": 7, "population": "purchase_days > 1000"},
     "far_300d": {"event": "purchase", "horizon_days": 300},
 }
-TRAINED = ["dear_30d", "purchase_30d", "purchase_60d", "purchase_7d"]
+TRAINED = ["purchase_30d", "purchase_60d", "purchase_7d", "some_30d"]
 
 
 def lines() -> list[Line]:
@@ -60,7 +64,8 @@ def met(outcome: str, first: int) -> set[str]:
     told = OUTCOMES[outcome]
     times: dict[int, int] = {}
     for day, kind, user in lines():
-        if kind == "purchase" and first <= day < first + told["horizon_days"]:
+        is_meant = "where" not in told or product(user) in SOME_PRODUCTS
+        if kind == "purchase" and is_meant and first <= day < first + told["horizon_days"]:
             times[user] = times.get(user, 0) + 1
     return {str(user) for user, count in times.items() if count >= told.get("at_least", 1)}
 
@@ -82,7 +87,7 @@ def test_each_outcome_has_a_champion_scores_and_a_list(trained: tuple[Installati
 
 def test_labels_are_what_came_true(trained: tuple[Installation, str]) -> None:
     installation, _ = trained
-    for name in ("purchase_7d", "purchase_30d", "dear_30d"):
+    for name in ("purchase_7d", "purchase_30d", "some_30d"):
         labels = installation.query(
             f"select cutoff_date, list(user_id) filter (label_{name}) from training.examples"
             f" where label_{name} is not null group by 1"
@@ -90,6 +95,43 @@ def test_labels_are_what_came_true(trained: tuple[Installation, str]) -> None:
         assert len(labels) == 3
         for cutoff, users in labels:
             assert set(users or []) == met(name, (cutoff - FIRST).days)
+
+
+def test_who_is_in_a_population_is_judged_as_of_each_cutoff(
+    trained: tuple[Installation, str],
+) -> None:
+    installation, _ = trained
+    labelled = dict(
+        installation.query(
+            "select cutoff_date, list(user_id) from training.examples"
+            " where label_purchase_60d is not null group by 1"
+        )
+    )
+    assert len(labelled) > 1
+    for cutoff, users in labelled.items():
+        days: dict[str, set[int]] = {}
+        for day, kind, user in lines():
+            if kind == "purchase" and day < (cutoff - FIRST).days:
+                days.setdefault(str(user), set()).add(day)
+        assert set(users) == {user for user, bought in days.items() if len(bought) > 1}
+
+
+def test_the_buyers_to_expect_are_those_of_the_outcome_and_its_level(
+    trained: tuple[Installation, str],
+) -> None:
+    installation, _ = trained
+    found = installation.query(
+        "select expected.outcome, expected_buyers, expected_buyers_low, expected_buyers_high, p, p_not_p"
+        " from gold.expected_buyers as expected inner join ("
+        "   select outcome, sum(probability) as p, sum(probability * (1 - probability)) as p_not_p"
+        "   from gold.predictions group by 1) as sums using (outcome) order by 1"
+    )
+    assert [row[0] for row in found] == TRAINED
+    for name, *told, p, p_not_p in found:
+        registry = Registry(installation.state, model_name=f"likely_buyers.{name}")
+        level = Level.of_json(registry.version(1).parameters["level"])
+        assert told == pytest.approx(expected_buyers(p, p_not_p, level), rel=1e-6)
+        assert told[1] < told[0] < told[2]
 
 
 def test_probabilities_of_longer_horizons_are_not_lower(trained: tuple[Installation, str]) -> None:
@@ -141,24 +183,26 @@ def test_an_outcome_added_by_a_line_asks_for_its_training_and_keeps_the_others(
     """Runs last in this file: purchase_7d goes, and views come."""
     installation, _ = trained
     before = installation.query(
-        "select user_id, probability from gold.predictions where outcome = 'dear_30d' order by 1"
+        "select user_id, probability from gold.predictions where outcome = 'some_30d' order by 1"
     )
     outcomes = {
-        "dear_30d": OUTCOMES["dear_30d"],
+        "some_30d": OUTCOMES["some_30d"],
         "view_14d": {"event": "view", "horizon_days": 14},
     }
     changed = variables | {"outcomes": outcomes}
     built = installation.dbt("build", variables=changed)
     assert built.succeeded, built.output
-    assert "train --promote --outcome view_14d" in " ".join(built.output.split())
+    told = " ".join(built.output.split())
+    assert "train --promote --outcome view_14d" in told
+    gone = [f"the outcome '{name}' is no longer in vars.outcomes" for name in TRAINED[:-1]]
+    assert all(words in told for words in gone)
+    assert "'some_30d' is no longer" not in told
     scores = "select user_id, probability from gold.predictions order by 1"
     assert installation.query(scores) == before
     history = "select distinct outcome from gold.prediction_history order by 1"
     assert installation.query(history) == [(name,) for name in TRAINED]
     versions = installation.run("likely-buyers", "models", variables=changed)
-    assert "purchase_30d, purchase_60d, purchase_7d: no longer in vars.outcomes" in " ".join(
-        versions.output.split()
-    )
+    assert all(words in " ".join(versions.output.split()) for words in gone)
 
     trained_alone = installation.run(
         "likely-buyers", "train", "--promote", "--outcome", "view_14d", variables=changed
@@ -166,14 +210,12 @@ def test_an_outcome_added_by_a_line_asks_for_its_training_and_keeps_the_others(
     assert trained_alone.succeeded, trained_alone.output
     installation.built(variables=changed)
     found = installation.query("select distinct outcome from gold.top_buyers order by 1")
-    assert found == [("dear_30d",), ("view_14d",)]
+    assert found == [("some_30d",), ("view_14d",)]
 
-    redefined = {"dear_30d": OUTCOMES["dear_30d"] | {"where": "price > 6"}}
+    redefined = {"some_30d": OUTCOMES["some_30d"] | {"where": "price > 6"}}
     refused = installation.dbt("build", variables=variables | {"outcomes": redefined})
     assert not refused.succeeded
-    assert "where is price > 6, and it was trained for price > 5" in " ".join(
-        refused.output.split()
-    )
+    assert f"where is price > 6, and it was trained for {SOME}" in " ".join(refused.output.split())
 
 
 @pytest.mark.parametrize(
@@ -196,3 +238,28 @@ def test_an_outcome_that_cannot_be_meant_stops_before_anything_is_written(
         with open_lake(installation.state, read_only=True) as lake:
             tables = "select count(*) from duckdb_tables() where database_name = 'likely_buyers'"
             assert lake.execute(tables).fetchall() == [(0,)]
+
+
+TWICE = "{week: {horizon_days: 7}, month: {horizon_days: 30}, week: {event: view, horizon_days: 7}}"
+
+
+@pytest.mark.parametrize(
+    "command", [("dbt", "build"), ("likely-buyers", "train"), ("likely-buyers", "models")]
+)
+def test_two_outcomes_of_one_name_are_refused_wherever_they_stand(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """YAML itself would keep the last of them without a word."""
+    installation = Installation.with_own_seeds(tmp_path)
+    given = installation.run(*command, "--vars", f"outcomes: {TWICE}")
+    project = tmp_path / "project" / "dbt_project.yml"
+    text = project.read_text()
+    project.unlink()
+    shipped = "\n    purchase_30d: {event: purchase, horizon_days: 30}\n"
+    assert shipped in text
+    project.write_text(text.replace(f"outcomes:{shipped}", f"outcomes: {TWICE}\n"))
+    for where, refused in (("--vars", given), ("dbt_project.yml", installation.run(*command))):
+        assert not refused.succeeded
+        told = f"{where} has 'week' twice in vars.outcomes, and the last alone would count"
+        assert told in " ".join(refused.output.split())
+    assert not (installation.state / "catalog.ducklake").exists()

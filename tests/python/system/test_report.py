@@ -178,7 +178,7 @@ def fill_scores(connection: duckdb.DuckDBPyConnection) -> None:
                 "horizon_days": 30,
                 "metrics": json.dumps(METRICS),
                 "windows": '{"evaluate": ["2019-12-30", "2020-01-14"]}',
-                "parameters": '{"seed": 17, "chosen": "a mixture"}',
+                "parameters": '{"seed": 17, "chosen": "a mixture", "why": "of all it has the least loss"}',
                 "model_digest": f"sha{version}",
             }
             for version, trained in ((1, date(2020, 2, 1)), (2, date(2020, 3, 20)))
@@ -484,6 +484,11 @@ def test_what_a_marketer_needs_comes_first_and_the_origin_last(warehouse: Lake) 
     places = [body.index(text) for text in ('id="list"', "<h3>spring</h3>", "AUC", *origin)]
     assert places == sorted(places)
     assert body.index('id="data"') < places[3]
+
+
+def test_what_scores_and_why_is_said(warehouse: Lake) -> None:
+    page = page_of(read_figures(warehouse, OUTCOME, 1))
+    assert "Version 2 scores by a mixture: of all it has the least loss." in page
 
 
 def test_orders_that_weigh_most_are_named(warehouse: Lake, tmp_path: Path) -> None:

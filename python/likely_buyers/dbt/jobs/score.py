@@ -1,5 +1,6 @@
 """The job behind gold.predictions: the champions on every user, as a stream."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -7,7 +8,7 @@ from dbt_common.invocation import get_invocation_id
 
 from likely_buyers.dbt.on_spark.frames import is_frame
 from likely_buyers.dbt.refusals import without_traceback
-from likely_buyers.outcomes import Predicted
+from likely_buyers.outcomes import NO_LONGER_PREDICTED, Outcome, Predicted, outcome_of
 from likely_buyers.registry import Registry
 from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.settings import Settings
@@ -30,6 +31,13 @@ def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> Any:
         ScoringError: the table does not fit a champion, or it was trained for another outcome.
     """
     scorers = champions(Predicted.of(predicted))
+    for name in no_longer_predicted(Predicted.of(predicted)):
+        say(f"the outcome '{name}' {NO_LONGER_PREDICTED}")
+    for outcome in with_nobody([scorer.outcome for scorer in scorers], user_features):
+        say(
+            f"nobody is scored for the outcome '{outcome.name}': its population ({outcome.population}) holds of no user"
+            " as of this day."
+        )
     scoring = Scoring(
         scorers,
         scored_at=datetime.now(UTC).replace(tzinfo=None),
@@ -55,6 +63,28 @@ def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
         predictions_on_executor(told, scoring.scored_at, scoring.run_id),
         spark_schema(predictions_schema()),
     )
+
+
+def with_nobody(outcomes: Sequence[Outcome], users: Any) -> list[Outcome]:
+    """Outcomes of whose population none of the users is, who are a relation or a frame of their features."""
+    found = []
+    for outcome in outcomes:
+        if outcome.population:
+            one = users.filter(outcome.population).limit(1)
+            if not (one.collect() if is_frame(one) else one.fetchall()):
+                found.append(outcome)
+    return found
+
+
+def no_longer_predicted(predicted: Predicted) -> list[str]:
+    """Outcomes that have a champion and are not configured."""
+    settings = Settings.of()
+    configured = {predicted.model_name(outcome) for outcome in predicted.outcomes}
+    return [
+        outcome_of(name)
+        for name in Registry.of(settings, model_name=predicted.base).names()
+        if name not in configured and Registry.of(settings, model_name=name).champion()
+    ]
 
 
 def champions(predicted: Predicted) -> list[Scorer]:

@@ -163,3 +163,20 @@ def test_who_reads_waits_for_no_library_that_writes(command: str) -> None:
         check=False,
     )
     assert finished.stdout.splitlines()[-1] == "[]", finished
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["top"], ["report"], ["train"], ["models"], ["promote", "1"], ["rollback"], ["backtest"]),
+        ["backfill", "--from", "2020-01-01", "--to", "2020-01-02"],
+        ["replay", "--as-of", "2020-01-01", "--version", "1"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_command_takes_the_name_of_an_outcome_and_refuses_one_that_is_not_there(
+    command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert called(monkeypatch, *command, "--outcome", "purchase_31d") == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "vars.outcomes has no outcome 'purchase_31d'. Did you mean 'purchase_30d'?" in told

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
-from likely_buyers.variables import PUBLISH, VARIABLES, BadVariable, check_variables
+from likely_buyers.variables import (
+    PUBLISH,
+    VARIABLES,
+    BadVariable,
+    check_names_differ,
+    check_variables,
+)
 from support.installation import PROJECT
 
 SHIPPED: dict[str, Any] = yaml.safe_load((PROJECT / "dbt_project.yml").read_text())["vars"]
@@ -89,3 +95,27 @@ def test_a_value_that_cannot_be_meant_is_refused(given: dict[str, Any], told: st
 def test_values_that_can_be_meant_pass() -> None:
     check_variables({"as_of": date(2020, 2, 29), "min_lift": None, "horizon_days": 30.0}, SHIPPED)
     check_variables({"as_of": "2020-02-29", "backtest_cutoffs": ["2020-01-01"]}, SHIPPED)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "told"),
+    [
+        ("{as_of: 2020-01-01, as_of: 2021-01-01}", "--vars", "--vars has 'as_of' twice in vars,"),
+        ("outcomes: {a: {horizon_days: 7}, a: {}}", "--vars", "'a' twice in vars.outcomes,"),
+        ("name: x\nvars:\n  publish: {delta: a, delta: b}", "a.yml", "'delta' twice in vars.publish,"),
+        ("{likely_buyers: {outcomes: {a: {}, a: {}}}}", "--vars", "vars.likely_buyers.outcomes,"),
+    ],
+)  # fmt: skip
+def test_a_name_that_stands_twice_is_refused_with_its_place(
+    text: str, where: str, told: str
+) -> None:
+    with pytest.raises(BadVariable, match=re.escape(told)):
+        check_names_differ(text, where)
+
+
+def test_a_name_that_stands_once_in_each_place_passes() -> None:
+    check_names_differ("{outcomes: {a: {horizon_days: 7}, b: {horizon_days: 7}}}", "--vars")
+    check_names_differ("", "--vars")
+    # what is not under vars is dbt's
+    check_names_differ("models: {a: 1, a: 2}\nvars: {as_of: null}", "dbt_project.yml")
+    check_names_differ((PROJECT / "dbt_project.yml").read_text(), "dbt_project.yml")

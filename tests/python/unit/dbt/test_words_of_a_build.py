@@ -2,9 +2,12 @@
 
 from string import Formatter
 
+import duckdb
 import pytest
 
+from likely_buyers.dbt.jobs.score import with_nobody
 from likely_buyers.dbt.words import _WORDS, in_words
+from likely_buyers.outcomes import Outcome
 from support.installation import PROJECT
 
 ASKING = "\n".join(
@@ -34,3 +37,15 @@ def test_a_row_says_how_and_with_which_words() -> None:
 def test_braces_of_what_was_found_stay() -> None:
     found = {"what": "campaigns", "problems": "campaign '{x}' has no start_date"}
     assert "campaign '{x}' has no start_date." in in_words(found)["problem"][0]
+
+
+def test_an_outcome_is_without_users_where_its_population_holds_of_none() -> None:
+    outcomes = [
+        Outcome("all", 7),
+        Outcome("some", 7, population="days > 1"),
+        Outcome("none", 7, population="days > 2"),
+        Outcome("unknown", 7, population="since < 9"),
+    ]
+    users = "select unnest([0, 1, 2]) as days, cast(null as integer) as since"
+    with duckdb.connect() as connection:
+        assert with_nobody(outcomes, connection.sql(users)) == outcomes[2:]
