@@ -107,10 +107,12 @@ def measured(folder: Path, options: argparse.Namespace) -> list[str]:
         with cluster(place / "for_textbook", "--no-server") as addresses:
             textbook = run_textbook(addresses, whole, registry, place / "textbook")
         row("textbook PySpark, s", f"{textbook:.0f}")
-    with cluster(place / "cluster") as addresses:
+    with cluster(place / "cluster", "--event-log") as addresses:
         spark = OnSpark(place / "state", registry, whole, addresses)
         full = spark.build("--full-refresh", *MODELS)
         row("full build, s", f"{full:.0f}")
+        row("its tasks", told_by_tasks(place / "cluster" / "event_log"))
+        row("tables of Delta, MB", f"{megabytes(place / 'cluster' / 'tables'):,.0f}")
         tests = spark.dbt("test", "--exclude-resource-type", "unit_test")
         row("its tests, s", f"{tests:.0f}")
         if textbook:
@@ -131,10 +133,7 @@ def measured(folder: Path, options: argparse.Namespace) -> list[str]:
             for what, seen in scored(spark, place, int(options.users_scored * 1e6)):
                 row(what, seen)
     if "local" not in options.without:
-        with cluster(place / "local", "--workers", "0") as addresses:
-            spark = OnSpark(place / "state_of_local", registry, whole, addresses)
-            spark.build("--full-refresh", *MODELS)
-            local = spark.build("--full-refresh", *MODELS)
+        local = seconds_on_local(place, registry, whole)
         row("full build on local[2], warm, s", f"{local:.0f}")
         row("two workers of one core / local[2]", f"{warm / local:.2f}")
     if "real_shop" not in options.without:
@@ -142,6 +141,14 @@ def measured(folder: Path, options: argparse.Namespace) -> list[str]:
         shutil.rmtree(place, ignore_errors=True)
         row("Online Retail on DuckDB and on Spark", compared(place))
     return rows
+
+
+def seconds_on_local(place: Path, registry: Path, events: Path) -> float:
+    """Of a full build by a server that computes by itself, the second one."""
+    with cluster(place / "local", "--workers", "0") as addresses:
+        spark = OnSpark(place / "state_of_local", registry, events, addresses)
+        spark.build("--full-refresh", *MODELS)
+        return spark.build("--full-refresh", *MODELS)
 
 
 class OnSpark:
@@ -232,6 +239,31 @@ def check_agreement(place: Path) -> None:
         raise SystemExit(
             f"of {users:,} users {differing:,} have another probability: nothing is compared"
         )
+
+
+def told_by_tasks(event_log: Path) -> str:
+    """What Spark's own log says of the tasks so far."""
+    seconds = {"Executor Run Time": 0.0, "Executor CPU Time": 0.0, "JVM GC Time": 0.0}
+    written = {"Shuffle Bytes Written": 0, "Memory Bytes Spilled": 0, "Disk Bytes Spilled": 0}
+    tasks = 0
+    for line in (line for log in event_log.iterdir() for line in log.open()):
+        if '"Event":"SparkListenerTaskEnd"' not in line:
+            continue
+        metrics = json.loads(line).get("Task Metrics") or {}
+        metrics |= metrics.pop("Shuffle Write Metrics", {})
+        tasks += 1
+        for name in seconds:
+            seconds[name] += metrics.get(name, 0) / (1e9 if "CPU" in name else 1e3)
+        for name in written:
+            written[name] += metrics.get(name, 0)
+    told = [f"{name} {value:,.0f} s" for name, value in seconds.items()]
+    told += [f"{name} {value / 1e6:,.0f} MB" for name, value in written.items()]
+    return f"{tasks:,}: {'; '.join(told)}"
+
+
+def megabytes(folder: Path) -> float:
+    """Of the files in a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
 
 
 def delta(cluster_folder: Path, table: str) -> DeltaTable:

@@ -32,6 +32,9 @@ def main() -> int:
         help="for millions of events: executors with Java's second compiler",
     )
     parser.add_argument(
+        "--event-log", action="store_true", help="write what Spark's tasks did to event_log"
+    )
+    parser.add_argument(
         "--no-server", action="store_true", help="without a Connect server: for spark-submit"
     )
     parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run, with its arguments")
@@ -49,6 +52,7 @@ def main() -> int:
             driver_memory=options.driver_memory,
             partitions=options.partitions,
             is_short=not options.long,
+            has_event_log=options.event_log,
             has_server=not options.no_server,
         )
         with local_cluster(settings) as addresses:

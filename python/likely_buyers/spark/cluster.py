@@ -40,6 +40,8 @@ class ClusterSettings:
     """Of a shuffle: as many as there are cores, for small tables."""
     is_short: bool = True
     """Whether it works for minutes. Who computes for longer gains by Java's second compiler."""
+    has_event_log: bool = False
+    """Whether Spark writes what its tasks did, one JSON a line, to `event_log` in the folder."""
     has_server: bool = True
     """Whether a Connect server takes all of the cluster; without one the cluster is there for whoever submits to it."""
 
@@ -117,6 +119,9 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
     executor = _QUICK if settings.is_short else ""
     # what only plans is code of many kinds, each run a few times
     driver = _QUICK if settings.workers else executor
+    event_log = settings.folder / "event_log"
+    if settings.has_event_log:
+        event_log.mkdir(exist_ok=True)
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -131,6 +136,10 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.executor.memory": settings.worker_memory,
         "spark.sql.session.timeZone": "UTC",
         "spark.ui.enabled": "false",
+        "spark.eventLog.enabled": str(settings.has_event_log).lower(),
+        "spark.eventLog.dir": event_log.as_uri(),
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.eventLog.compress": "false",
         "spark.sql.shuffle.partitions": str(settings.partitions),
         "spark.databricks.delta.snapshotPartitions": "2",
     }
