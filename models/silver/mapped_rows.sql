@@ -4,7 +4,7 @@
         incremental_strategy="append",
         on_schema_change="sync_all_columns",
         contract={"enforced": false},
-        tblproperties={"delta.dataSkippingStatsColumns": "load_id,event_time,event_date"},
+        tblproperties={"delta.enableRowTracking": "true", "delta.dataSkippingStatsColumns": "load_id,event_time,event_date"},
         pre_hook="{{ begin_loads() }}",
         post_hook="{{ finish_loads() }}",
     )

@@ -1,7 +1,7 @@
 {{
     config(
         materialized="table_on_change",
-        tblproperties={"delta.dataSkippingNumIndexedCols": "0"},
+        tblproperties={"delta.enableRowTracking": "true", "delta.dataSkippingNumIndexedCols": "0"},
         pre_hook="{{ begin_features() }}",
     )
 }}
