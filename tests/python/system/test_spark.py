@@ -305,11 +305,14 @@ from pyspark.sql import SparkSession
 
 from likely_buyers.dbt.on_spark.relations import remove_replaced
 
+session = SparkSession.builder.getOrCreate()
+# of whichever shop was loaded last
+(key,) = {"user_id", "customer"} & set(session.table("bronze.raw_events").columns)
 connection = duckdb.connect()
-columns = "'a' as user_id, timestamp_ns '2026-01-01 00:00:00.123456789' as seen, time '10:30' as opened"
+columns = f"'a' as {key}, timestamp_ns '2026-01-01 00:00:00.123456789' as seen, time '10:30' as opened"
 connection.execute(f"copy (select {columns}) to '{sys.argv[1]}'")
-file = {"relation": "of nobody", "replaced_key": ["user_id"], "read_path": sys.argv[1]}
-remove_replaced(SparkSession.builder.getOrCreate(), file, connection)
+file = {"relation": "of nobody", "replaced_key": [key], "read_path": sys.argv[1]}
+remove_replaced(session, file, connection)
 """
 
 
