@@ -9,11 +9,11 @@
     }) %}
 {% endmacro %}
 
-{#- Places are counted from 0. -#}
+{#- Places are counted from 0. Sail knows no lambda of an element and its place. -#}
 {% macro spark__list_functions() %}
     {% do return({
         'second': 'get({0}, 1)', 'largest': 'array_max({0})', 'squares': 'aggregate({0}, 0D, (sum, one) -> sum + one * one)',
         'count': 'size(filter({0}, one -> {1}))',
-        'differences': 'transform(slice({0}, 2, size({0})), (one, place) -> one - {0}[place])',
+        'differences': "transform(arrays_zip(slice({0}, 2, size({0})), slice({0}, 1, size({0}) - 1)), pair -> pair['0'] - pair['1'])",
     }) %}
 {% endmacro %}

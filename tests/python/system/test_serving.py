@@ -169,9 +169,10 @@ def test_mlflow_s_client_gets_what_the_registered_model_says(endpoint: Endpoint)
     client.ping()
     assert client.get_version() == mlflow.__version__
     frame = features_of(endpoint.installation, 40)
-    mlflow.set_registry_uri(f"sqlite:///{endpoint.installation.state}/registry.db")
     mlflow.set_tracking_uri(f"sqlite:///{endpoint.installation.state}/registry.db")
     model = mlflow.pyfunc.load_model(f"models:/{MODEL}@champion")
+    # of the process, in which other tests have registries of their own
+    mlflow.set_tracking_uri(None)
     expected = model.predict(frame)
     assert client.invoke(frame).get_predictions().equals(expected)
     assert client.invoke(frame.to_numpy()).get_predictions().equals(expected)

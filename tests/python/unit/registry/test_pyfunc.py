@@ -65,6 +65,7 @@ def registry(two_versions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             )
     registry = Registry(state)
     monkeypatch.delenv(FINGERPRINTS, raising=False)
+    mlflow.set_registry_uri(None)
     mlflow.set_tracking_uri(registry.location)
     yield registry
     mlflow.set_tracking_uri(None)
