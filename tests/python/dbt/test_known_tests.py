@@ -9,9 +9,13 @@ from support.installation import Installation
 from support.lakes import open_lake
 from support.small_shop import delivered, views
 
-MODELS = ("+user_days", "loads", "event_types", "assert_user_days_are_unique")
+MODELS = (
+    *("+user_days", "loads", "event_types", "assert_user_days_are_unique"),
+    "assert_every_line_is_loaded_or_rejected",
+)
 OF_DAYS = "test.likely_buyers.assert_user_days_are_unique"
 OF_EVENTS = "test.likely_buyers.assert_newest_events_are_valid_and_distinct"
+OF_LINES = "test.likely_buyers.assert_every_line_is_loaded_or_rejected"
 # says of each test of data that the database is asked for it
 TELLS = """
 import re
@@ -36,6 +40,13 @@ class Shop:
 
     def deliver(self, seed: int) -> None:
         delivered(self._files / str(seed), views(np.random.default_rng(seed), users=5, days=4))
+
+    def deliver_broken(self) -> None:
+        file = self._files / "1" / "events.csv"
+        header = file.read_text().splitlines()[0]
+        broken = self._files / "broken" / "events.csv"
+        broken.parent.mkdir()
+        broken.write_text(f"{header}\nof too few fields\n")
 
     def asked(self, command: str = "build", *, passes: bool = True) -> set[str]:
         """The tests that a build asks, and whether it passes."""
@@ -64,6 +75,13 @@ def test_a_test_that_passed_is_asked_when_its_tables_change(shop: Shop) -> None:
     assert shop.asked() == set()
     shop.deliver(2)
     assert {OF_DAYS, OF_EVENTS} <= shop.asked()
+    assert shop.asked() == set()
+
+
+def test_a_load_of_rejected_lines_alone_is_seen(shop: Shop) -> None:
+    """Only tables behind views change by it, which dbt does not know."""
+    shop.deliver_broken()
+    assert OF_LINES in shop.asked()
     assert shop.asked() == set()
 
 
