@@ -28,14 +28,24 @@
     {%- call statement("swap") -%} select 'begun' as state {%- endcall -%}
     {{ drop_relation_if_exists(existing) }}
     {% do adapter.rename_relation(intermediate, target_relation) %}
-    {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+    {% do note_inputs(inputs) %}
+    {{ return(finished(target_relation, post_hooks)) }}
+{% endmaterialization %}
+
+{#- What ends either, once the relation is there. -#}
+{% macro finished(relation, post_hooks) %}
     {{ run_hooks(post_hooks) }}
-    {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
-    {% do persist_docs(target_relation, model) %}
+    {% do apply_grants(relation, config.get("grants"), should_revoke=false) %}
+    {% do persist_docs(relation, model) %}
     {% do adapter.commit() %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({"relations": [target_relation]}) }}
-{% endmaterialization %}
+    {% do return({"relations": [relation]}) %}
+{% endmacro %}
+
+{#- In the transaction that makes the relation. -#}
+{% macro note_inputs(inputs) %}
+    {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+{% endmacro %}
 
 {#-
     A view likewise, if its SQL gives the columns that it gave: one that is made anew is a version of the lake's schema, which all that
@@ -54,14 +64,9 @@
     {%- else -%}
         {{ drop_relation_if_exists(existing) }}
         {%- call statement("main") -%} {{ get_create_view_as_sql(target_relation, sql) }} {%- endcall -%}
-        {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+        {% do note_inputs(inputs) %}
     {%- endif -%}
-    {{ run_hooks(post_hooks) }}
-    {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
-    {% do persist_docs(target_relation, model) %}
-    {% do adapter.commit() %}
-    {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {{ return({"relations": [target_relation]}) }}
+    {{ return(finished(target_relation, post_hooks)) }}
 {% endmaterialization %}
 
 {#- On Spark a table is replaced in one step, and what notes its state follows. -#}
@@ -80,7 +85,7 @@
     {%- call statement("main", language=model.language) -%}
         {{- create_table_as(False, target_relation, compiled_code, model.language) -}}
     {%- endcall -%}
-    {% do run_query("insert into " ~ log_table('table_states') ~ " values ('" ~ this.identifier ~ "', '" ~ inputs ~ "', null)") %}
+    {% do note_inputs(inputs) %}
     {{ run_hooks(post_hooks) }}
     {% do apply_grants(target_relation, config.get("grants"), should_revoke=false) %}
     {% do persist_docs(target_relation, model) %}
