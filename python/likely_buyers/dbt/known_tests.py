@@ -39,14 +39,20 @@ class KnownTests:
         self._found: tuple[int, dict[str, str]] = (-1, {})
 
     def has_passed(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Whether a test passed with this query over what it "reads": names of relations, and of "seeds" among them."""
+        """Whether a test passed with this query over what it reads.
+
+        request: "test" and "query", and under "reads" the names of relations, with SQL that digests the rows or None.
+        """
         with self._connection.cursor() as cursor:
             if self._known is None:
                 self._known = dict(cursor.execute(_KNOWN).fetchall())
             found = self._versions(cursor)
-            # dbt writes a seed with each build, mostly the same rows
-            found |= {seed: _rows(cursor, seed) for seed in request["seeds"] if seed in found}
-        read = {name: found.get(name) for name in request["reads"]}
+            read = {
+                name: str(cursor.execute(f"select {digest}").fetchall())
+                if digest
+                else found.get(name)
+                for name, digest in request["reads"].items()
+            }
         read |= {name: found.get(name) for view, name in _BEHIND.items() if view in read}
         if None in read.values():
             # not of the lake: nobody knows
@@ -64,7 +70,7 @@ class KnownTests:
         if self._found[0] != latest:
             (taken_in,) = cursor.execute(_TAKEN_IN).fetchall()
             self._found = (latest, versions(cursor) | {_TAKEN_IN: str(taken_in)})
-        return dict(self._found[1])
+        return self._found[1]
 
     def note(self, passed: Iterable[str]) -> None:
         """Write down what tests looked at that have passed, by dbt's ids, and begin anew."""
@@ -82,11 +88,3 @@ class KnownTests:
                     f"insert into likely_buyers.bronze.table_states values {places}",  # noqa: S608
                     [value for state in states for value in state],
                 )
-
-
-def _rows(cursor: duckdb.DuckDBPyConnection, seed: str) -> str:
-    schema, _, name = seed.partition(".")
-    (rows,) = cursor.execute(
-        f'select (count(*), bit_xor(hash(seed)), sum(hash(seed))) from likely_buyers."{schema}"."{name}" as seed'  # noqa: S608
-    ).fetchall()
-    return str(rows)
