@@ -27,15 +27,7 @@ from likely_buyers.scoring import (
     score_batches,
 )
 from likely_buyers.scoring.stream import nested
-
-
-class Rising:
-    """Probability rises with the first feature; nulls arrive as NaN."""
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        p = np.nan_to_num(X[:, 0]) / 100
-        return np.column_stack([1 - p, p])
-
+from support.champions import Rising
 
 MODEL = LoadedModel(
     estimator=Rising(),

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
-import numpy as np
 import pytest
 
 from likely_buyers.lake import connect
@@ -15,6 +14,7 @@ from likely_buyers.registry import LoadedModel
 from likely_buyers.scoring import Scorer
 from likely_buyers.settings import Lake
 from likely_buyers.streaming import Scored, StreamingError, score_touched
+from support.champions import Rising
 
 NOON = datetime(2020, 2, 1, 12)
 FEATURES = """
@@ -23,14 +23,6 @@ from all_days cross join scoring_cutoff
 where event_date < cutoff_date
 group by all
 """
-
-
-class Rising:
-    """Probability rises with the views."""
-
-    def predict_proba(self, X: np.ndarray) -> np.ndarray:
-        p = X[:, 0] / 100
-        return np.column_stack([1 - p, p])
 
 
 MODEL = LoadedModel(
