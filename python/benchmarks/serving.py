@@ -29,6 +29,7 @@ from rich.table import Table
 from likely_buyers.outcomes import Outcome
 from likely_buyers.registry import Registry
 from likely_buyers.scoring.rows import RowModel
+from likely_buyers.serving.allocator import keep_memory
 from likely_buyers.serving.champions import load_stage
 from likely_buyers.serving.events import Event, accepted
 from likely_buyers.serving.live_scores import Ask, LiveState
@@ -59,6 +60,8 @@ def main() -> None:
         "--folder", type=Path, help="where to work and find what was made; default: a temporary one"
     )
     options = parser.parse_args()
+    # as `likely-buyers serve` does
+    keep_memory()
     with tempfile.TemporaryDirectory(prefix="likely_buyers_serving_") as temporary:
         benchmark(
             options.users, options.seconds, options.folder or Path(temporary), options.part == "all"

@@ -70,6 +70,8 @@ class Installation:
             DBT_EXCLUDE_RESOURCE_TYPES="unit_test",
             # a test that meets a lock says itself how long it is willing to wait
             LIKELY_BUYERS_LOCK_ATTEMPTS="1",
+            # likely-buyers serve would begin its process anew, which is the server of the tests' commands
+            DUCKDB_JE_MALLOC_CONF="dirty_decay_ms:1000",
         )
         environment.pop("MLFLOW_TRACKING_URI", None)
         if self.registry_of:

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ from open_inference.openapi.client import OpenInferenceClient
 from open_inference.openapi.types import InferenceRequest, RequestInput, TensorData
 
 from likely_buyers.registry import Registry
+from likely_buyers.serving.allocator import KEPT, SETTING
 from support.commands import Running
 from support.installation import Installation
 from support.published_gold import postgres_server, speak_to
@@ -83,6 +86,29 @@ def shop(
 def endpoint(shop: tuple[Installation, dict[str, Any]]) -> Iterator[Endpoint]:
     with serving(*shop) as found:
         yield found
+
+
+@pytest.mark.parametrize("given", [None, "dirty_decay_ms:500"])
+def test_the_server_keeps_the_memory_of_duckdb_unless_told_otherwise(
+    tmp_path: Path, given: str | None
+) -> None:
+    environment = Installation(tmp_path).environment()
+    del environment[SETTING]
+    environment |= {SETTING: given} if given else {}
+    script = Path(sys.executable).with_name("likely-buyers")
+    process = subprocess.Popen(
+        [script, "serve", "--port", "0"], env=environment, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stderr
+        while "listening" not in (line := process.stderr.readline()):
+            assert line, "it ended"
+        # of the same process, which began anew
+        found = Path(f"/proc/{process.pid}/environ").read_text().split("\0")
+        assert f"{SETTING}={given or KEPT}" in found
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
 
 
 def test_stored_scores_are_those_of_gold(endpoint: Endpoint) -> None:

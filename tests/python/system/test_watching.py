@@ -168,6 +168,32 @@ def test_a_build_that_fails_says_so(
     assert "model predictions" in output
 
 
+_TOLD_ADDRESSES = """
+import sys
+
+def told(event, given):
+    if event in ("socket.connect", "socket.sendto"):
+        with open({file!r}, "a") as file:
+            print(given[1], file=file)
+
+sys.addaudithook(told)
+"""
+
+
+@pytest.mark.parametrize("dogstatsd", [None, "127.0.0.1:9"])
+def test_a_build_speaks_to_nobody_who_is_not_configured(
+    shop_with_champion: TrainedShop, tmp_path: Path, dogstatsd: str | None
+) -> None:
+    settings = {"LIKELY_BUYERS_DOGSTATSD": dogstatsd} if dogstatsd else {}
+    alone = replace(shop_with_champion.copied(tmp_path / "state"), settings=settings)
+    addresses = tmp_path / "addresses"
+    first = _TOLD_ADDRESSES.format(file=str(addresses))
+    built = alone.run("dbt", "build", variables=shop_with_champion.variables, first=first)
+    assert built.succeeded, built.output
+    spoken_to = set(addresses.read_text().splitlines()) if addresses.exists() else set()
+    assert spoken_to == ({"('127.0.0.1', 9)"} if dogstatsd else set())
+
+
 def test_metrics_that_cannot_be_written_fail_no_build(
     shop_with_champion: TrainedShop, tmp_path: Path
 ) -> None:

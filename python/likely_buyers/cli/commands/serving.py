@@ -56,9 +56,11 @@ def serve(
     """Answer over HTTP: stored scores, scores with today's events, MLflow's and Open Inference's protocols."""
     with from_extra("serve", "the endpoint"):
         from likely_buyers.cli.serving import run_server
+        from likely_buyers.serving.allocator import keep_memory
         from likely_buyers.serving.gate import Limits
         from likely_buyers.serving.server import Address
 
+    keep_memory()
     limits = Limits(requests, body_bytes, rate)
     run_server(project, stage, Address(host, port, tokens, certificate, key, limits), seconds)
 
