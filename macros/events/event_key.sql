@@ -30,7 +30,20 @@
 {% macro duckdb__same_event() %}{% do return(compiled_mapping().same_event | join(', ')) %}{% endmacro %}
 
 {#- By the digest: the table that Spark has of the rows holds no second copy of all that a digest is of. -#}
-{% macro spark__same_event() %}{% do return('own_id') %}{% endmacro %}
+{% macro spark__same_event() %}{% do return('key_digest, key_hash, source_event_id') %}{% endmacro %}
+
+{#- The id of an event, over dated_lines: the source's own, or the MD5 of what makes it the event it is. -#}
+{% macro own_id() %}
+    {{- return(adapter.dispatch('own_id')()) -}}
+{% endmacro %}
+
+{% macro duckdb__own_id() %}{% do return('own_id') %}{% endmacro %}
+
+{#- MD5 is written byte by byte from the lowest one of the number. -#}
+{% macro spark__own_id() -%}
+    case when key_digest is null then source_event_id
+        else lower(regexp_replace(reverse(concat(lpad(hex(key_digest), 16, '0'), lpad(hex(key_hash), 16, '0'))), '(.)(.)', '$2$1')) end
+{%- endmacro %}
 
 {#- The columns of silver.events. -#}
 {% macro event_columns() -%}

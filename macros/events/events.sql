@@ -8,11 +8,11 @@
     select
         {%- if equal_lines_are_separate() %}
         -- equal rows are told apart by counting them; they are of one user and day
-        own_id || '-' || cast(
-            row_number() over (partition by user_id, event_date, own_id order by row_id) as {{ dbt.type_string() }}
+        {{ own_id() }} || '-' || cast(
+            row_number() over (partition by user_id, event_date, {{ own_id() }} order by row_id) as {{ dbt.type_string() }}
         ) as event_id,
         {%- else %}
-        own_id as event_id,
+        {{ own_id() }} as event_id,
         {%- endif %}
         event_time,
         event_date,
@@ -44,7 +44,8 @@
 {% macro duckdb__dated_lines(only) %}
     select
         *,
-        {{ id_and_day() }}
+        {{ compiled_mapping().event_id }} as own_id,
+        {{ day_of_event() }} as event_date
     from (
         {{ event_lines(only=only, are_valid=true) }}
     ) as event_lines
@@ -54,12 +55,10 @@
     {{ event_lines(only=only, are_valid=true) }}
 {% endmacro %}
 
-{#- Both as columns over event_lines, in DuckDB's SQL. -#}
-{% macro id_and_day() %}
+{#- The day of the shop that an event is of, over event_lines, in DuckDB's SQL. -#}
+{% macro day_of_event() %}
     {#- whose days they are: an IANA name -#}
     {%- set zone = compiled_mapping().time_zone or 'UTC' if event_mapping().get('time_zone') else 'UTC' %}
     {%- set local_time = "timezone(" ~ duckdb__sql_text(zone) ~ ", timezone('UTC', event_time))" if zone != 'UTC' else 'event_time' %}
-    -- the source's own, or the MD5 of what makes it the event it is
-    {{ compiled_mapping().event_id }} as own_id,
-    cast({{ local_time }} as date) as event_date
+    {%- do return("cast(" ~ local_time ~ " as date)") %}
 {% endmacro %}

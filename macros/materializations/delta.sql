@@ -5,6 +5,7 @@
     schema, with which readers of Delta other than Spark refuse it.
 -#}
 {% macro spark__create_table_as(temporary, relation, compiled_code, language='sql') %}
+{%- do plugin_function('keep_rows', {'model': this.identifier}) -%}
 {%- if language == 'sql' -%}
 {{ dbt.spark__create_table_as(temporary, relation, compiled_code, language) }}
 {%- else -%}
@@ -12,9 +13,33 @@
 {{ compiled_code }}
 from likely_buyers.dbt.on_spark.frames import view_of
 view_of("{{ view }}", model, dbtObj(spark.table), spark)
-spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as select * from " ~ view) }})
+spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as select "
+    ~ (checked_columns() if config.get('contract').enforced else '*') ~ " from " ~ view) }})
 {%- endif -%}
 {%- endmacro %}
+
+{#-
+    Of a model with a contract: what may not be null is looked at as the table is made. A table that is made anew each time needs no
+    constraint beside it, each of which would read the whole table.
+-#}
+{% macro checked_columns() %}
+    {% set columns, never_null = [], never_null_columns(model.columns) %}
+    {% for name in model.columns.values() | map(attribute='name') %}
+        {% set broken = "likely_buyers: " ~ name ~ " of " ~ this ~ " is null in a row, and the contract of the model excludes that. "
+            ~ "The table stays as it was. See which row of what it is made of has none." %}
+        {% do columns.append("coalesce(" ~ sql_name(name) ~ ", raise_error(" ~ sql_text(broken) ~ ")) as " ~ sql_name(name)
+            if name in never_null else sql_name(name)) %}
+    {% endfor %}
+    {% do return(columns | join(', ')) %}
+{% endmacro %}
+
+{% macro never_null_columns(columns) %}
+    {% set found = [] %}
+    {% for column in columns.values() if 'not_null' in column.constraints | map(attribute='type') %}{% do found.append(column.name) %}{% endfor %}
+    {% do return(found) %}
+{% endmacro %}
+
+{% macro spark__get_column_names() %}{% do return(checked_columns()) %}{% endmacro %}
 
 {#- In place of dbt-spark's, which makes the text 'None' of an empty field, and ends a text at a quote in it. -#}
 {% macro spark__load_csv_rows(model, agate_table) %}
@@ -49,11 +74,11 @@ spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as sel
     {% if changed %}{% do run_query("alter table " ~ relation ~ " alter column " ~ changed | join(', ')) %}{% endif %}
 {% endmacro %}
 
-{#- In place of dbt-spark's, which makes columns that have rows not nullable, and Delta refuses that. -#}
+{#- In place of dbt-spark's, which makes columns that have rows not nullable, and Delta refuses that. Each would read the whole table. -#}
 {% macro spark__alter_column_set_constraints(relation, column_dict) %}
-    {% for name, column in column_dict.items() if {'type': 'not_null'} in column.constraints %}
-        {% do run_query("alter table " ~ relation ~ " add constraint has_" ~ name ~ " check (" ~ name ~ " is not null)") %}
-    {% endfor %}
+    {% set conditions = [] %}
+    {% for name in never_null_columns(column_dict) %}{% do conditions.append(sql_name(name) ~ " is not null") %}{% endfor %}
+    {% do run_query("alter table " ~ relation ~ " add constraint never_null check (" ~ conditions | join(' and ') ~ ")") if conditions %}
 {% endmacro %}
 
 {#-

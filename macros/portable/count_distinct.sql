@@ -15,6 +15,7 @@
     {%- endif -%}
 {%- endmacro %}
 
+{#- A set a group takes three quarters of the time of `distinct`, of which several in one aggregate copy every row. -#}
 {% macro spark__count_distinct(value, condition, of_many) -%}
-    count(distinct case when {{ condition }} then {{ value }} end)
+    cast(size(collect_set(case when {{ condition }} then {{ value }} end)) as bigint)
 {%- endmacro %}

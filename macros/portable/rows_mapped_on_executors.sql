@@ -4,9 +4,8 @@
     mapping has `rows`, these are made there, too: of each line by itself, or by one worker that sees all lines.
 -#}
 {% macro rows_mapped_on_executors(seen) %}
-    {%- set columns = "load_id, source_file, left_out, source_event_time, source_event_type, source_user_id,"
-        ~ " source_price, source_quantity, event_time, event_type, user_id, session_id, product_id, category, brand, price,"
-        ~ " quantity, currency, own_id, event_date" %}
+    {%- set columns = "load_id, source_file, left_out, event_time, event_type, user_id, session_id, product_id, category, brand, price,"
+        ~ " quantity, currency" %}
     {%- if not execute or not flags.INTROSPECT %}{% do return("select 1 as load_id") %}{% endif %}
     {%- set mapped, has_rows = compiled_mapping(), event_mapping().get('rows') %}
     {%- if not mapped.columns %}
@@ -15,16 +14,25 @@
     {%- set rows = "(select *, cast(null as bigint) as rowid from (" ~ rows_of_lines("select * from lines") ~ ") as made_rows) as mapped_rows"
         if has_rows else "lines" %}
     {%- set sql %}
-        -- Spark has no numbers without a sign
         select
-            {{ "line" if has_rows else "row_id" }}, {{ columns }},
-            {{ 'cast(null as bigint)' if equal_lines_are_separate() else 'cast(cast(hash(own_id) as hugeint) - 9223372036854775808 as bigint)' }} as key_hash
+            {{ "line" if has_rows else "row_id" }}, {{ columns }}, is_suspect,
+            -- what was found is asked for where it breaks a rule
+            {%- for name in ['event_time', 'event_type', 'user_id', 'price', 'quantity'] %}
+            case when is_suspect then source_{{ name }} end as source_{{ name }},
+            {%- endfor %}
+            case when event_digest is null then source_event_id end as source_event_id,
+            {{ as_bigint("event_digest >> 64") }} as key_digest,
+            {{ as_bigint("coalesce(event_digest, hash(source_event_id))") }} as key_hash,
+            event_date
         from (
             select
                 *,
                 {{ line_as_json(mapped.columns) ~ " as line," if has_rows }}
-                {{ id_and_day() }}
+                {{ mapped.event_digest }} as event_digest,
+                {{ day_of_event() }} as event_date,
+                {{ is_suspect() }} as is_suspect
             from ({{ mapped_lines(rows, 'event_types') }}) as event_lines
+            left join (select source_file as name, file_modified_at from latest_files) as files on event_lines.source_file = files.name
         ) as dated_lines
     {%- endset %}
     {%- do plugin_function('map_lines', {
@@ -40,3 +48,9 @@
     }) %}
     select * from likely_buyers_mapped_rows
 {% endmacro %}
+
+{#- The lowest 64 bits of a number without a sign, with one: Spark has no other. -#}
+{% macro as_bigint(number) -%}
+    {%- set bits = "cast(cast(" ~ number ~ " as uhugeint) & 18446744073709551615 as hugeint)" -%}
+    cast({{ bits }} - case when {{ bits }} > 9223372036854775807 then 18446744073709551616 else 0 end as bigint)
+{%- endmacro %}

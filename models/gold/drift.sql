@@ -19,7 +19,8 @@
     ~ " + case when reference_share > 0 then reference_share * ln(2 * reference_share / (share + reference_share)) else 0 end" %}
 {%- set chi_squared = "power(share - reference_share, 2) / nullif(share / reference_users + reference_share / all_users, 0)" %}
 
-with scored_users as (
+{%- set inputs %}
+scored_users as (
     select
         outcome,
         as_of_date,
@@ -68,21 +69,23 @@ reference_names as (
         sum(case when value is not null then examples else 0 end) as examples_with_value
     from reference_values
     group by outcome, number, name, kind
-),
+)
+{%- endset %}
 
-current_names as (
-    {%- call(outcome, source, condition) by_score_and_feature(features) %}
-    select
-        '{{ outcome }}' as outcome,
-        number,
-        count(*) as users,
-        count(value) as users_with_value
-    from {{ source }}
-    group by number
-    {%- endcall %}
-),
+{%- set compared %}
+{%- call kept_rows('compared', inputs) %}
+    with current_names as (
+        {%- call(outcome, source, condition) by_score_and_feature(features) %}
+        select
+            '{{ outcome }}' as outcome,
+            number,
+            count(*) as users,
+            count(value) as users_with_value
+        from {{ source }}
+        group by number
+        {%- endcall %}
+    )
 
-compared as (
     select
         reference_names.*,
         current_names.users,
@@ -90,11 +93,17 @@ compared as (
     from reference_names
     inner join current_names
         on reference_names.outcome = current_names.outcome and reference_names.number = current_names.number
-),
+{%- endcall %}
+{%- endset %}
+
+with {{ inputs }},
+
+compared as ({{ compared }}),
 
 -- Wasserstein distance of order 1 = area between the distribution functions; Kolmogorov and Smirnov's = where they are furthest
 -- apart. Divergences are of the shares of all users: those of a missing value come below.
 quantities as (
+{%- call kept_rows('quantities', inputs ~ ', compared as (' ~ compared ~ ')') %}
     {%- call(outcome, source, condition) by_score_and_feature(features) %}
     select
         '{{ outcome }}' as outcome,
@@ -157,6 +166,7 @@ quantities as (
     ) as gaps
     group by number
     {%- endcall %}
+{%- endcall %}
 ),
 
 presence as (

@@ -15,6 +15,7 @@
 {%- set is_new = "load_id > " ~ seen if seen %}
 
 {%- set key_hash = key_hash_of_row() %}
+{%- set new_keys = "(select " ~ key_hash ~ " as key_hash from " ~ source_rows() ~ " where " ~ is_new ~ ")" if seen %}
 
 {#-
     The total order by which one of several versions of the same event is kept. keep: first is the oldest event, of equally
@@ -30,24 +31,7 @@
             brand nulls last, price nulls last, quantity, currency nulls last, load_id, source_file, row_id
 {%- endset %}
 
-{#-
-    What breaks the event contract: name -> condition, over event_lines with file_modified_at. An absent price and an absent
-    quantity break nothing. A time before 1990 comes from a missing value, or from seconds read as milliseconds; a file that
-    says that it was changed before 1990 says nothing.
--#}
-{%- set violations = {
-    'invalid_event_time': "event_time is null",
-    'implausible_event_time': "coalesce(event_time < cast('1990-01-01' as timestamp), false)",
-    'future_event_time': "coalesce(event_time > " ~ dbt.dateadd('day', 1, 'file_modified_at') | trim
-        ~ " and file_modified_at >= cast('1990-01-01' as timestamp), false)",
-    'unknown_event_type': "event_type is null",
-    'missing_user_id': "source_user_id is null",
-    'placeholder_user_id': "user_id is null and source_user_id is not null",
-    'invalid_price': "price is null and source_price is not null",
-    'negative_price': "coalesce(price < 0, false)",
-    'invalid_quantity': "quantity is null and source_quantity is not null",
-    'non_positive_quantity': "coalesce(quantity <= 0, false)",
-} %}
+{%- set violations = contract_violations() %}
 
 {%- if seen and seen == looked_up("select max(load_id) from " ~ ref('loaded_files')) %}
 
@@ -68,20 +52,13 @@ where false
 {%- endif %}
 
 with
-{%- if seen and not equal_lines_are_separate() %}
-new_keys as (
-    select {{ key_hash }} as key_hash
-    from {{ source_rows() }}
-    where {{ is_new }}
-),
-{%- endif %}
-
 latest_files as (
     {{ latest_files() }}
 ),
 
 -- few rows break a rule, are left out or repeat another: a cheap hash of the key finds who may, and only these are compared
 suspects as (
+{%- call kept_rows('suspects', is_joined=true) %}
     select
         row_id,
         earlier_row_id
@@ -95,28 +72,18 @@ suspects as (
             lag(row_id) over (partition by key_hash order by row_id) as earlier_row_id
             {%- endif %}
         from (
-            select
-                mapped_lines.row_id,
-                mapped_lines.key_hash,
-                mapped_lines.left_out is not null
-                or ({{ violations.values() | join(') or (') }}) as is_suspect
-            from (
-                {{ event_lines(only=is_new, with_key_hash=true) }}
-                {%- if seen and not equal_lines_are_separate() %}
-                union all
-                select * from (
-                    {{ event_lines(
-                        only="load_id <= " ~ seen ~ " and " ~ key_hash ~ " in (select new_keys.key_hash from new_keys)",
-                        with_key_hash=true
-                    ) }}
-                ) as earlier_lines
-                {{ "where " ~ times_of_new_lines if event_key_is_whole_line() }}
-                {%- endif %}
-            ) as mapped_lines
-            left join latest_files on mapped_lines.source_file = latest_files.source_file
+            {{ lines_to_check(event_lines(only=is_new, with_key_hash=true)) }}
+            {%- if seen and not equal_lines_are_separate() %}
+            union all
+            {{ lines_to_check("select * from (" ~ event_lines(
+                only="load_id <= " ~ seen ~ " and " ~ key_hash ~ " in (select new_keys.key_hash from " ~ new_keys ~ " as new_keys)",
+                with_key_hash=true
+            ) ~ ") as earlier_lines " ~ ("where " ~ times_of_new_lines if event_key_is_whole_line() else "")) }}
+            {%- endif %}
         ) as checked_lines
     ) as hashed_lines
     where is_suspect or earlier_row_id is not null
+{%- endcall %}
 ),
 
 suspect_rows as (

@@ -141,6 +141,8 @@ def _configuration(settings: ClusterSettings, jars: Sequence[Path]) -> dict[str,
         "spark.eventLog.rolling.enabled": "false",
         "spark.eventLog.compress": "false",
         "spark.sql.shuffle.partitions": str(settings.partitions),
+        # as many tasks as mapping and scoring, in Python, keep cores busy with
+        "spark.sql.files.maxPartitionBytes": "32m",
         "spark.databricks.delta.snapshotPartitions": "2",
     }
 

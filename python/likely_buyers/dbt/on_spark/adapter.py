@@ -9,7 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
 
@@ -72,12 +72,18 @@ def install() -> None:
             run = get_invocation_id()
             if run not in functions:
                 # a process may run dbt several times: what another has loaded meanwhile is not known to the one before
-                functions.clear()
+                while functions:
+                    # of a server that is gone there is nothing to free
+                    with suppress(Exception):
+                        functions.popitem()[1].forget_rows({})
                 functions[run] = SparkFunctions(session())
             function: Callable[..., Any] = getattr(functions[run], name)
             given = json.loads(request) if isinstance(request, str) else request
-            with told_by_dbt():
-                return function(given) if given is not None else function()
+            if name not in SparkFunctions.at_once:
+                with told_by_dbt():
+                    return function(given) if given is not None else function()
+        with told_by_dbt():
+            return function(given)
 
     SparkAdapter.likely_buyers = likely_buyers
     # dbt's macros may call what stands here

@@ -49,6 +49,9 @@ from likely_buyers.spark.reading import (
 class SparkFunctions:
     """Of one run of dbt; each function takes and gives what JSON can say."""
 
+    at_once = frozenset({"keep_rows"})
+    """Functions that several threads of dbt may be in: they ask nothing but Spark, and may take long."""
+
     def __init__(self, session: Any) -> None:
         self._session = session
         self._duckdb = duckdb.connect(":memory:")
@@ -62,6 +65,8 @@ class SparkFunctions:
         )
         self._mapping = MappingFunctions(self._duckdb)
         self._known_load = -1
+        self._noted: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._kept: list[Any] = []
         # of columns of raw_events in the files, where Spark's table keeps them as another
         self._types: dict[str, str] = {}
 
@@ -168,40 +173,47 @@ class SparkFunctions:
         self._register(load, counted)
 
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
-        spark = self._session
         files = [
             part
             for file in files
             for part in (parts_of(file, self._duckdb) if file["format"] == "relation" else [file])
         ]
-        plans = spark.createDataFrame([(json.dumps(file),) for file in files], "file string")
+        plans = self._session.createDataFrame(
+            [(json.dumps(file),) for file in files], "file string"
+        )
         # a task begins in a second; a file is never read by two
         tasks = ceil(sum(file["size"] for file in files) / BYTES_AT_ONCE)
         read = plans.repartition(min(max(tasks, 1), len(files))).mapInArrow(
             reading.on_executor(), spark_schema(schema)
         )
-        read = read.persist()
-        try:
-            read.createOrReplaceTempView("likely_buyers_load")
-            rows = spark.sql(
-                f"select {PART} as part, {TEXT} as text from likely_buyers_load where {PART} <> {LINE}"
-            ).collect()
-            refused = [row.text for row in rows if row.part == REFUSED]
-            if refused:
-                raise SourceProblem(refused[0])
-            names = ", ".join(quoted(field.name) for field in own)
-            spark.sql(
-                f"insert into {RAW_EVENTS} ({names}) select {names} from likely_buyers_load where {PART} = {LINE}"
-            )
-            unreadable = [row.text for row in rows if row.part == UNREADABLE_LINE]
-            self._insert_json("bronze.unreadable_lines", unreadable)
-        finally:
-            read.unpersist()
+        others = self._append(read, [quoted(field.name) for field in own])
+        if refused := others[REFUSED]:
+            self._session.sql(f"delete from {RAW_EVENTS} where load_id = {reading.load_id}")
+            raise SourceProblem(refused[0])
+        self._insert_json("bronze.unreadable_lines", others[UNREADABLE_LINE])
         counted: dict[str, Any] = {}
-        for row in [json.loads(row.text) for row in rows if row.part == REGISTERED]:
+        for row in map(json.loads, others[REGISTERED]):
             lines, bad = counted.get(row["source_file"], (0, 0))
             counted[row["source_file"]] = (lines + row["line_count"], bad + row["rejected_count"])
         return counted
+
+    def _append(self, read: Any, names: list[str]) -> dict[int, list[str]]:
+        """Add the lines of what is read to raw_events; the texts of the rest, by what it is.
+
+        The rest is few rows, told beside the lines: to keep all for a second look takes as long as to read them.
+        """
+        from pyspark.sql import Observation
+        from pyspark.sql.functions import expr
+
+        seen = Observation()
+        texts = f"collect_list(case when {PART} <> {LINE} then concat({PART}, ' ', {TEXT}) end)"
+        lines = read.observe(seen, expr(texts).alias("texts")).where(f"{PART} = {LINE}")
+        plain_texts(lines.selectExpr(*names)).writeTo(RAW_EVENTS).append()
+        others: dict[int, list[str]] = {REFUSED: [], UNREADABLE_LINE: [], REGISTERED: []}
+        for told in seen.get["texts"]:
+            part, _, text = told.partition(" ")
+            others[int(part)].append(text)
+        return others
 
     def _register(self, load: Load, counted: dict[str, Any]) -> None:
         with self._duckdb.cursor() as cursor:
@@ -287,6 +299,35 @@ class SparkFunctions:
         lines = lines if mapped.by_line else lines.repartition(1)
         rows = lines.mapInArrow(mapped.on_executor(), spark_schema(schema))
         plain_texts(rows).createOrReplaceTempView(request["view"])
+        return {}
+
+    def note_rows(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Rows that the statement of `model` reads as the view `view`: those of `query`, as `keep_rows` makes them."""
+        noted = self._noted.setdefault(request["model"], {})
+        noted[request["view"]] = (request["query"], request["is_joined"])
+        return {}
+
+    def keep_rows(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the views that were noted for `model`, of rows that are computed now.
+
+        Those that are joined stay with the executors, and are counted. Of the others, which are few, the view has the
+        rows themselves: Spark recognizes no kept rows whose query has CTEs.
+        """
+        for view, (query, is_joined) in self._noted.pop(request["model"], {}).items():
+            rows = self._session.sql(query)
+            if is_joined:
+                rows = rows.persist()
+                self._kept.append(rows)
+                rows.count()
+            else:
+                rows = plain_texts(self._session.createDataFrame(rows.toArrow(), rows.schema))
+            rows.createOrReplaceTempView(view)
+        return {}
+
+    def forget_rows(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Free what `keep_rows` has left with the executors: they would have it until the server ends."""
+        while self._kept:
+            self._kept.pop().unpersist()
         return {}
 
 

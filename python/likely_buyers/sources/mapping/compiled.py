@@ -6,7 +6,12 @@ import duckdb
 
 from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import DuckDB
-from likely_buyers.sources.mapping.event_key import event_id, key_expressions, same_event
+from likely_buyers.sources.mapping.event_key import (
+    event_digest,
+    event_id,
+    key_expressions,
+    same_event,
+)
 from likely_buyers.sources.mapping.expressions import (
     compiled_expressions,
     floating_ids,
@@ -34,7 +39,7 @@ class Compiler:
         expressions: as `compiled_expressions`.
         floating_ids: as in `expressions`.
         left_out: as `left_out_name`.
-        event_key, event_id, same_event: as in `event_key`.
+        event_key, event_id, event_digest, same_event: as in `event_key`.
 
         Raises:
             SourceProblem: an expression that is no SQL.
@@ -72,5 +77,6 @@ def _pieces(mapping: EventMapping, rows: Rows, engine: DuckDB) -> dict[str, Any]
         "left_out": left_out_name(mapping, rows.columns, engine),
         "event_key": key_expressions(mapping, rows.columns, own_id),
         "event_id": event_id(mapping, rows.columns),
+        "event_digest": event_digest(mapping, rows.columns),
         "same_event": same_event(mapping, rows.columns),
     }

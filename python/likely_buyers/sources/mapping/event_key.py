@@ -28,16 +28,17 @@ def event_id(mapping: EventMapping, columns: Sequence[Column]) -> str:
 
     A row whose key is null in part is told by its whole: it is an event without a key, not the same as the next one.
     """
-    whole_line = _whole_line_digest(columns)
-    if mapping.compares_whole_lines:
-        return whole_line
-    keys = [
-        f"cast(event_key_{number} as varchar)"
-        for number, _ in enumerate(mapping.dedupe_on or ("event_id",), 1)
-    ]
+    digest = _digest(mapping, columns, "md5")
+    return digest if mapping.compares_whole_lines else f"coalesce(source_event_id, {digest})"
+
+
+def event_digest(mapping: EventMapping, columns: Sequence[Column]) -> str:
+    """The MD5 of `event_id`, as a number, for who keeps sixteen bytes of it; null where the id is the source's own."""
+    digest = _digest(mapping, columns, "md5_number")
     return (
-        f"coalesce(source_event_id, case when {' is null or '.join(keys)} is null then {whole_line}"
-        f" else md5(concat_ws(chr(31), {', '.join(keys)})) end)"
+        digest
+        if mapping.compares_whole_lines
+        else f"case when source_event_id is null then {digest} end"
     )
 
 
@@ -59,8 +60,22 @@ def same_event(mapping: EventMapping, columns: Sequence[Column]) -> list[str]:
     ]
 
 
-def _whole_line_digest(columns: Sequence[Column]) -> str:
-    """MD5 of name=value of the columns that are not null.
+def _digest(mapping: EventMapping, columns: Sequence[Column], function: str) -> str:
+    whole_line = f"{function}({_whole_line(columns)})"
+    if mapping.compares_whole_lines:
+        return whole_line
+    keys = [
+        f"cast(event_key_{number} as varchar)"
+        for number, _ in enumerate(mapping.dedupe_on or ("event_id",), 1)
+    ]
+    return (
+        f"case when {' is null or '.join(keys)} is null then {whole_line}"
+        f" else {function}(concat_ws(chr(31), {', '.join(keys)})) end"
+    )
+
+
+def _whole_line(columns: Sequence[Column]) -> str:
+    """Text of name=value of the columns that are not null.
 
     So a column added later changes no id of earlier lines, nor does a header that is spelt in other letters. All in one
     concat: gluing each name to its value first takes half as long again.
@@ -73,4 +88,4 @@ def _whole_line_digest(columns: Sequence[Column]) -> str:
             f"case when {name} is not null then chr(31) || {told} else '' end,"
             f" coalesce(cast({name} as varchar), ''), "
         )
-    return f"md5(concat({''.join(parts)}''))"
+    return f"concat({''.join(parts)}'')"
