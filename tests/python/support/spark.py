@@ -106,6 +106,12 @@ class SparkInstallation(Installation):
         answers = json.loads(asked.output.splitlines()[-1])
         return [[tuple(row) for row in rows] for rows in answers]
 
+    def refusal(self, sql: str) -> str:
+        """What Spark says of a statement that it must refuse."""
+        asked = self.typed("python", "-W", "ignore", "-c", _SQL, sql)
+        assert not asked.succeeded, asked.output
+        return asked.output
+
 
 # what executors run of a test's own: it waits or fails there where the test asks for it
 _FAULTS = """
@@ -113,10 +119,22 @@ import os
 import time
 from pathlib import Path
 
-from likely_buyers.spark import scoring
+from likely_buyers.spark import mapping, scoring
 
 faults = Path(os.environ["FAULTS_OF_TESTS"])
-load = scoring.Champions.load
+load, connection = scoring.Champions.load, mapping._connection
+
+
+def come_to(place):
+    (faults / place).touch()
+    deadline = time.monotonic() + 300
+    while (faults / f"hold {place}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def connection_with_faults(tables):
+    come_to("mapping")
+    return connection(tables)
 
 
 def load_with_faults(champions):
@@ -125,10 +143,7 @@ def load_with_faults(champions):
     task = TaskContext.get()
     if (faults / "anew").exists():
         scoring._loaded.cache_clear()
-    (faults / "scoring").touch()
-    deadline = time.monotonic() + 300
-    while (faults / "hold").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    come_to("scoring")
     failures = faults / "failures"
     if failures.exists() and task.attemptNumber() < int(failures.read_text()):
         raise RuntimeError(f"attempt {task.attemptNumber()} fails")
@@ -136,6 +151,7 @@ def load_with_faults(champions):
 
 
 scoring.Champions.load = load_with_faults
+mapping._connection = connection_with_faults
 """
 
 
