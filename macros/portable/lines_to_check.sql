@@ -9,7 +9,7 @@
         key_hash,
         {{ is_suspect() }} as is_suspect
     from ({{ lines }}) as mapped_lines
-    left join (select source_file, file_modified_at from latest_files) as files on mapped_lines.source_file = files.source_file
+    left join latest_files on mapped_lines.source_file = latest_files.source_file
 {% endmacro %}
 
 {#- Their table has it. -#}

@@ -105,7 +105,7 @@
 
 {#- Of two threads of dbt, each of which read the table that it adds to, Delta would refuse one. -#}
 {% macro spark__finish_loads() %}
-    {% do plugin_function('forget_rows', {}) if this.identifier == 'left_out_lines' %}
+    {% do plugin_function('forget_rows', {'model': this.identifier}) %}
     {% for row in (run_query(new_state()).rows if execute else []) %}
         insert into {{ log_table('table_states') }} values ({{ sql_text(row[0]) }}, {{ sql_text(row[1]) }}, {{ row[2] }})
     {% endfor %}

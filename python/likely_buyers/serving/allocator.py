@@ -13,8 +13,8 @@ KEPT = "dirty_decay_ms:-1,muzzy_decay_ms:-1"
 def keep_memory() -> None:
     """Begin the program anew, as the same process, unless the environment says what DuckDB does with free memory.
 
-    It gives memory back to the system within moments, and takes it again with the next query: of a score just in time
-    that can be half of the time. DuckDB has no setting for it that could be changed later.
+    It gives memory back to the system within moments, and takes it again with the next query: a score just in time
+    waits for that. DuckDB has no setting for it that could be changed later.
     """
     if SETTING not in os.environ:
         os.environ[SETTING] = KEPT

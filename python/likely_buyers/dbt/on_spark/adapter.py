@@ -75,7 +75,7 @@ def install() -> None:
                 while functions:
                     # of a server that is gone there is nothing to free
                     with suppress(Exception):
-                        functions.popitem()[1].forget_rows({})
+                        functions.popitem()[1].close()
                 functions[run] = SparkFunctions(session())
             function: Callable[..., Any] = getattr(functions[run], name)
             given = json.loads(request) if isinstance(request, str) else request

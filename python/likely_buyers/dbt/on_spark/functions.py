@@ -66,7 +66,7 @@ class SparkFunctions:
         self._mapping = MappingFunctions(self._duckdb)
         self._known_load = -1
         self._noted: dict[str, dict[str, tuple[str, bool]]] = {}
-        self._kept: list[Any] = []
+        self._kept: dict[str, list[Any]] = {}
         # of columns of raw_events in the files, where Spark's table keeps them as another
         self._types: dict[str, str] = {}
 
@@ -317,18 +317,23 @@ class SparkFunctions:
             rows = self._session.sql(query)
             if is_joined:
                 rows = rows.persist()
-                self._kept.append(rows)
+                self._kept.setdefault(request["model"], []).append(rows)
                 rows.count()
             else:
                 rows = plain_texts(self._session.createDataFrame(rows.toArrow(), rows.schema))
             rows.createOrReplaceTempView(view)
         return {}
 
-    def forget_rows(self, _: dict[str, Any]) -> dict[str, Any]:
-        """Free what `keep_rows` has left with the executors: they would have it until the server ends."""
-        while self._kept:
-            self._kept.pop().unpersist()
+    def forget_rows(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Free what `keep_rows` has left with the executors for `model`: they would have it until the server ends."""
+        for rows in self._kept.pop(request["model"], []):
+            rows.unpersist()
         return {}
+
+    def close(self) -> None:
+        """Free what models that failed have left."""
+        for model in [*self._kept]:
+            self.forget_rows({"model": model})
 
 
 def _answer(function: Any, request: dict[str, Any]) -> Any:
