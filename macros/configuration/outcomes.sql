@@ -42,6 +42,19 @@
     {%- endif %}
 {% endmacro %}
 
+{#- Select of outcome, event_date and a digest, whatever the order of rows, of who did on that day what the outcome asks for. -#}
+{% macro outcome_digests() %}
+    {%- for outcome in outcomes() %}
+    select
+        '{{ outcome.name }}' as outcome,
+        event_date,
+        sum(cast({{ fast_hash(['user_id', 'event_date'] + (['times'] if outcome.at_least > 1 else [])) }} as decimal(20, 0))) as digest
+    from ({{ outcome_days(outcome) }}) as days
+    group by event_date
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+{% endmacro %}
+
 {#- Select of the users who met each outcome in the horizons, a relation of outcome, first_day (as_of_date) and horizon_days. -#}
 {% macro who_met(horizons, first_day='as_of_date') %}
     {%- for outcome in outcomes() %}

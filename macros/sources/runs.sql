@@ -5,12 +5,12 @@
     {% endif %}
 {% endmacro %}
 
-{#- At the end of a run, with the results of its nodes. Another engine keeps its tables up, and explains its errors, by itself. -#}
+{#- At the end of a run, with the results of its nodes. Spark keeps its tables up, and explains its errors, by itself. -#}
 {% macro end_run(results) %}
     {% do return(adapter.dispatch('end_run')(results)) %}
 {% endmacro %}
 
-{% macro default__end_run(results) %}{% endmacro %}
+{% macro spark__end_run(results) %}{% do plugin_function('end_run', {}) %}{% endmacro %}
 
 {#-
     Says which of a table's checks are broken, and what to do about a fault of the machine or of a delivery, which the engine

@@ -33,33 +33,31 @@ due_campaigns as (
 
 -- nothing due, nobody to rank
 ranked_users as (
-    select
-        user_id,
-        outcome as scored_outcome,
-        probability,
-        as_of_date,
-        horizon_days,
-        model_name,
-        model_version,
-        cast(row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as {{ dbt.type_bigint() }}) as rank
-    from {{ ref('predictions') }}
-    where (select count(*) from due_campaigns) > 0
+    {{ ranked_users('select ranked_by as outcome, max(places) as places from due_campaigns group by ranked_by') }}
 ),
 
 listed_users as (
     select
         due_campaigns.*,
-        ranked_users.*,
-        cast(ranked_users.probability * due_campaigns.margin - due_campaigns.cost_per_contact as double) as expected_profit
+        predictions.user_id,
+        predictions.probability,
+        predictions.as_of_date,
+        predictions.horizon_days,
+        predictions.model_name,
+        predictions.model_version,
+        ranked_users.rank,
+        cast(predictions.probability * due_campaigns.margin - due_campaigns.cost_per_contact as double) as expected_profit
     from ranked_users
     inner join due_campaigns
-        on ranked_users.scored_outcome = due_campaigns.ranked_by and ranked_users.rank <= due_campaigns.places
+        on ranked_users.outcome = due_campaigns.ranked_by and ranked_users.rank <= due_campaigns.places
+    inner join {{ ref('predictions') }} as predictions
+        on ranked_users.user_id = predictions.user_id and ranked_users.outcome = predictions.outcome
     where
         (
             not due_campaigns.is_left_to_the_money
-            or ranked_users.probability * due_campaigns.margin > due_campaigns.cost_per_contact
+            or predictions.probability * due_campaigns.margin > due_campaigns.cost_per_contact
         )
-        and ranked_users.probability >= coalesce(due_campaigns.min_probability, 0)
+        and predictions.probability >= coalesce(due_campaigns.min_probability, 0)
 ),
 
 audiences as (

@@ -18,17 +18,29 @@ with finished_campaigns as (
         and outcome in ({{ outcome_names() }})
 ),
 
--- order-free: who purchased for how much on which day
-purchase_digests as (
+first_days as (
     select
-        event_date,
-        sum(cast({{ fast_hash(['user_id', 'event_date', 'revenue']) }} as decimal(20, 0))) as digest
-    from {{ ref('user_days') }}
-    where purchases > 0 and event_date >= (select min(as_of_date) from finished_campaigns)
-    group by event_date
+        outcome,
+        min(as_of_date) as first_day
+    from finished_campaigns
+    group by outcome
 ),
 
--- As in model_performance_deciles, a campaign is computed once, and again exactly when a purchase of its horizon changed.
+-- who did what a campaign's outcome asks for on which day, and for how much was purchased, whatever the outcome
+purchase_digests as (
+    {{ outcome_digests() }}
+    union all
+    select
+        first_days.outcome,
+        user_days.event_date,
+        sum(cast({{ fast_hash(['user_id', 'event_date', 'revenue']) }} as decimal(20, 0))) as digest
+    from {{ ref('user_days') }} as user_days
+    cross join first_days
+    where user_days.purchases > 0 and user_days.event_date >= first_days.first_day
+    group by first_days.outcome, user_days.event_date
+),
+
+-- As in model_performance_deciles, a campaign is computed once, and again exactly when its outcome or a purchase of its horizon changed.
 due_results as (
     select
         finished.campaign,
@@ -36,7 +48,8 @@ due_results as (
     from finished_campaigns as finished
     left join purchase_digests
         on
-            finished.as_of_date <= purchase_digests.event_date
+            finished.outcome = purchase_digests.outcome
+            and finished.as_of_date <= purchase_digests.event_date
             and {{ horizon_end('finished') }} > purchase_digests.event_date
     group by finished.campaign
     {%- if is_incremental() %}

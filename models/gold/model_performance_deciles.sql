@@ -21,17 +21,8 @@ with scored_sets as (
     group by outcome, as_of_date, model_name, model_version, horizon_days
 ),
 
--- order-free: who purchased (or did what else the outcome asks for) on which day
 purchase_digests as (
-    {%- for outcome in outcomes() %}
-    select
-        '{{ outcome.name }}' as outcome,
-        event_date,
-        sum(cast({{ fast_hash(['user_id', 'event_date'] + (['times'] if outcome.at_least > 1 else [])) }} as decimal(20, 0))) as digest
-    from ({{ outcome_days(outcome) }}) as days
-    group by event_date
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    {{ outcome_digests() }}
 ),
 
 -- Sets of scores whose horizon is over by as_of and whose outcome is not in this table as it is now known.

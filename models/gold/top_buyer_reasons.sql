@@ -20,10 +20,11 @@ labelled_contributions as (
         contributions.feature_value,
         contributions.contribution,
         contributions.mean_contribution,
+        -- rounded first: of a half engines make different decimals
         case feature_labels.decimals
-            when 2 then cast(cast(contributions.feature_value as decimal(38, 2)) as {{ dbt.type_string() }})
-            when 1 then cast(cast(contributions.feature_value as decimal(38, 1)) as {{ dbt.type_string() }})
-            else cast(cast(contributions.feature_value as decimal(38, 0)) as {{ dbt.type_string() }})
+            when 2 then cast(cast(round(contributions.feature_value * 100) / 100 as decimal(38, 2)) as {{ dbt.type_string() }})
+            when 1 then cast(cast(round(contributions.feature_value * 10) / 10 as decimal(38, 1)) as {{ dbt.type_string() }})
+            else cast(cast(round(contributions.feature_value) as decimal(38, 0)) as {{ dbt.type_string() }})
         end as shown_value,
         case
             when contributions.feature_value is null then feature_labels.label_if_missing

@@ -55,19 +55,32 @@ horizons as (
 ),
 
 -- the last whole horizon, and in a shop of few orders as much of a year as has 200 purchase days
-purchase_days as (
+spending_dates as (
     select
         horizons.horizon_days,
-        user_days.user_id,
-        user_days.revenue,
+        user_days.event_date,
         {{ days_ago }} <= horizons.horizon_days as is_in_last_horizon,
-        rank() over (partition by horizons.horizon_days order by user_days.event_date desc) as recency
+        (sum(count(*)) over (partition by horizons.horizon_days order by user_days.event_date desc)) - count(*) as later_purchase_days
     from user_days
     cross join horizons
     where
         user_days.purchases > 0
         and user_days.event_date < horizons.as_of_date
         and {{ days_ago }} <= greatest(horizons.horizon_days, 365)
+    group by horizons.horizon_days, user_days.event_date, horizons.as_of_date
+),
+
+purchase_days as (
+    select
+        spending_dates.horizon_days,
+        spending_dates.is_in_last_horizon,
+        user_days.user_id,
+        user_days.revenue
+    from user_days
+    inner join spending_dates on user_days.event_date = spending_dates.event_date
+    where
+        user_days.purchases > 0
+        and (spending_dates.is_in_last_horizon or spending_dates.later_purchase_days < 200)
 ),
 
 last_horizon as (
@@ -79,13 +92,31 @@ last_horizon as (
     group by horizon_days
 ),
 
-paid_days as (
+-- by amount, since many days have the same: what is sorted stays small
+paid_amounts as (
     select
         horizon_days,
         revenue,
-        ntile(4) over (partition by horizon_days order by revenue desc) as quarter
+        count(*) as days,
+        cast(sum(count(*)) over (partition by horizon_days order by revenue) as {{ dbt.type_bigint() }}) as days_up_to_here,
+        cast(sum(count(*)) over (partition by horizon_days) as {{ dbt.type_bigint() }}) as all_days
     from purchase_days
-    where revenue > 0 and (is_in_last_horizon or recency <= 200)
+    where revenue > 0
+    group by horizon_days, revenue
+),
+
+middle_half as (
+    select
+        horizon_days,
+        all_days,
+        cast(
+            greatest(
+                least(days_up_to_here, all_days - ceil(all_days / 4.0)) - greatest(days_up_to_here - days, floor(all_days / 4.0)),
+                0
+            ) as decimal(18, 0)
+        ) as days,
+        cast(ln(revenue) as decimal(18, 12)) as log_revenue
+    from paid_amounts
 ),
 
 -- The most that a purchase day counts for, so that no order moves what is expected of others by much: it adds at most 1/30 to
@@ -94,13 +125,9 @@ paid_days as (
 bound as (
     select
         horizon_days,
-        least(greatest({{ ratio('count(*)', '40') }}, 3), 100)
-        * exp({{ ratio(
-            'sum(case when quarter in (2, 3) then cast(ln(revenue) as decimal(18, 12)) end)',
-            'count(case when quarter in (2, 3) then 1 end)'
-        ) }})
-        as most_revenue
-    from paid_days
+        least(greatest({{ ratio('max(all_days)', '40') }}, 3), 100)
+        * exp({{ ratio('sum(days * log_revenue)', 'sum(days)') }}) as most_revenue
+    from middle_half
     group by horizon_days
 ),
 
@@ -115,7 +142,6 @@ shop_spend as (
         ) }} as revenue_per_purchase_day
     from purchase_days
     left join bound on purchase_days.horizon_days = bound.horizon_days
-    where purchase_days.is_in_last_horizon or purchase_days.recency <= 200
     group by purchase_days.horizon_days
 ),
 
@@ -160,13 +186,9 @@ user_spend as (
     from bounded_users
 ),
 
--- everybody is ranked by two columns, and only who is selected gets the others
+-- who can be among the places is ranked by two columns, and only who is selected gets the others
 ranked_users as (
-    select
-        user_id,
-        outcome,
-        cast(row_number() over (partition by outcome order by probability desc nulls last, user_id asc) as {{ dbt.type_bigint() }}) as buyer_rank
-    from predictions
+    {{ ranked_users('select outcome, places from scored_users') }}
 ),
 
 selected_users as (
@@ -182,12 +204,12 @@ selected_users as (
         predictions.probability / nullif(scored_users.mean_probability, 0) as lift,
         {{ further_days | replace('probability', 'predictions.probability') }}
         * scored_users.mean_probability / nullif(scored_users.mean_further_days, 0) as further_days,
-        ranked_users.buyer_rank
+        ranked_users.rank as buyer_rank
     from ranked_users
     inner join scored_users on ranked_users.outcome = scored_users.outcome
     inner join predictions on ranked_users.user_id = predictions.user_id and ranked_users.outcome = predictions.outcome
     where
-        ranked_users.buyer_rank <= scored_users.places
+        ranked_users.rank <= scored_users.places
         {%- if var('min_probability') is not none %}
         and predictions.probability >= {{ var('min_probability') }}
         {%- endif %}
@@ -196,12 +218,13 @@ selected_users as (
         {%- endif %}
 ),
 
--- counting by a number takes less than by a text
+-- counting by a number takes less than by a text: of the places on all lists a user's first
 listed_users as (
     select
         user_id,
         as_of_date,
-        row_number() over (order by user_id) as listed_user
+        min(buyer_rank * {{ outcomes() | length }} + case outcome
+            {%- for outcome in outcomes() %} when '{{ outcome.name }}' then {{ loop.index0 }}{% endfor %} end) as listed_user
     from selected_users
     group by user_id, as_of_date
 ),

@@ -123,12 +123,21 @@ def chosen(outcomes: Sequence[Outcome], names: Sequence[str]) -> list[Outcome]:
 
 
 def nested_chains(outcomes: Sequence[Outcome]) -> list[list[int]]:
-    """Positions of outcomes that are nested in each other, two or more, the shortest horizon first."""
-    chains: dict[str, list[int]] = {}
+    """Positions of outcomes that are nested in each other, two or more, the shortest horizon first.
+
+    Of one event, whatever their populations. Where two have the same horizon neither is nested in the other, and only
+    those of one population are.
+    """
+    alike: dict[tuple[object, ...], list[int]] = {}
     for position, outcome in enumerate(outcomes):
-        chains.setdefault(repr((outcome.event, outcome.where, outcome.at_least)), []).append(
-            position
-        )
+        key = (outcome.event, outcome.where, outcome.at_least)
+        alike.setdefault(key, []).append(position)
+    chains: dict[tuple[object, ...], list[int]] = {}
+    for of_event, positions in alike.items():
+        is_of_all = len({outcomes[each].horizon_days for each in positions}) == len(positions)
+        for position in positions:
+            population = None if is_of_all else outcomes[position].population
+            chains.setdefault((of_event, is_of_all, population), []).append(position)
     return [
         sorted(chain, key=lambda position: outcomes[position].horizon_days)
         for chain in chains.values()

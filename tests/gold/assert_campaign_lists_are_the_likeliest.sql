@@ -1,26 +1,28 @@
--- A list that today's scores made holds the likeliest users from rank 1 down without a gap, by the scores they had.
--- (Lists made earlier were tested by the build that made them.)
+-- A list of the day that scores speak from holds the likeliest users from rank 1 down without a gap, by the scores that they had when it
+-- was made: those of now, or of an earlier build of that day, since later events of it change scores and no list.
 with current_lists as (
     select
         audiences.campaign,
         audiences.rank,
-        audiences.probability,
-        predictions.probability as current_probability,
         row_number() over (
             partition by audiences.campaign
-            order by predictions.probability desc nulls last, audiences.user_id asc
-        ) as expected_rank
+            order by audiences.probability desc, audiences.user_id asc
+        ) as expected_rank,
+        count(case when audiences.probability in (predictions.probability, history.probability) then 1 end)
+            over (partition by audiences.campaign) as users_with_their_score
     from {{ ref('audiences') }} as audiences
-    inner join {{ ref('predictions') }} as predictions
+    {%- for relation, alias in [('predictions', 'predictions'), ('prediction_history', 'history')] %}
+    left join {{ ref(relation) }} as {{ alias }}
         on
-            audiences.user_id = predictions.user_id
-            and audiences.outcome = predictions.outcome
-            and audiences.as_of_date = predictions.as_of_date
-            and audiences.model_name = predictions.model_name
-            and audiences.model_version = predictions.model_version
-            and audiences.horizon_days = predictions.horizon_days
+            audiences.user_id = {{ alias }}.user_id
+            and audiences.outcome = {{ alias }}.outcome
+            and audiences.as_of_date = {{ alias }}.as_of_date
+            and audiences.model_name = {{ alias }}.model_name
+            and audiences.model_version = {{ alias }}.model_version
+            and audiences.horizon_days = {{ alias }}.horizon_days
+    {%- endfor %}
     where audiences.as_of_date = (select max(as_of_date) from {{ ref('predictions') }})
 )
 
 select * from current_lists
-where rank <> expected_rank or probability <> current_probability
+where rank <> expected_rank or users_with_their_score = 0

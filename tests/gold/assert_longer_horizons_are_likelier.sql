@@ -1,9 +1,13 @@
 -- Who buys within a week buys within a month: of outcomes that are the same within fewer and within more days, a user's
--- probability of the shorter is at most that of the longer.
+-- probability of the shorter is at most that of the longer. (As nested_chains in python/likely_buyers/outcomes.py.)
 {%- set nested = [] %}
 {%- for short in outcomes() %}
-    {%- for long in outcomes() if short.horizon_days < long.horizon_days
-        and (short.event, short.where, short.at_least) == (long.event, long.where, long.at_least) %}
+    {%- set alike = [] %}
+    {%- for other in outcomes() if (short.event, short.where, short.at_least) == (other.event, other.where, other.at_least) %}
+        {%- do alike.append(other) %}
+    {%- endfor %}
+    {%- set is_of_all = alike | map(attribute='horizon_days') | unique | list | length == alike | length %}
+    {%- for long in alike if short.horizon_days < long.horizon_days and (is_of_all or short.population == long.population) %}
         {%- do nested.append("('" ~ short.name ~ "', '" ~ long.name ~ "')") %}
     {%- endfor %}
 {%- endfor %}

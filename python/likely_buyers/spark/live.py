@@ -53,7 +53,10 @@ class LiveBatch:
         """What foreachBatch calls, with rows of the change feed: those of whole versions."""
         spark = changes.sparkSession
         changes.createOrReplaceTempView("changed_days")
-        version = int(spark.sql("select max(_commit_version) from changed_days").first()[0])
+        version = spark.sql("select max(_commit_version) from changed_days").first()[0]
+        if version is None:
+            # a version without changes, as OPTIMIZE makes one
+            return
         with _kept(spark, "touched_users", _TOUCHED.format(built=self.built)) as touched:
             if not touched.isEmpty():
                 self._score(spark, version)

@@ -59,7 +59,7 @@ _OF_OUTCOME = (
     ("actual_auc_ratio", "actual_roc_auc", "AUC of the last scores whose horizon is over."),
     ("actual_estimated_auc_ratio", "finished_estimated_roc_auc", "AUC that had been estimated of these."),
     ("actual_precision_ratio", "actual_precision_10pct", "Precision of the top 10 % of these."),
-    ("expected_over_observed_ratio", "expected_over_observed", "Expected over actual buyers of these."),
+    ("expected_over_observed_ratio", "expected_over_observed", "Expected over actual buyers of these, nobody as one."),
     ("score_drift", "score_drift", "Distance of the scores from those of training, in standard deviations."),
     ("feature_drift", "feature_drift", "Mean distance of the features from training, weighed by importance."),
     ("drifted_features", "drifted_features", "Features that have drifted."),

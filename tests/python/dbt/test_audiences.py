@@ -1,6 +1,7 @@
 """Campaigns: who is contacted, who is held back, and what is said about it afterwards."""
 
 import hashlib
+import json
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
@@ -106,6 +107,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Installation:
             "insert into silver.user_days values ('u0', ?, 0, 0)", [AS_OF - timedelta(days=1)]
         )
         scored(connection, predictions(USERS, AS_OF, seed=1))
+        connection.execute("create table gold.prediction_history as from gold.predictions")
     built(installation)
     assert installation.query("select count(*) from gold.campaign_results") == [(0,)]
 
@@ -264,6 +266,35 @@ def test_a_list_that_was_made_stays(copied: Installation) -> None:
     assert "WARN 1 assert_lists_were_made_on_the_terms_of_the_seed" in tested.output
     assert "WARN 1 assert_every_due_campaign_has_its_list" in tested.output
     assert "ERROR=0" in tested.output
+
+
+def test_later_events_of_its_day_make_no_list_wrong(copied: Installation) -> None:
+    """A second build as of the day of the lists: some users have other scores by then, and one is gone."""
+    of_lists = ("test", "--select", "assert_campaign_lists_are_the_likeliest")
+    with warehouse(copied) as connection:
+        connection.execute(
+            "update gold.predictions set probability = 1 - probability where user_id like 'u1%'"
+        )
+        connection.execute("delete from gold.predictions where user_id = 'u22'")
+    tested = copied.dbt(*of_lists)
+    assert tested.succeeded, tested.output
+    with warehouse(copied) as connection:
+        connection.execute(
+            "update gold.audiences set rank = 801 - rank where campaign = 'idle 7' and rank in (1, 800)"
+        )
+    tested = copied.dbt(*of_lists)
+    assert not tested.succeeded
+    assert "idle 7" not in tested.output
+    assert "Got 2 results" in tested.output
+
+
+def test_a_list_with_scores_of_nobody_is_found(copied: Installation) -> None:
+    with warehouse(copied) as connection:
+        connection.execute(
+            "update gold.audiences set probability = probability / 3 where campaign = 'one user'"
+        )
+    tested = copied.dbt("test", "--select", "assert_campaign_lists_are_the_likeliest")
+    assert "Got 1 result" in tested.output
 
 
 # --- the figures ----------------------------------------------------------------
@@ -525,3 +556,38 @@ def test_a_campaign_that_cannot_be_listed_stops_the_build(tmp_path: Path) -> Non
 
     assert seeded().succeeded, "a shop without campaigns"
     assert installation.query("select count(*) from bronze.campaigns") == [(0,)]
+
+
+def test_late_events_of_any_outcome_correct_the_results(copied: Installation) -> None:
+    """Who puts something into the cart is no purchase, and was what this campaign asks for."""
+    outcomes = {
+        "purchase_30d": {"event": "purchase", "horizon_days": 30},
+        "cart_30d": {"event": "cart", "horizon_days": 30},
+    }
+    variables = ("--vars", json.dumps({"outcomes": outcomes}))
+    with warehouse(copied) as connection:
+        connection.execute("alter table silver.user_days add column carts bigint default 0")
+        connection.execute(
+            "insert into gold.predictions select * replace ('cart_30d' as outcome) from gold.predictions"
+        )
+        connection.execute(
+            "insert into bronze.campaigns values ('carts', ?, null, 10, null, 10, 1, 0.5, 'cart_30d')",
+            [AS_OF],
+        )
+    buyers = (
+        "select treated_buyers + control_buyers from gold.campaign_results where campaign = 'carts'"
+    )
+    built(copied, *variables)
+    assert copied.query(buyers) == [(0,)]
+    others = copied.query("from gold.campaign_results where campaign <> 'carts' order by all")
+    with warehouse(copied) as connection:
+        connection.execute(
+            "insert into silver.user_days select user_id, ?, 0, 0, 1 from gold.audiences"
+            " where campaign = 'carts' and rank <= 3",
+            [AS_OF + timedelta(days=3)],
+        )
+    built(copied, *variables)
+    assert copied.query(buyers) == [(3,)]
+    assert (
+        copied.query("from gold.campaign_results where campaign <> 'carts' order by all") == others
+    )

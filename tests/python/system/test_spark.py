@@ -149,6 +149,10 @@ def test_a_stream_that_was_killed_scores_each_user_once(twins: Twins, faults: Pa
         (faults / "hold scoring").unlink()
     twins.stream()
     assert_scores_are_those_of_duckdb(twins, scores=5, users=4)
+    # a version in which nothing has changed, as the docs advise to make them
+    twins.spark.query("optimize silver.user_days")
+    twins.stream()
+    assert_scores_are_those_of_duckdb(twins, scores=5, users=4)
 
 
 # --- when things break ------------------------------------------------------
@@ -439,6 +443,17 @@ def test_contracts_hold_on_spark(twins: Twins) -> None:
         f"select {looked_at} from (select cast(null as string) as user_id)"
     )
     assert "user_id of silver.user_features is null in a row" in refused, refused
+
+
+def test_converted_money_keeps_its_digits(twins: Twins) -> None:
+    """The types are those of models/silver/user_days.sql; without a setting Spark would round each event to 6 digits."""
+    amount = (
+        "cast(cast(0.35 as decimal(38, 7)) * cast(0.92471336 as decimal(18, 8)) as decimal(18, 4))"
+    )
+    asked = f"from likely_buyers.dbt.on_spark.adapter import session\nprint(session().sql('select {amount}').first()[0])"
+    told = twins.spark.run("python", "-c", asked)
+    ((on_duckdb,),) = duckdb.sql(f"select {amount}").fetchall()
+    assert told.output.split()[-1] == str(on_duckdb) == "0.3236"
 
 
 @contextmanager

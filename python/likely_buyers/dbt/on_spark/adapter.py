@@ -9,7 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
@@ -73,9 +73,7 @@ def install() -> None:
             if run not in functions:
                 # a process may run dbt several times: what another has loaded meanwhile is not known to the one before
                 while functions:
-                    # of a server that is gone there is nothing to free
-                    with suppress(Exception):
-                        functions.popitem()[1].close()
+                    functions.popitem()[1].end_run({})
                 functions[run] = SparkFunctions(session())
             function: Callable[..., Any] = getattr(functions[run], name)
             given = json.loads(request) if isinstance(request, str) else request
@@ -110,6 +108,8 @@ def session() -> Any:
     found.client.set_retry_policies([DefaultPolicy(max_retries=_TIMES_TRIED)])
     found.conf.set("spark.sql.session.timeZone", "UTC")
     found.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", "false")
+    # a product of decimals keeps all its digits, as on DuckDB, or fails
+    found.conf.set("spark.sql.decimalOperations.allowPrecisionLoss", "false")
     return found
 
 

@@ -5,6 +5,7 @@ raw_events without rows.
 """
 
 import json
+from contextlib import suppress
 from math import ceil
 from typing import Any
 
@@ -161,16 +162,18 @@ class SparkFunctions:
         settle_columns(spark, {field.name: field for field in spark_schema(pa.schema(own))}, types)
         for table in (RAW_EVENTS, "bronze.unreadable_lines"):
             spark.sql(f"delete from {table} where load_id >= {load.load_id}")
+        # what is replaced goes once the new lines are there: of a refused load nothing is kept, and nothing lost
+        counted = self._read(reading, files, schema, own) if files else {}
         replaced = [text_of(file["path"]) for file in load.files if file["replaces_earlier"]]
         for table in (RAW_EVENTS, "bronze.unreadable_lines") if replaced else ():
-            spark.sql(f"delete from {table} where source_file in ({', '.join(replaced)})")
+            spark.sql(
+                f"delete from {table} where source_file in ({', '.join(replaced)}) and load_id < {load.load_id}"
+            )
         for file in load.files:
             if file.get("replaced"):
-                remove_replaced(spark, file, self._duckdb)
-        if not load.files:
-            return
-        counted = self._read(reading, files, schema, own) if files else {}
-        self._register(load, counted)
+                remove_replaced(spark, file, load.load_id, self._duckdb)
+        if load.files:
+            self._register(load, counted)
 
     def _read(self, reading: Files, files: Any, schema: pa.Schema, own: Any) -> dict[str, Any]:
         files = [
@@ -330,10 +333,12 @@ class SparkFunctions:
             rows.unpersist()
         return {}
 
-    def close(self) -> None:
-        """Free what models that failed have left."""
-        for model in [*self._kept]:
-            self.forget_rows({"model": model})
+    def end_run(self, _: dict[str, Any]) -> dict[str, Any]:
+        """Free what models that failed have left; of a server that is gone there is nothing to free."""
+        with suppress(Exception):
+            for model in [*self._kept]:
+                self.forget_rows({"model": model})
+        return {}
 
 
 def _answer(function: Any, request: dict[str, Any]) -> Any:

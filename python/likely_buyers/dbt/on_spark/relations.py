@@ -123,10 +123,10 @@ class SparkWarehouse(Warehouse):
 
 
 def remove_replaced(
-    session: Any, file: Mapping[str, Any], connection: duckdb.DuckDBPyConnection
+    session: Any, file: Mapping[str, Any], load_id: int, connection: duckdb.DuckDBPyConnection
 ) -> None:
-    """Remove the rows in bronze that a planned file of a relation replaces."""
-    condition = _named(file["relation"])
+    """Remove the rows of earlier loads in bronze that a planned file of a relation replaces."""
+    condition = f"{_named(file['relation'])} and load_id < {load_id}"
     if not file["replaced_key"]:
         session.sql(f"delete from {RAW_EVENTS} where {condition}")
         return

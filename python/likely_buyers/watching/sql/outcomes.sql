@@ -69,7 +69,11 @@ select
     finished.as_of_date as finished_as_of_date,
     finished.actual_buyers,
     finished.expected_buyers as finished_expected_buyers,
-    finished.expected_over_observed,
+    -- nobody bought: as if one had, since a ratio that is not there would alarm nobody
+    coalesce(
+        finished.expected_over_observed,
+        case when finished.actual_buyers = 0 then greatest(finished.expected_buyers, 1) end
+    ) as expected_over_observed,
     finished.actual_roc_auc,
     finished.estimated_roc_auc as finished_estimated_roc_auc,
     finished.actual_precision_10pct,

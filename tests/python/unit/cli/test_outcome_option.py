@@ -77,6 +77,17 @@ def test_only_the_same_events_within_more_days_are_nested() -> None:
     assert nested_chains(outcomes) == [[2, 0]]
 
 
+def test_outcomes_of_one_horizon_and_other_populations_are_not_nested() -> None:
+    outcomes = [
+        Outcome("month", 30),
+        Outcome("regulars_month", 30, population="purchase_days > 1"),
+        Outcome("week", 7),
+        Outcome("regulars_year", 365, population="purchase_days > 1"),
+    ]
+    assert nested_chains(outcomes[:2]) == []
+    assert nested_chains(outcomes) == [[2, 0], [1, 3]]
+
+
 @pytest.mark.parametrize(
     ("condition", "told"),
     [
