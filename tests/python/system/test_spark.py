@@ -446,11 +446,14 @@ def test_contracts_hold_on_spark(twins: Twins) -> None:
 
 
 def test_converted_money_keeps_its_digits(twins: Twins) -> None:
-    """The types are those of models/silver/user_days.sql; without a setting Spark would round each event to 6 digits."""
+    """The types are those of user_days.sql; without a setting Spark would round each event to six digits."""
     amount = (
         "cast(cast(0.35 as decimal(38, 7)) * cast(0.92471336 as decimal(18, 8)) as decimal(18, 4))"
     )
-    asked = f"from likely_buyers.dbt.on_spark.adapter import session\nprint(session().sql('select {amount}').first()[0])"
+    asked = (
+        "from likely_buyers.dbt.on_spark.adapter import session\n"
+        f"print(session().sql('select {amount}').first()[0])"
+    )
     told = twins.spark.run("python", "-c", asked)
     ((on_duckdb,),) = duckdb.sql(f"select {amount}").fetchall()
     assert told.output.split()[-1] == str(on_duckdb) == "0.3236"
