@@ -5,6 +5,8 @@
     only: a condition on the rows that narrows them.
 -#}
 {% macro events(only=none) %}
+    {#- never null, which Spark has to know: else it hands all that is left out to every task, however much that is -#}
+    {%- set numbered = "coalesce({0}, -1)" if target.type == 'spark' else "{0}" %}
     select
         {%- if equal_lines_are_separate() %}
         -- equal rows are told apart by counting them; they are of one user and day
@@ -29,7 +31,7 @@
         load_id
     from (
         {{ dated_lines(
-            only=row_id() ~ " not in (select row_id from " ~ ref('left_out_lines') ~ ")"
+            only=numbered.format(row_id()) ~ " not in (select " ~ numbered.format('row_id') ~ " from " ~ ref('left_out_lines') ~ ")"
                 ~ " and load_id <= (select load_id from (" ~ state_of('left_out_lines') ~ ") as state)"
                 ~ (" and " ~ only if only else "")
         ) }}
