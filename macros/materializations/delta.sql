@@ -74,12 +74,22 @@ spark.sql({{ tojson("create or replace table " ~ relation ~ " using delta as sel
     {% if changed %}{% do run_query("alter table " ~ relation ~ " alter column " ~ changed | join(', ')) %}{% endif %}
 {% endmacro %}
 
-{#- In place of dbt-spark's, which makes columns that have rows not nullable, and Delta refuses that. Each would read the whole table. -#}
-{% macro spark__alter_column_set_constraints(relation, column_dict) %}
-    {% set conditions = [] %}
-    {% for name in never_null_columns(column_dict) %}{% do conditions.append(sql_name(name) ~ " is not null") %}{% endfor %}
-    {% do run_query("alter table " ~ relation ~ " add constraint never_null check (" ~ conditions | join(' and ') ~ ")") if conditions %}
+{#-
+    In place of dbt-spark's, which makes columns that have rows not nullable, and Delta refuses that. A table that lasts is made with
+    a CHECK of what may not be null: one that is added afterwards reads the whole table.
+-#}
+{% macro spark__tblproperties_clause() %}
+    {%- set properties, never_null = dict(config.get('tblproperties') or {}), [] %}
+    {%- for name in never_null_columns(model.columns) if config.get('contract').enforced and config.get('materialized') == 'incremental' %}
+        {%- do never_null.append(sql_name(name) ~ " is not null") %}
+    {%- endfor %}
+    {%- do properties.update({'delta.constraints.never_null': never_null | join(' and ')} if never_null else {}) %}
+    {%- if properties %}
+    tblproperties ({% for name, value in properties.items() %}{{ sql_text(name) }} = {{ sql_text(value) }}{{ ', ' if not loop.last }}{% endfor %})
+    {%- endif %}
 {% endmacro %}
+
+{% macro spark__alter_column_set_constraints(relation, column_dict) %}{% endmacro %}
 
 {#-
     In place of dbt-spark's. A metastore keeps 256 characters of what a view's column means; of more it tries ten times in twenty
