@@ -48,9 +48,20 @@ def remedy(problem: str) -> str:
             f"the server of the catalog went away. Do it again when it answers at what {CATALOG} and the variables"
             " PG* say."
         ),
-        ("HTTP",): f"the bucket of {DATA} refused or did not answer. Do it again when it does.",
+        ("for HTTP ", "HTTP Error"): (
+            f"the bucket of {DATA if _names(problem, lake.data) else 'vars.events_path'} refused or did not answer. Do"
+            " it again when it does."
+        ),
     }
     for signs, words in faults.items():
         if any(sign in problem for sign in signs):
             return f"{words} {_KEPT}"
     return ""
+
+
+def _names(problem: str, url: str) -> bool:
+    """Whether it is of s3://bucket/prefix, which a request has as http://server/bucket/prefix or http://bucket.server."""
+    bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
+    below = f"/{prefix}/".replace("//", "/")
+    in_bucket = f"/{bucket}{below}" in problem or (f"/{bucket}." in problem and below in problem)
+    return url.startswith("s3://") and in_bucket

@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from likely_buyers.errors import said_by
+from likely_buyers.lake.bucket import know_bucket, unreadable
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.streams import not_whole
@@ -19,6 +23,9 @@ _KINDS = {
     ".parquet": "parquet",
 }
 ENDINGS = ", ".join((*_KINDS, ".zip")) + " (each also .gz or .zst)"
+
+EVENTS_PATH = "vars.events_path"
+BUCKET = "s3://"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,14 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     Raises:
         SourceProblem: nothing to read, or an archive of two kinds of files.
     """
-    found = [row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])]
+    try:
+        found = [
+            row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])
+        ]
+    except duckdb.Error as error:
+        if not events_path.startswith(BUCKET):
+            raise
+        raise SourceProblem(unreadable(events_path, EVENTS_PATH, said_by(error))) from error
     listed: list[Listed] = []
     left_alone: list[str] = []
     for path, size, modified_at, source in found:
@@ -141,6 +155,8 @@ def _found(
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
     if pattern.endswith("/**") and "://" not in pattern:
         return stamps(_files_below(pattern.removesuffix("**")), cursor)
+    if pattern.startswith(BUCKET):
+        know_bucket(cursor, base_folder(pattern), EVENTS_PATH, SourceProblem)
     names = [row[0] for row in cursor.execute("select file from glob(?)", [pattern]).fetchall()]
     return stamps(names, cursor)
 
@@ -208,6 +224,11 @@ def _is_model(pattern: str) -> bool:
 def _members(
     path: str, size: int, modified_at: str, source: str, reading: Reading
 ) -> tuple[list[Listed], list[str]]:
+    if "://" in path:
+        raise SourceProblem(
+            f"the archive '{path}' lies in a bucket, and archives are read from a disk only. Nothing was loaded."
+            " Unpack it there (.gz and .zst are read as they are), or copy it to a folder of this machine."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]

@@ -142,7 +142,7 @@ class _Look:
             "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
             "file_size": file.file_size, "new_line": "", "json_keys": {}, "in_path": [], "registrable": False,
         }  # fmt: skip
-        local = local_copy(file, self.staging, cursor)
+        local = local_copy(file, self.staging)
         if file.size == 0:
             found["format"] = file.format or "csv"
             return found

@@ -203,6 +203,27 @@ def test_a_full_disk_of_data_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert words in remedy("[Errno 28] No space left on device")
 
 
+@pytest.mark.parametrize(
+    ("data", "whose"),
+    [
+        ("s3://lakes/shop", "LIKELY_BUYERS_DATA"),
+        ("/mnt/data", "vars.events_path"),
+        ("s3://shop/lake", "vars.events_path"),
+    ],
+)
+def test_the_bucket_that_does_not_answer_is_named(
+    data: str, whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_DATA", data)
+    said = (
+        "IO Error: Could not connect to server error for HTTP GET to"
+        " 'https://lakes.s3.amazonaws.com/shop/a.parquet'"
+    )
+    assert remedy(said).startswith(f"the bucket of {whose} refused or did not answer")
+    # a value that is quoted is no refusal
+    assert remedy("Conversion Error: Could not convert string 'GET / HTTP/1.1' to INT32") == ""
+
+
 def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.contents()
     deliver(shop.events / "2.csv", *lines(2, 2_000))
