@@ -13,7 +13,7 @@ import duckdb
 from likely_buyers.errors import said_by
 from likely_buyers.lake.bucket import know_bucket, unreadable
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.reading import Reading, is_of_dbt
 from likely_buyers.sources.streams import not_whole
 from likely_buyers.sources.waiting import is_left_for_later
 
@@ -84,7 +84,7 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
             + "). Set vars.events_path to a file, folder or glob; for the demo shop run: make demo."
         )
     for name, pattern in reading.sources:
-        if not _is_model(pattern) and name not in {file.source for file in listed}:
+        if not is_of_dbt(pattern) and name not in {file.source for file in listed}:
             raise SourceProblem(
                 f"the source '{name}' of the event mapping has no file: nothing under '{events_path}' fits {pattern!r}."
                 f" Found: {', '.join(p.removeprefix(_below(events_path)) for p, *_ in found[:20])}. Nothing was loaded."
@@ -215,10 +215,6 @@ def _source_of(name: str, reading: Reading) -> str | None:
     if not reading.sources:
         return ""
     return next((s for s, pattern in reading.sources if matches(name, pattern)), None)
-
-
-def _is_model(pattern: str) -> bool:
-    return pattern.strip().startswith("ref(")
 
 
 def _members(

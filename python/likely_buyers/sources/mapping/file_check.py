@@ -8,10 +8,11 @@ from likely_buyers.errors import first_line
 from likely_buyers.sources.columns import LOAD_COLUMNS, ROW_ID
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
-from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
+from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Column, DuckDB, tried
 from likely_buyers.sources.mapping.expressions import absent_column
 from likely_buyers.sources.mapping.rows import absent_keys, null_row, rows_over, with_nulls
+from likely_buyers.sources.reading import is_of_dbt
 
 # each file must have what these are made of, or by which events are told apart; others may be absent
 _IN_EVERY_FILE = ("event_time", "event_type", "event_id", "dedupe_on")
@@ -51,7 +52,7 @@ def check_files(
     files: of a delivery, as it is planned.
     raw: name in lower case -> {name, type} of the columns of raw_events once the files are in it.
     source_columns: as `columns_of_sources` gives them, with those of these files.
-    relations: of each source that is a model of dbt.
+    relations: of each source that is a relation of dbt.
     """
     checked = Checked()
     check = _Check(mapping, raw, source_columns, relations, engine, checked.told)
