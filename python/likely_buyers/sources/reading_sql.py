@@ -61,6 +61,11 @@ def read_alike(files: Iterable[File]) -> list[list[File]]:
     return list(groups.values())
 
 
+def rows_copied(parquet: object) -> str:
+    """FROM clause of rows that a load has copied, in whatever folder."""
+    return f"read_parquet({literal(parquet)}, {FILE_ONLY})"
+
+
 def is_text(file: File) -> bool:
     """Whether the engine parses it, and may find lines that it cannot read."""
     return file["format"] not in _COPIED
