@@ -53,12 +53,12 @@
     })) %}
 {% endmacro %}
 
-{#- Those of the mapping's sources that are models of dbt, which it so builds first: source -> relation. -#}
+{#- Those of the mapping's sources that are relations of dbt, which builds them first: source -> relation. -#}
 {% macro mapped_relations() %}
     {% set sources, relations = event_mapping().get('sources'), {} %}
     {% for name, pattern in (sources.items() if sources is mapping else []) %}
-        {% set model = modules.re.match("\\s*ref[(]\\s*'([^']+)'", pattern | string) %}
-        {% if model %}{% do relations.update({name: ref(model.group(1)) | string}) %}{% endif %}
+        {% set found = relation_of_dbt(pattern) %}
+        {% if found %}{% do relations.update({name: found | string}) %}{% endif %}
     {% endfor %}
     {% do return(relations) %}
 {% endmacro %}

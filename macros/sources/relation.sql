@@ -4,8 +4,12 @@
 -#}
 {% macro events_relation_of_dbt() %}
     {% set given = var('events_relation', none) %}
-    {% set text = (given.get('relation') if given is mapping else given) | string | trim %}
-    {% set name = "\\s*['\"]([A-Za-z0-9_.-]+)['\"]\\s*" %}
+    {% do return(relation_of_dbt(given.get('relation') if given is mapping else given)) %}
+{% endmacro %}
+
+{#- The relation that a text such as ref('model') or source("name", "table") names; none of another text. -#}
+{% macro relation_of_dbt(text) %}
+    {% set text, name = text | string | trim, "\\s*['\"]([A-Za-z0-9_.-]+)['\"]\\s*" %}
     {% set found = modules.re.fullmatch('ref\\(' ~ name ~ '(?:,' ~ name ~ ')?\\)', text) %}
     {% if found %}{% do return(ref(*(found.groups() | select))) %}{% endif %}
     {% set found = modules.re.fullmatch('source\\(' ~ name ~ ',' ~ name ~ '\\)', text) %}

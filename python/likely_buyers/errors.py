@@ -63,6 +63,7 @@ def said_by(error: Exception) -> str:
 _MODULES_OF_EXTRAS = {
     "publish": ("deltalake", "obstore"),
     "postgres": ("psycopg",),
+    "s3": ("obstore",),
     "report": ("altair", "vl_convert"),
     "serve": ("fastapi", "pydantic", "pydantic_core", "starlette", "uvicorn"),
     "watch": ("datadog",),

@@ -4,11 +4,22 @@ from pathlib import Path
 
 from likely_buyers.settings import CATALOG, DATA, MEMORY_LIMIT, Settings
 
+# of our own messages, which say what to do themselves and may quote a line of a file or another server
+_OURS = "likely_buyers: "
+_OF_THIS_MACHINE = (
+    "Could not write file",
+    "max_temp_directory_size",
+    "failed to offload",
+    "Out of Memory Error",
+)
 _KEPT = "Each table is as it was before or as it is after; the next dbt build goes on from there."
 
 
 def remedy(problem: str) -> str:
     """What happened and what to do next, for DuckDB's message `problem`; '' for another kind of error."""
+    if _OURS in problem:
+        said = problem.partition(" says: ")[2]
+        problem = said if any(sign in said for sign in _OF_THIS_MACHINE) else ""
     settings = Settings.of()
     lake = settings.lake
     elsewhere = (
@@ -44,13 +55,24 @@ def remedy(problem: str) -> str:
             "another program, which asks for no lock, wrote to the same table meanwhile, so the lake refused this"
             " transaction as a whole. Do it again when that program is done."
         ),
-        ("to Postgres", "postgres_query"): (
+        ("to Postgres", "postgres_query") if lake.file is None else (): (
             f"the server of the catalog went away. Do it again when it answers at what {CATALOG} and the variables"
             " PG* say."
         ),
-        ("HTTP",): f"the bucket of {DATA} refused or did not answer. Do it again when it does.",
+        ("for HTTP ", "HTTP Error"): (
+            f"the bucket of {DATA if _names(problem, lake.data) else 'vars.events_path'} refused or did not answer. Do"
+            " it again when it does."
+        ),
     }
     for signs, words in faults.items():
         if any(sign in problem for sign in signs):
             return f"{words} {_KEPT}"
     return ""
+
+
+def _names(problem: str, url: str) -> bool:
+    """Whether it is of s3://bucket/prefix, which a request has as http://server/bucket/prefix or http://bucket.server."""
+    bucket, _, prefix = url.removeprefix("s3://").rstrip("/").partition("/")
+    below = f"/{prefix}/".replace("//", "/")
+    in_bucket = f"/{bucket}{below}" in problem or (f"/{bucket}." in problem and below in problem)
+    return url.startswith("s3://") and in_bucket

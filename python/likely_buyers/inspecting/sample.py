@@ -20,6 +20,7 @@ from likely_buyers.sources.encodings import marked_encoding
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files
 from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.reading_sql import FILE_ONLY
 from likely_buyers.sources.streams import chunks, compression_of
 from likely_buyers.sources.survey import decoded
 from likely_buyers.sql_text import literal
@@ -154,7 +155,7 @@ def _copy_parquet(
             "select sum(num_rows) from parquet_file_metadata(?)", [one.file]
         ).fetchone()
         if count and count[0] > rows:
-            head = f"select * from read_parquet({literal(one.file)}) limit {rows}"
+            head = f"select * from read_parquet({literal(one.file)}, {FILE_ONLY}) limit {rows}"
             connection.execute(f"copy ({head}) to {literal(target)} (format parquet)")
             return False
     except duckdb.Error:

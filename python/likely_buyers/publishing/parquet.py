@@ -33,12 +33,13 @@ def publish_parquet(folder: Folder, gold: Gold) -> Published:
 def _publish_table(gold: Gold, folder: Folder, table: GoldTable) -> PublishedTable:
     rows = gold.rows(table, with_features=table.name == "predictions")
     parts = gold.parts(rows, by_partition=rows.are_partitioned)
-    if not parts and not table.is_log:
+    if rows.are_partitioned and not table.is_log:
         # a list on which nobody is today has no rows, and replaces what stands there all the same
-        served = gold.served
-        parts = [
-            Part((name, version, served.as_of_date), rows=0, digest=0)
-            for name, version in served.model_versions.items()
+        served, listed = gold.served, {part.partition for part in parts}
+        parts += [
+            Part(key, rows=0, digest=0)
+            for version in served.model_versions.items()
+            if (key := (*version, served.as_of_date)) not in listed
         ]
 
     def name(part: Part) -> str:

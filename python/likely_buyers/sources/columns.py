@@ -5,6 +5,8 @@ from typing import Any
 
 LOAD_COLUMNS = ("source_file", "load_id", "loaded_at")
 """Those that a load adds to the source's."""
+ROW_ID = "rowid"
+"""What the lake calls the id of a row: a column of this name would take its place."""
 NARROW = ("TINYINT", "UTINYINT", "SMALLINT", "USMALLINT", "INTEGER", "UINTEGER", "BIGINT")
 # HUGEINT is a floating number in the files of a lake
 _WIDEST = "DECIMAL(38,0)"

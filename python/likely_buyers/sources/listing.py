@@ -8,8 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
+from likely_buyers.errors import said_by
+from likely_buyers.lake.bucket import know_bucket, unreadable
 from likely_buyers.sources.errors import SourceProblem
-from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.reading import Reading, is_of_dbt
 from likely_buyers.sources.streams import not_whole
 from likely_buyers.sources.waiting import is_left_for_later
 
@@ -19,6 +23,9 @@ _KINDS = {
     ".parquet": "parquet",
 }
 ENDINGS = ", ".join((*_KINDS, ".zip")) + " (each also .gz or .zst)"
+
+EVENTS_PATH = "vars.events_path"
+BUCKET = "s3://"
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,14 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     Raises:
         SourceProblem: nothing to read, or an archive of two kinds of files.
     """
-    found = [row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])]
+    try:
+        found = [
+            row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])
+        ]
+    except duckdb.Error as error:
+        if not events_path.startswith(BUCKET):
+            raise
+        raise SourceProblem(unreadable(events_path, EVENTS_PATH, said_by(error))) from error
     listed: list[Listed] = []
     left_alone: list[str] = []
     for path, size, modified_at, source in found:
@@ -70,7 +84,7 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
             + "). Set vars.events_path to a file, folder or glob; for the demo shop run: make demo."
         )
     for name, pattern in reading.sources:
-        if not _is_model(pattern) and name not in {file.source for file in listed}:
+        if not is_of_dbt(pattern) and name not in {file.source for file in listed}:
             raise SourceProblem(
                 f"the source '{name}' of the event mapping has no file: nothing under '{events_path}' fits {pattern!r}."
                 f" Found: {', '.join(p.removeprefix(_below(events_path)) for p, *_ in found[:20])}. Nothing was loaded."
@@ -141,6 +155,8 @@ def _found(
 def _glob(pattern: str, cursor: Any) -> list[tuple[str, int, str]]:
     if pattern.endswith("/**") and "://" not in pattern:
         return stamps(_files_below(pattern.removesuffix("**")), cursor)
+    if pattern.startswith(BUCKET):
+        know_bucket(cursor, base_folder(pattern), EVENTS_PATH, SourceProblem)
     names = [row[0] for row in cursor.execute("select file from glob(?)", [pattern]).fetchall()]
     return stamps(names, cursor)
 
@@ -201,13 +217,14 @@ def _source_of(name: str, reading: Reading) -> str | None:
     return next((s for s, pattern in reading.sources if matches(name, pattern)), None)
 
 
-def _is_model(pattern: str) -> bool:
-    return pattern.strip().startswith("ref(")
-
-
 def _members(
     path: str, size: int, modified_at: str, source: str, reading: Reading
 ) -> tuple[list[Listed], list[str]]:
+    if "://" in path:
+        raise SourceProblem(
+            f"the archive '{path}' lies in a bucket, and archives are read from a disk only. Nothing was loaded."
+            " Unpack it there (.gz and .zst are read as they are), or copy it to a folder of this machine."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             infos = [info for info in archive.infolist() if not info.is_dir()]

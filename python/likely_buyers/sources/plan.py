@@ -17,7 +17,7 @@ from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
 from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
 from likely_buyers.sources.reading import Reading
-from likely_buyers.sources.reading_sql import JSON_PROBLEM, json_lines
+from likely_buyers.sources.reading_sql import FILE_ONLY, JSON_PROBLEM, json_lines
 from likely_buyers.sources.rejects import forget_lines
 from likely_buyers.sources.staging import (
     decoded_text,
@@ -55,7 +55,7 @@ def plan_delivery(request: Request, cursor: duckdb.DuckDBPyConnection) -> dict[s
     quote, escape, nulls, skip, compression, json_kind, lines (physical lines behind the header, or elements of an
     array), first_byte, footer_from (bytes of what is read), new_line (how lines end, as the engine calls it; ''
     where it may find out), bad_lines (already found, or ''), json_keys (column -> its keys, where they are not its
-    name).
+    name). Of Parquet: in_path (columns that are not in the file, but in its path).
 
     Raises:
         SourceProblem: a file that cannot be read, in words.
@@ -140,9 +140,9 @@ class _Look:
             "delimiter": "", "quote": "", "escape": "", "nulls": list(self.reading.nulls), "skip": 0,
             "compression": compression, "json_kind": "", "lines": 0, "first_byte": 0, "footer_from": None,
             "bad_lines": "", "bad_count": 0, "same_as": None, "renamed": [], "file": file.file,
-            "file_size": file.file_size, "new_line": "", "json_keys": {}, "registrable": False,
+            "file_size": file.file_size, "new_line": "", "json_keys": {}, "in_path": [], "registrable": False,
         }  # fmt: skip
-        local = local_copy(file, self.staging, cursor)
+        local = local_copy(file, self.staging)
         if file.size == 0:
             found["format"] = file.format or "csv"
             return found
@@ -180,15 +180,21 @@ class _Look:
                 pass
         found |= {"read_path": str(local), "digest": digest.hexdigest(), "compression": "none"}
         try:
-            rows = cursor.execute("describe select * from read_parquet(?)", [str(local)]).fetchall()
+            described = "describe select * from read_parquet(?"
+            rows = cursor.execute(f"{described}, {FILE_ONLY})", [str(local)]).fetchall()
+            own = {row[0].lower() for row in rows}
+            # columns that only the folders above the file give, as in event_type=purchase/
+            with_path = cursor.execute(f"{described})", [str(local)]).fetchall()
+            in_path = [row for row in with_path if row[0].lower() not in own]
             count = cursor.execute(
                 "select num_rows from parquet_file_metadata(?)", [str(local)]
             ).fetchone()
         except duckdb.Error as error:
             raise not_whole(file.path, "Parquet", str(error).split("\n", maxsplit=1)[0]) from error
         found |= {
-            "columns": [row[0] for row in rows],
-            "types": [row[1] for row in rows],
+            "columns": [row[0] for row in rows + in_path],
+            "types": [row[1] for row in rows + in_path],
+            "in_path": [row[0] for row in in_path],
             "lines": int(count[0]) if count else 0,
         }
         # names that come twice, if in other letters, are told apart by the engine's reading alone

@@ -1,6 +1,7 @@
 """How a source is read: the keys of an event mapping that are not about events."""
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -109,3 +110,8 @@ class Reading:
             columns=columns,
             nulls=tuple(nulls),
         )
+
+
+def is_of_dbt(pattern: str) -> bool:
+    """Whether a source of the mapping is a relation of dbt, as ref('model'), rather than files."""
+    return re.match(r"\s*(ref|source)\s*\(", pattern) is not None

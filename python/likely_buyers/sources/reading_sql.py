@@ -5,6 +5,7 @@ and raw_reject_scans.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,12 @@ JSON_PROBLEM = (
     "case when not json_valid(line) then 'not valid JSON'"
     " when json_type(line) <> 'OBJECT' then 'not a JSON object' else '' end"
 )
+FILE_ONLY = "hive_partitioning = false"
+"""Without it the engine puts the value of a folder key=value in the place of a file's own column of that name."""
 _COPIED = ("parquet", "relation")
 _ALIKE = (
     *("format", "columns", "types", "delimiter", "quote", "escape", "nulls", "skip"),
-    *("compression", "json_kind", "new_line", "json_keys"),
+    *("compression", "json_kind", "new_line", "json_keys", "in_path"),
 )
 
 File = Mapping[str, Any]
@@ -58,6 +61,11 @@ def read_alike(files: Iterable[File]) -> list[list[File]]:
     return list(groups.values())
 
 
+def rows_copied(parquet: object) -> str:
+    """FROM clause of rows that a load has copied, in whatever folder."""
+    return f"read_parquet({literal(parquet)}, {FILE_ONLY})"
+
+
 def is_text(file: File) -> bool:
     """Whether the engine parses it, and may find lines that it cannot read."""
     return file["format"] not in _COPIED
@@ -84,7 +92,7 @@ def json_lines(group: Sequence[File]) -> str:
     compression = "uncompressed" if file["compression"] == "none" else file["compression"]
     return (
         f"(select json as line, filename as read_path from read_json_objects({paths},"
-        f" format = {literal(file['json_kind'])}, filename = true, maximum_object_size = 134217728,"
+        f" format = {literal(file['json_kind'])}, filename = true, {FILE_ONLY}, maximum_object_size = 134217728,"
         f" compression = {literal(compression)}))"
     )
 
@@ -97,7 +105,9 @@ def _values(file: File, columns: Mapping[str, Mapping[str, Any]]) -> str:
         value = quoted(name)
         if file["format"] == "json":
             value = _json_value(file["json_keys"].get(name) or [name])
-        elif type_ not in (None, column["type"]):
+        elif name in file.get("in_path", ()):
+            value = f"cast({_in_path(name)} as {type_})"
+        if type_ not in (None, column["type"]):
             value = f"cast({value} as {column['type']})"
         selected.append(f"{value} as {quoted(str(column['name']))}")
     return ", ".join(selected)
@@ -114,10 +124,17 @@ def _json_value(keys: Sequence[str]) -> str:
     return values[0] if len(values) == 1 else f"coalesce({', '.join(values)})"
 
 
+def _in_path(name: str) -> str:
+    """The text that a folder name=value gives, as Hive writes it; of several the innermost."""
+    folder = literal(f"(?:^|.*/){re.escape(name)}=([^/]*)/")
+    value = f"regexp_extract(read_path, {folder}, 1)"
+    return f"case when {value} not in ('NULL', '__HIVE_DEFAULT_PARTITION__') then url_decode({value}) end"
+
+
 def _relation(group: Sequence[File]) -> str:
     file, paths = group[0], _list(file["read_path"] for file in group)
     if not is_text(file):
-        return f"read_parquet({paths}, filename = 'read_path', union_by_name = true)"
+        return f"read_parquet({paths}, filename = 'read_path', union_by_name = true, {FILE_ONLY})"
     if file["format"] == "json":
         return f"{json_lines(group)} where {JSON_PROBLEM} = ''"
     columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in file["columns"])
@@ -135,7 +152,7 @@ def _relation(group: Sequence[File]) -> str:
 
 def _reading_text(file: File) -> str:
     return (
-        "auto_detect = false, header = false, max_line_size = 33554432,"
+        f"{FILE_ONLY}, auto_detect = false, header = false, max_line_size = 33554432,"
         f" compression = {literal(file['compression'])}, store_rejects = true, rejects_table = 'raw_rejects',"
         " rejects_scan = 'raw_reject_scans'"
     )

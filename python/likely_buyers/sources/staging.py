@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
-from likely_buyers.sources.listing import Listed
+from likely_buyers.errors import first_line, from_extra
+from likely_buyers.lake.bucket import unreadable
+from likely_buyers.s3 import endpoint
+from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.listing import BUCKET, EVENTS_PATH, Listed
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.streams import chunks
 from likely_buyers.sources.survey import Survey, decoded
-from likely_buyers.sql_text import literal
 
 
 def plain_text(found: Mapping[str, Any], staging: Path) -> Path:
@@ -58,17 +59,23 @@ def write_pieces(pieces: Iterator[bytes], path: Path) -> None:
             file.write(piece)
 
 
-def local_copy(file: Listed, staging: Path, cursor: duckdb.DuckDBPyConnection) -> Path:
+def local_copy(file: Listed, staging: Path) -> Path:
     """The file itself, or a copy of one that lies in a bucket."""
-    if "://" not in file.file:
+    if not file.file.startswith(BUCKET):
         return Path(file.file)
     copy = staging / (name_of(file.file) + "".join(Path(file.file).suffixes[-2:]))
-    if not copy.exists():
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        cursor.execute(
-            f"copy (select content from read_blob({literal(file.file)}))"  # noqa: S608
-            f" to {literal(copy)} (format blob)"
+    with from_extra("s3", f"{EVENTS_PATH}={file.file}"):
+        import obstore.exceptions
+    bucket, _, key = file.file.removeprefix(BUCKET).partition("/")
+    try:
+        # DuckDB would hold an object in memory whole
+        store = obstore.store.S3Store(
+            bucket, config={"endpoint": endpoint()} if endpoint() else None
         )
+        write_pieces(iter(obstore.get(store, key).stream()), copy)
+    except (obstore.exceptions.BaseError, FileNotFoundError) as error:
+        said = first_line(str(error))
+        raise SourceProblem(unreadable(file.file, EVENTS_PATH, said)) from error
     return copy
 
 

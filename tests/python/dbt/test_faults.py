@@ -203,6 +203,52 @@ def test_a_full_disk_of_data_is_named(tmp_path: Path, monkeypatch: pytest.Monkey
     assert words in remedy("[Errno 28] No space left on device")
 
 
+@pytest.mark.parametrize(
+    ("data", "whose"),
+    [
+        ("s3://lakes/shop", "LIKELY_BUYERS_DATA"),
+        ("/mnt/data", "vars.events_path"),
+        ("s3://shop/lake", "vars.events_path"),
+    ],
+)
+def test_the_bucket_that_does_not_answer_is_named(
+    data: str, whose: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIKELY_BUYERS_DATA", data)
+    said = (
+        "IO Error: Could not connect to server error for HTTP GET to"
+        " 'https://lakes.s3.amazonaws.com/shop/a.parquet'"
+    )
+    assert remedy(said).startswith(f"the bucket of {whose} refused or did not answer")
+    # a value that is quoted is no refusal
+    assert remedy("Conversion Error: Could not convert string 'GET / HTTP/1.1' to INT32") == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "the postgres server of vars.events_relation cannot be read. Nothing was loaded. Check PGHOST, PGPORT,"
+        " PGDATABASE and PGUSER of the environment, and that the server answers there. It says: IO Error: Unable to"
+        ' connect to Postgres at "host=/run": connection to server on "/run/.s.PGSQL.5432": No such file or directory',
+        "the relation 'clicks' of vars.events_relation could not be read to its end. Nothing was loaded: run dbt build"
+        ' again. It says: IO Error: Failed to execute query "COPY (SELECT 1) TO STDOUT": ERROR: could not write to file'
+        ' "base/pgsql_tmp/1": No space left on device',
+        "load 3 has 90 % lines that are no events, the first: 127.0.0.1 GET /cart HTTP/1.1 HTTP Error: Permission"
+        " denied, No such file or directory. Mend the mapping.",
+    ],
+)
+def test_a_message_that_names_its_remedy_is_given_no_other(message: str) -> None:
+    assert remedy(f"Dependency Error in model raw_events\n  likely_buyers: {message}") == ""
+
+
+def test_a_full_disk_is_told_of_whatever_was_copied() -> None:
+    said = (
+        "likely_buyers: the relation 'clicks' of vars.events_relation could not be read to its end. Nothing was loaded:"
+        ' run dbt build again. It says: IO Error: Could not write file "/x": No space left on device'
+    )
+    assert remedy(said).startswith("the disk is full")
+
+
 def test_too_little_memory(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     before = shop.contents()
     deliver(shop.events / "2.csv", *lines(2, 2_000))

@@ -311,10 +311,18 @@ def test_rows_of_a_line_and_of_several_files(source: Source) -> None:
     assert "gives `rows` that cannot be evaluated over the columns of" in source.refused()
 
 
-def test_a_source_that_is_a_model_of_dbt_is_built_first(source: Source) -> None:
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "ref('feature_labels')",
+        'ref("feature_labels")',
+        """ref('likely_buyers', "feature_labels")""",
+    ],
+)
+def test_a_source_that_is_a_model_of_dbt_is_built_first(source: Source, labels: str) -> None:
     """By the console script, which parses with these variables: models depend on what the mapping names."""
     source.mapping = {
-        "sources": {"orders": "orders*.csv", "labels": "ref('feature_labels')"},
+        "sources": {"orders": "orders*.csv", "labels": labels},
         "rows": "select orders.*, (select count(*) from labels) as many from orders",
         "event_time": "as_utc(ordered)", "event_type": "'purchase'", "user_id": "customer", "price": "many",
     }  # fmt: skip

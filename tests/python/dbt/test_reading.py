@@ -9,6 +9,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -447,6 +448,47 @@ def test_a_file_behind_a_link_is_read_once(harness: LoadHarness, tmp_path: Path)
     (tmp_path / "in" / "sub" / "round").symlink_to(tmp_path / "in")
     warehouse = harness.load(tmp_path / "in")
     assert warehouse.execute("select a, b from bronze.raw_events").fetchall() == [("1", "2")]
+
+
+IN_FOLDERS: dict[str, bytes] = {
+    "csv": b"DAY,line\n2026-01-05 10:31:07,x\n",
+    "jsonl": b'{"DAY": "2026-01-05 10:31:07", "line": "x"}\n',
+    "json": b'[{"DAY": "2026-01-05 10:31:07", "line": "x"}]',
+}
+
+
+@pytest.mark.parametrize("ending", IN_FOLDERS)
+def test_a_folder_of_a_name_and_a_value_leaves_a_files_own_column(
+    harness: LoadHarness, tmp_path: Path, ending: str
+) -> None:
+    """Partitions of a day, as exports have them, beside the moment of each line."""
+    files: dict[str, str | bytes] = {f"day=2026-01-05/line=9/json=9/a.{ending}": IN_FOLDERS[ending]}
+    assert loaded(harness, tmp_path, files) == ([("2026-01-05 10:31:07", "x")], [])
+
+
+def test_columns_of_parquet_are_those_of_the_file_and_then_those_of_its_folders(
+    harness: LoadHarness, tmp_path: Path
+) -> None:
+    moment = datetime(2026, 1, 5, 10, 31, 7)
+    for kind, part in (("view", "1"), ("add%20to cart", "2"), ("NULL", "3"), ("view", "x")):
+        folder = tmp_path / "in" / "day=2026-01-05" / f"kind={kind}" / f"part={part}"
+        folder.mkdir(parents=True)
+        pq.write_table(pa.table({"Day": [moment], "a": [part]}), folder / "a.parquet")
+    # what only the folder has in other files, this one has itself
+    pq.write_table(
+        pa.table({"Day": [moment], "a": ["9"], "kind": ["own"]}),
+        tmp_path / "in" / "day=2026-01-05" / "b.parquet",
+    )
+    rows = harness.load(tmp_path / "in").execute(
+        "select a, day, kind, part from bronze.raw_events order by a"
+    )
+    assert rows.fetchall() == [
+        ("1", moment, "view", "1"),
+        ("2", moment, "add to cart", "2"),
+        ("3", moment, None, "3"),
+        ("9", moment, "own", None),
+        ("x", moment, "view", "x"),
+    ]
 
 
 WHOLE = "a,b\n" + "".join(f"{n},{n * n}\n" for n in range(3000))

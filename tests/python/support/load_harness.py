@@ -32,7 +32,7 @@ class LoadHarness:
         self._delivery = Delivery(self._lake, Lake.in_folder(folder / "state"))
         self._delivery.add_functions()
 
-    def load(self, events: Path, **mapping: Any) -> duckdb.DuckDBPyConnection:
+    def load(self, events: Path | str, **mapping: Any) -> duckdb.DuckDBPyConnection:
         """The lake after a load of the files, until the next: raw_events, unreadable_lines, file_register.
 
         Raises:

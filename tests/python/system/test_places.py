@@ -4,10 +4,12 @@ import itertools
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import psycopg
@@ -19,8 +21,10 @@ from likely_buyers.lake import LakeInUse, connect
 from likely_buyers.lake.extensions import load_extension
 from likely_buyers.lake.upkeep import maintain
 from likely_buyers.settings import BadSetting, Lake
+from likely_buyers.sources import plan as plan_module
 from support.installation import Installation
 from support.lake_readers import TABLES, seen
+from support.load_harness import LoadHarness
 from support.published_gold import (
     PASSWORD,
     S3,
@@ -502,3 +506,65 @@ def test_files_in_a_bucket_under_a_catalog_that_is_a_file(
     kept = s3.filesystem().get_file_info(pyarrow.fs.FileSelector("shop/lake", recursive=True))
     assert any(file.path.startswith("shop/lake/bronze/raw_events/") for file in kept)
     assert not (installation.state / "data").exists()
+
+
+# --- deliveries in a bucket -------------------------------------------------------------------
+
+
+def put(s3: S3, name: str, content: bytes) -> None:
+    with s3.filesystem().open_output_stream(f"shop/{name}") as file:
+        file.write(content)
+
+
+def test_events_of_a_bucket_under_a_lake_in_a_folder(
+    s3: S3, tmp_path: Path, installation: Installation
+) -> None:
+    """With DuckDB's extension as it is installed: one that is fetched would need the network and a home folder."""
+    deliver(tmp_path / "events", "day", 7)
+    (file,) = (tmp_path / "events").iterdir()
+    put(s3, f"in/{file.name}", file.read_bytes())
+    installation.settings["HOME"] = str(tmp_path / "home")
+    variables = {"events_path": "s3://shop/in", "as_of": "2020-02-01"}
+    for _ in range(2):
+        done = installation.build_models("--select", "+user_days", variables=variables)
+        assert done.succeeded, done.output
+        assert installation.query("select count(*) from silver.events") == [(100,)]
+    read = "select source_file, count(*) from bronze.raw_events group by all"
+    assert installation.query(read) == [(f"s3://shop/in/{file.name}", 100)]
+    assert not (tmp_path / "home" / ".duckdb").exists()
+
+
+def events_told(events_path: str, folder: Path, **mapping: str) -> str:
+    with pytest.raises(LikelyBuyersError) as refused:
+        LoadHarness(folder).load(events_path, **mapping)
+    return str(refused.value)
+
+
+def test_events_of_a_bucket_that_cannot_be_reached(
+    s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, "in/a.csv", b"a,b\n1,2\n")
+    put(s3, "zipped/a.zip", b"PK")
+    told = events_told("s3://shop/zipped", tmp_path / "1")
+    assert "a.zip' lies in a bucket, and archives are read from a disk only" in told
+    told = events_told("s3://nowhere/in", tmp_path / "2")
+    assert "the bucket of vars.events_path=s3://nowhere/in cannot be read" in told
+    assert "LIKELY_BUYERS_DATA" not in told
+    listed = plan_module.list_files
+
+    def removed(*given: Any) -> Any:
+        found = listed(*given)
+        s3.filesystem().delete_file("shop/in/a.csv")
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan_module, "list_files", removed)
+        told = events_told("s3://shop/in", tmp_path / "3")
+    assert "the bucket of vars.events_path=s3://shop/in/a.csv cannot be read" in told
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    told = events_told("s3://shop/in", tmp_path / "4")
+    assert "AWS_ACCESS_KEY_ID is not set. Set it" in told
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setitem(sys.modules, "duckdb_extension_httpfs", None)
+    told = events_told("s3://shop/in", tmp_path / "5")
+    assert "pip install 'likely_buyers[s3]'" in told

@@ -195,6 +195,21 @@ def test_a_partition_published_again_is_replaced_and_an_equal_one_left_alone(sho
     assert read_parquet(str(shop.published / "parquet")).predictions == (("run-2", 200),)
 
 
+def test_a_list_on_which_nobody_is_any_more_is_replaced_beside_one_that_has_users(
+    shop: Shop,
+) -> None:
+    """Of two outcomes on one day: the second one's threshold was raised."""
+    other = "insert into gold.{0} select * replace ('other' as model_name) from gold.{0};"
+    scored = other.format("predictions")
+    shop.build(1, day=5, then=scored + other.format("top_buyers")).publish()
+    shop.build(2, day=5, then=scored).publish()
+    folder = shop.published / "parquet"
+    listed = ds.dataset(folder / "top_buyers", partitioning="hive").to_table()
+    assert set(listed["model_name"].to_pylist()) == {MODEL}
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    assert manifest["tables"]["top_buyers"] == {"rows": 20} == {"rows": listed.num_rows}
+
+
 # --- Delta --------------------------------------------------------------------------------
 
 

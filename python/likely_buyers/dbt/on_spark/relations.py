@@ -14,6 +14,7 @@ import duckdb
 from likely_buyers.dbt.on_spark.raw_columns import types_in_files
 from likely_buyers.dbt.on_spark.refusals import in_words
 from likely_buyers.sources import SourceProblem
+from likely_buyers.sources.reading_sql import rows_copied
 from likely_buyers.sources.register import RAW_EVENTS, REGISTER
 from likely_buyers.sources.relation import Relation, Warehouse
 from likely_buyers.sources.relation.comparison import of_relation
@@ -64,9 +65,7 @@ class _OnSpark(Source):
         if cursor and since:
             rows = rows.where(_from(cursor, since, rows.schema[cursor].dataType, self.connection))
         counted = _write(rows, window)
-        return counted, one_number(
-            self.connection, f"select count(*) from read_parquet({literal(window)})"
-        )
+        return counted, one_number(self.connection, f"select count(*) from {rows_copied(window)}")
 
 
 class SparkWarehouse(Warehouse):
@@ -100,7 +99,7 @@ class SparkWarehouse(Warehouse):
         _write(self._session.sql(f"{query} where {condition}"), folder)
         self.connection.execute(
             f"create or replace temp view relation_loaded as select * {as_in_files(types_in_files(raw.schema))}"
-            f" from read_parquet({literal(folder)})"
+            f" from {rows_copied(folder)}"
         )
         return "relation_loaded"
 
@@ -174,7 +173,7 @@ def _incoming(
     session: Any, rows: Path, names: Iterable[str], connection: duckdb.DuckDBPyConnection
 ) -> Any:
     """Columns of a file, as bronze keeps them: Spark may not read the types of others."""
-    query = f"select distinct {', '.join(map(named, names))} from read_parquet({literal(rows)})"
+    query = f"select distinct {', '.join(map(named, names))} from {rows_copied(rows)}"
     types = {row[0]: row[1] for row in connection.execute(f"describe {query}").fetchall()}
     file = rows.with_name(f"{rows.stem}_keys.parquet")
     connection.execute(

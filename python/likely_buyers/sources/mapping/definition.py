@@ -8,12 +8,14 @@ from typing import Any, NoReturn
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, REQUIRED
 from likely_buyers.sources.reading import KEYS as READING_KEYS
-from likely_buyers.sources.reading import Reading
+from likely_buyers.sources.reading import Reading, is_of_dbt
 from likely_buyers.sources.time_zones import UnknownZone, known_zone
 from likely_buyers.sql_text import literal
 
 # beside the contract's columns
 _KEYS = (*READING_KEYS, "time_zone", "rows", "leave_out", "dedupe_on", "keep")
+_NAME = r"""\s*['"][A-Za-z0-9_.-]+['"]\s*"""
+_OF_DBT = re.compile(rf"ref\({_NAME}(,{_NAME})?\)|source\({_NAME},{_NAME}\)")
 _AS_UTC = re.compile(r"\bas_utc\s*\(")
 
 
@@ -36,7 +38,7 @@ class EventMapping:
     has_decimal_comma: bool
     rows: str | None
     sources: Mapping[str, str]
-    """Name that `rows` knows -> pattern of files, or ref('model')."""
+    """Name that `rows` knows -> pattern of files, or a relation of dbt, as ref('model')."""
     leave_out: Mapping[str, str]
     """Name -> condition of rows that are no events on purpose."""
     dedupe_on: tuple[str, ...]
@@ -114,11 +116,6 @@ def chosen_mapping(mappings: Any, name: Any) -> EventMapping:
     return EventMapping.of(name, mappings[name])
 
 
-def is_of_dbt(pattern: str) -> bool:
-    """Whether a source is a model of dbt, ref('model'), rather than files."""
-    return pattern.strip().startswith("ref(")
-
-
 def _refuse(words: str) -> NoReturn:
     raise SourceProblem(words)
 
@@ -181,6 +178,12 @@ def _check_rows(given: Mapping[str, Any], whose: str) -> None:
         _refuse(f"{whose}: leave_out must give a SQL condition for each name; found: {left_out}.")
     if rows is not None and not isinstance(rows, str):
         _refuse(f"{whose}: rows must be one SELECT over lines; found: {rows}.")
+    for source, pattern in sources.items() if isinstance(sources, Mapping) else ():
+        if is_of_dbt(str(pattern)) and not _OF_DBT.fullmatch(str(pattern).strip()):
+            _refuse(
+                f"{whose}: the source '{source}' must be ref('model'), ref('package', 'model') or source('name',"
+                f" 'table'), or a pattern of files; found: {pattern}."
+            )
     if sources and not rows:
         names = ", ".join(sources) if isinstance(sources, Mapping) else sources
         _refuse(

@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from likely_buyers.errors import first_line
-from likely_buyers.sources.columns import LOAD_COLUMNS
+from likely_buyers.sources.columns import LOAD_COLUMNS, ROW_ID
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping.contract import COLUMNS, NUMBERS
-from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
+from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Column, DuckDB, tried
 from likely_buyers.sources.mapping.expressions import absent_column
 from likely_buyers.sources.mapping.rows import absent_keys, null_row, rows_over, with_nulls
+from likely_buyers.sources.reading import is_of_dbt
 
 # each file must have what these are made of, or by which events are told apart; others may be absent
 _IN_EVERY_FILE = ("event_time", "event_type", "event_id", "dedupe_on")
@@ -51,7 +52,7 @@ def check_files(
     files: of a delivery, as it is planned.
     raw: name in lower case -> {name, type} of the columns of raw_events once the files are in it.
     source_columns: as `columns_of_sources` gives them, with those of these files.
-    relations: of each source that is a model of dbt.
+    relations: of each source that is a relation of dbt.
     """
     checked = Checked()
     check = _Check(mapping, raw, source_columns, relations, engine, checked.told)
@@ -96,10 +97,15 @@ class _Check:
 
     def file(self, file: Mapping[str, Any]) -> None:
         for name in file["columns"]:
-            if name.lower() in LOAD_COLUMNS:
+            if name.lower() in (*LOAD_COLUMNS, ROW_ID):
                 raise SourceProblem(
                     f"{_in_words(file)} has a column '{name}', a name that bronze.raw_events keeps for itself"
-                    f" ({', '.join(LOAD_COLUMNS)}). Nothing was loaded. Deliver the file with another name for it."
+                    f" ({', '.join((*LOAD_COLUMNS, ROW_ID))}). Nothing was loaded. "
+                    + (
+                        "Give it another name in a view, and read that."
+                        if file["format"] == "relation"
+                        else "Deliver the file with another name for it."
+                    )
                 )
         is_json = file["format"] == "json"
         columns = tuple(Column(name, self._types[name.lower()]) for name in file["columns"])
@@ -119,6 +125,12 @@ class _Check:
         """The columns of the rows that are made of the file's lines."""
         if self._mapping.rows:
             columns = self._columns_of_rows(file, columns)
+        for column in columns:
+            if column.name.lower() == ROW_ID:
+                raise SourceProblem(
+                    f"{self._whose} gives `rows` with the column '{column.name}', a name that the table of them keeps"
+                    " for itself. Give it another name. Nothing was loaded."
+                )
         names = [column.name.lower() for column in columns]
         for name in names:
             if names.count(name) > 1:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from likely_buyers.sources.columns import LOAD_COLUMNS
-from likely_buyers.sources.mapping.definition import EventMapping, is_of_dbt
+from likely_buyers.sources.mapping.definition import EventMapping
 from likely_buyers.sources.mapping.dialect import Column, DuckDB
+from likely_buyers.sources.reading import is_of_dbt
 from likely_buyers.sql_text import literal, quoted
 
 # keys of JSON are found one after the other, each by a failure that names it

@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.reading_sql import rows_copied
 from likely_buyers.sources.relation.setting import Relation
 from likely_buyers.sources.relation.snapshot import one_number
 from likely_buyers.sql_text import literal, quoted
@@ -39,7 +40,7 @@ class Compared:
     ) -> None:
         self._key = relation.key
         self._raw_events = raw_events
-        self._window = f"read_parquet({literal(window)})"
+        self._window = rows_copied(window)
         raw = {
             row[0].lower(): (row[0], row[1])
             for row in warehouse.execute(f"describe {raw_events}").fetchall()
@@ -87,7 +88,7 @@ class Compared:
         names = [name.lower() for name in self._key]
         mine = _together(self._loaded[name] for name in names)
         theirs = _together(self._incoming[name] for name in names)
-        replaced = f"{self._of_relation} and {mine} in (select {theirs} from read_parquet({literal(delta)}))"
+        replaced = f"{self._of_relation} and {mine} in (select {theirs} from {rows_copied(delta)})"
         found = one_number(warehouse, f"select count(*) from {self._raw_events} where {replaced}")
         return replaced if found else ""
 
@@ -142,7 +143,7 @@ def check_key(relation: Relation, window: Path, connection: duckdb.DuckDBPyConne
     key = ", ".join(quoted(name) for name in relation.key)
     absent = " or ".join(f"{quoted(name)} is null" for name in relation.key)
     row = connection.execute(
-        f"select cast(row({key}) as varchar), count(*), bool_or({absent}) from read_parquet({literal(window)})"
+        f"select cast(row({key}) as varchar), count(*), bool_or({absent}) from {rows_copied(window)}"
         f" group by {key} having count(*) > 1 or bool_or({absent}) order by all limit 1"
     ).fetchone()
     if row:
@@ -162,7 +163,7 @@ def digest_of_rows(
     row = connection.execute(
         "select count(*), cast(coalesce(sum(hash(lines)), 0) as varchar),"
         " cast(coalesce(bit_xor(hash(lines, 1)), 0) as varchar)"
-        f" from read_parquet({literal(window)}) as lines"
+        f" from {rows_copied(window)} as lines"
     ).fetchone()
     return hashlib.sha256(json.dumps([list(found), row]).encode()).hexdigest()
 

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from likely_buyers.sources.errors import SourceProblem
+from likely_buyers.sources.reading_sql import rows_copied
 from likely_buyers.sources.relation.comparison import (
     Compared,
     Known,
@@ -83,7 +84,7 @@ def plan_relation(
             has_lost_rows = warehouse.has_lost_rows(relation)
             read = delta
         path, digest = f"{relation.name}, load {load_id}", relation.definition
-    lines = one_number(connection, f"select count(*) from read_parquet({literal(read)})")
+    lines = one_number(connection, f"select count(*) from {rows_copied(read)}")
     if not lines and (relation.cursor is None or not loads):
         raise SourceProblem(_empty(relation, bool(loads)))
     if not lines:
@@ -147,7 +148,7 @@ def greatest_value(
     )
     row = connection.execute(
         f"select cast(greatest({earlier}, max({column}) filter (where {past})) as varchar)"
-        f" from read_parquet({literal(window)})"
+        f" from {rows_copied(window)}"
     ).fetchone()
     return row[0] if row else None
 
@@ -158,7 +159,7 @@ def warnings(
     """What a user is to know of the rows without a cursor value, and of a table that was emptied."""
     column = quoted(str(relation.cursor))
     row = connection.execute(
-        f"select count(*) filter (where {column} is null), count({column}) from read_parquet({literal(window)})"
+        f"select count(*) filter (where {column} is null), count({column}) from {rows_copied(window)}"
     ).fetchone()
     without, with_one = row or (0, 0)
     told = []
@@ -177,5 +178,5 @@ def warnings(
 
 def columns_of(file: Path, connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
     """Names and types of the columns of a Parquet file."""
-    rows = connection.execute(f"describe select * from read_parquet({literal(file)})").fetchall()
+    rows = connection.execute(f"describe select * from {rows_copied(file)}").fetchall()
     return [(row[0], row[1]) for row in rows]

@@ -8,6 +8,8 @@ import pytest
 from likely_buyers.errors import MissingPackage
 from likely_buyers.publishing.folders import folder_at
 from likely_buyers.publishing.publish import _jobs
+from likely_buyers.sources.listing import Listed
+from likely_buyers.sources.staging import local_copy
 
 NONE = {"duckdb": None, "parquet": None, "delta": None, "delta_keep_days": 30, "postgres": None}
 
@@ -49,6 +51,15 @@ def test_s3(without: Hide, tmp_path: Path) -> None:
         MissingPackage, match=r"s3://shop/gold needs the package obstore.*\[publish\]"
     ):
         folder_at("parquet", "s3://shop/gold", tmp_path)
+
+
+def test_events_in_a_bucket(without: Hide, tmp_path: Path) -> None:
+    without("obstore")
+    there = Listed("s3://shop/a.csv", "s3://shop/a.csv", None, "csv", 9, "", 9, "")
+    with pytest.raises(
+        MissingPackage, match=r"vars.events_path=s3://shop/a.csv needs the package obstore.*\[s3\]"
+    ):
+        local_copy(there, tmp_path)
 
 
 def test_postgres(without: Hide, tmp_path: Path) -> None:

@@ -133,6 +133,33 @@ def test_parquet_that_a_lake_cannot_take_over_is_written_to_it(
     assert loaded == there
 
 
+def test_a_folder_of_a_name_and_a_value_above_the_state_gives_a_relation_no_column(
+    warehouse: duckdb.DuckDBPyConnection,
+    delivery: Delivery,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither one that it lacks nor another value; in a lake of a bucket or with a key, which writes the rows."""
+    monkeypatch.setattr(delivery_module, "_staging", lambda: tmp_path / "a=9" / "b=8" / "staging")
+    delivery = Delivery(warehouse, None)
+    with duckdb.connect(str(tmp_path / "shop.duckdb")) as shop:
+        shop.execute("create table clicks as select 'own' as a, 1 as id")
+    relation = {"database": "duckdb", "path": str(tmp_path / "shop.duckdb"), "table": "clicks"}
+    given = {"events_relation": relation | {"cursor": "id"}, "from_clause": None}
+    for asked in (request(tmp_path, is_full=True, **given), request(tmp_path, **given)):
+        delivery.plan_load(asked)
+        warehouse.begin()
+        delivery.write(warehouse)
+        warehouse.commit()
+        found = warehouse.execute(
+            "select * exclude (load_id, loaded_at, source_file) from bronze.raw_events"
+        )
+        assert ([column[0] for column in found.description], found.fetchall()) == (
+            ["a", "id"],
+            [("own", 1)],
+        )
+
+
 def vanishes(_: pytest.MonkeyPatch, events: Path) -> None:
     (events / "b.parquet").unlink()
 

@@ -29,6 +29,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "leave_out what": ({"leave_out": {"cancelled": True}}, "leave_out must give a SQL condition for each name"),
     "rows": ({"rows": ["select"]}, "rows must be one SELECT over lines; found: ['select']."),
     "sources": ({"sources": {"a": "*.csv", "b": "*"}}, "no rows that say how they are joined. Give rows: a SELECT"),
+    "a model": ({"rows": "from a", "sources": {"a": "ref(customers)"}}, "the source 'a' must be ref('model'), "),
+    "a version": ({"rows": "from a", "sources": {"a": "ref('c', v=2)"}}, "pattern of files; found: ref('c', v=2)."),
     "header": ({"header": False}, "header is false, so columns must name them"),
     "encoding": ({"encoding": "latin-17"}, "encoding must be the name of an encoding"),
     "decimal": ({"decimal": "comma"}, "decimal must be '.' or ','"),

@@ -119,11 +119,25 @@ def test_an_expression_that_cannot_be_evaluated(
     assert refusal.endswith("Nothing was loaded. Mend the mapping in dbt_project.yml or --vars.")
 
 
-def test_a_column_with_a_name_of_ours(engine: DuckDB) -> None:
-    refusal = check(engine, file("1.csv", "t", "kind", "u", "Load_ID")).refusal
+@pytest.mark.parametrize("name", ["Load_ID", "ROWID"])
+def test_a_column_with_a_name_of_ours(engine: DuckDB, name: str) -> None:
+    given = file("1.csv", "t", "kind", "u", name)
+    kept = (
+        f"has a column '{name}', a name that bronze.raw_events keeps for itself (source_file, load_id, loaded_at,"
+        " rowid). Nothing was loaded."
+    )
+    refusal = check(engine, given).refusal
+    assert refusal == f"the file '1.csv' {kept} Deliver the file with another name for it."
+    refusal = check(engine, given | {"format": "relation", "relation": "clicks"}).refusal
+    assert refusal == f"the relation 'clicks' {kept} Give it another name in a view, and read that."
+
+
+def test_rows_with_a_name_of_ours(engine: DuckDB) -> None:
+    rows = "select *, p as RowId from lines"
+    refusal = check(engine, file("a.csv", "t", "kind", "u", "p", "brand"), rows=rows).refusal
     assert refusal == (
-        "the file '1.csv' has a column 'Load_ID', a name that bronze.raw_events keeps for itself (source_file, load_id,"
-        " loaded_at). Nothing was loaded. Deliver the file with another name for it."
+        "the event mapping 'mine' gives `rows` with the column 'RowId', a name that the table of them keeps for itself."
+        " Give it another name. Nothing was loaded."
     )
 
 
