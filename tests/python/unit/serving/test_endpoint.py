@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -21,6 +22,7 @@ from likely_buyers.registry import RegistryError
 from likely_buyers.scoring import Scoring, score_batches
 from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
+from likely_buyers.serving.events import Event, EventRules, accepted
 from likely_buyers.serving.gate import App, Limits, read_tokens
 from likely_buyers.serving.state import Serving
 from support.small_stage import (
@@ -407,6 +409,39 @@ def test_amounts_that_cannot_be_added_up_keep_nobody_else_from_a_score(ask: Clie
     assert first.json()["scores"] == last.json()["scores"]
 
 
+def test_an_exponent_is_not_written_as_the_digits_it_asks_for(ask: Client) -> None:
+    for exponent in (40, 400):
+        amounts = [
+            {"price": f"1e{exponent}"},
+            {"quantity": f"1e{exponent}"},
+            {"price": f"-1e{exponent}"},
+            {"quantity": f"-1e{exponent}"},
+        ]
+        assert left_out(ask, *(BUY | amount for amount in amounts)) == [
+            "0 invalid_price",
+            "1 invalid_quantity",
+            "2 negative_price",
+            "3 non_positive_quantity",
+        ]
+    events = [
+        Event.model_validate(BUY | {"event_id": sign, "price": f"{sign}1{e}"})
+        for sign in "+-"
+        for e in ("e10000000", "e-10000000")
+    ]
+    rules = EventRules(AS_OF, "UTC", {}, None, keep_last=False, equal_are_separate=True)
+    tracemalloc.start()
+    found = accepted(events, "ann", None, rules, datetime(2020, 3, 2))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
+    assert [row[5] for row in found.rows] == ["0"]
+    assert [one.reason for one in found.left_out] == [
+        "invalid_price",
+        "negative_price",
+        "negative_price",
+    ]
+
+
 def test_past_a_limit_a_request_is_told_at_once(serving: Serving) -> None:
     limited = Client(application(serving, Limits(requests=3), None))
     started = time.monotonic()
@@ -671,6 +706,23 @@ def test_days_of_the_shop_s_time_zone(tmp_path: Path) -> None:
     early = VIEW | {"event_time": "2020-02-29T15:30:00Z"}
     body: Callable[[], Any] = client("POST", "/v1/users/ann/score", json={"events": [early]}).json
     assert (body()["left_out"], body()["as_of"]) == ([], str(date(2020, 3, 2)))
+
+
+def test_times_at_the_ends_of_the_calendar_are_left_out(tmp_path: Path) -> None:
+    serving = small_stage(tmp_path)
+    client = Client(application(serving, Limits(), None))
+    ends = [
+        f"{day}{offset}"
+        for day in ("0001-01-01T00:00:00", "9999-12-31T23:59:59")
+        for offset in ("Z", "+01:00", "-01:00")
+    ]
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        write_small_copy(tmp_path / "serving" / "copy.sqlite", zone, time_zone=zone)
+        serving.refresh()
+        assert left_out(client, *(VIEW | {"event_time": end} for end in ends)) == [
+            *(f"{place} implausible_event_time" for place in range(3)),
+            *(f"{place} future_event_time" for place in range(3, 6)),
+        ]
 
 
 def counted(answer: httpx.Response) -> dict[tuple[str, str, str], float]:
