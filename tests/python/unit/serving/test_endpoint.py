@@ -24,6 +24,7 @@ from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
 from likely_buyers.serving.events import Event, EventRules, accepted
 from likely_buyers.serving.gate import App, Limits, read_tokens
+from likely_buyers.serving.server import TokenFile
 from likely_buyers.serving.state import Serving
 from support.small_stage import (
     AS_OF,
@@ -509,6 +510,35 @@ def test_a_file_of_tokens_that_others_may_read_is_refused(tmp_path: Path) -> Non
     file.chmod(0o644)
     with pytest.raises(ServingError, match="chmod 600"):
         read_tokens(file)
+
+
+def test_a_refused_file_of_tokens_is_told_once_and_read_once_it_is_mended(
+    serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tokens_file(tmp_path, "shop 0123456789abcdef")
+    app = application(serving, Limits(), TokenFile(file))
+    revoked = Client(app, authorization="Bearer 0123456789abcdef")
+    assert revoked("GET", "/v1/users/ann").status_code == 200
+    newer = tmp_path / "newer"
+    newer.write_text("shop fedcba9876543210\n")
+    newer.chmod(0o644)
+    newer.replace(file)
+    for _ in range(3):
+        assert revoked("GET", "/v1/users/ann").status_code == 200
+    told = capsys.readouterr().err
+    assert told.count(f"tokens as they were: others may read the file of tokens {file}") == 1
+    file.chmod(0o600)
+    assert revoked("GET", "/v1/users/ann").status_code == 401
+    held = Client(app, authorization="Bearer fedcba9876543210")
+    assert held("GET", "/v1/users/ann").status_code == 200
+    # one that is gone for a while changes nothing
+    file.rename(newer)
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert capsys.readouterr().err.count("tokens as they were") == 1
+    newer.rename(file)
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert "tokens as they were" not in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of root")
