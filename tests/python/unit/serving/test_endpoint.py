@@ -645,6 +645,44 @@ def test_a_model_file_that_was_changed_is_not_taken_over(tmp_path: Path) -> None
     assert [one.scorer.model.version for one in serving.now.champions.served] == [1, 1]
 
 
+@pytest.mark.parametrize("first", range(2))
+def test_models_of_other_features_wait_until_all_outcomes_have_them(
+    tmp_path: Path, first: int
+) -> None:
+    serving = small_stage(tmp_path)
+    client = Client(application(serving, Limits(), None))
+
+    def answers() -> list[tuple[int, str]]:
+        bodies = [{"inputs": [ROW], "params": {"outcome": one.name}} for one in OUTCOMES]
+        found = [client("POST", "/invocations", json=body) for body in bodies]
+        return [(answer.status_code, answer.text) for answer in found]
+
+    before = answers()
+    assert [status for status, _ in before] == [200, 200]
+    early, late = OUTCOMES[first], OUTCOMES[1 - first]
+    train(tmp_path, outcomes=[early], features=FEATURES[:2])
+    for _ in range(2):
+        serving.refresh()
+        assert answers() == before
+        problems = client("GET", "/health").json()["problems"]
+        assert problems.keys() == {f"outcome {early.name}"}
+        assert "takes other features than version 1 of" in problems[f"outcome {early.name}"]
+    # one that fits those that go on is taken over
+    train(tmp_path, seed=1, outcomes=[late])
+    serving.refresh()
+    versions = {f"shop.{early.name}": 1, f"shop.{late.name}": 2}
+    assert client("GET", "/ping").json()["models"] == versions
+    # who starts now serves what there is
+    started = Serving("production", registries(tmp_path), tmp_path / "serving" / "copy.sqlite")
+    started.refresh()
+    assert started.now.champions and started.now.champions.outcomes == [OUTCOMES[0]]
+    train(tmp_path, outcomes=[late], features=FEATURES[:2])
+    for one in (serving, started):
+        one.refresh()
+        assert one.now.champions and one.now.champions.features == FEATURES[:2]
+        assert one.now.champions.outcomes == list(OUTCOMES)
+
+
 def test_a_newer_copy_is_taken_over_and_a_broken_one_is_told(tmp_path: Path) -> None:
     serving = small_stage(tmp_path)
     client = Client(application(serving, Limits(), None))
