@@ -71,11 +71,12 @@ class Stream:
             self.folder = EventFolder(path, Reading.of(mappings[name], name), pace.retry, say)
             self.folder.known(self._tables.files(name))
         self._scorers: tuple[str, Sequence[Scorer]] = ("", ())
-        # when a batch is due whether a file is ready or not
+        # when a batch is due whether a file is ready or not, and whether the last one ended well
         self._due = 0.0
+        self._is_done = False
 
     def batch(self) -> bool:
-        """Load what is ready and score whom it is of; whether nothing waits and nothing was refused.
+        """Load what is ready and score whom it is of; whether nothing waits, and the last batch has ended well.
 
         Where there is a folder to look at and nothing new in it, nothing is opened.
         """
@@ -83,14 +84,13 @@ class Stream:
         ready = self.folder.look(began) if self.folder else []
         if self.folder:
             self.folder.tell_growing()
-        is_well = True
         if ready or began >= self._due:
             # until it has ended well
             self._due = began + self._pace.retry
             scored = self._loaded_and_scored(ready)
             seconds = time.monotonic() - began
             self._metrics.batch(scored, seconds)
-            is_well = scored is not None
+            self._is_done = scored is not None
             if scored:
                 self._due = float("inf") if self.folder else 0.0
             if scored and scored.users:
@@ -101,7 +101,7 @@ class Stream:
             elif scored and self._pace.once:
                 say("nobody has new events.")
         waiting = len(self.folder.left) if self.folder else 0
-        is_well = is_well and not waiting
+        is_well = self._is_done and not waiting
         self._metrics.looked(datetime.now(UTC), waiting, is_well)
         return is_well
 

@@ -91,8 +91,8 @@ def load_stage(
 ) -> Loaded:
     """The models of a stage; one that was there and has not changed is not loaded again.
 
-    A version that is not what was registered, or was trained for another outcome, is told and not served; the one that
-    served before it goes on.
+    A version that is not what was registered, was trained for another outcome, or takes other features than those of
+    other outcomes, is told and not served; the one that served before it goes on.
 
     Args:
         registries: the outcomes and where their versions are.
@@ -124,16 +124,19 @@ def load_stage(
         except (RegistryError, OutcomeMismatch) as error:
             problems[outcome.name] = str(error)
             found += [old] if old else []
-    # where one outcome is promoted after the other, until the last of them is
-    first = found[0].scorer.model if found else None
-    for one in found:
-        model = one.scorer.model
-        if first and model.feature_names != first.feature_names:
-            problems[one.scorer.outcome.name] = (
+    # all take the same features: where one outcome is promoted after the other, the last champions go on until all are
+    if len({one.scorer.model.feature_names for one in found}) > 1:
+        first = (before.served if before else found)[0].scorer.model
+        fitting: list[Served] = []
+        for one in found:
+            model, outcome = one.scorer.model, one.scorer.outcome
+            if model.feature_names == first.feature_names:
+                fitting.append(one)
+                continue
+            problems[outcome.name] = (
                 f"{model.label} takes other features than {first.label}. Promote versions of one training for all"
                 " outcomes."
             )
-    found = [
-        one for one in found if first and one.scorer.model.feature_names == first.feature_names
-    ]
+            fitting += [known[outcome]] if outcome in known else []
+        found = fitting
     return Loaded(Champions(found) if found else None, problems)

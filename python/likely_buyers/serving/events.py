@@ -18,6 +18,8 @@ Amount = Annotated[Decimal, Field(allow_inf_nan=False)]
 
 _EARLIEST = datetime(1990, 1, 1)
 _LARGEST = Decimal(10) ** 14
+# beyond that many digits before the point, or zeros behind it, an amount is refused or is nothing
+_DIGITS = 30
 
 
 class Event(BaseModel):
@@ -90,7 +92,11 @@ class EventRules:
         """The day of a moment (UTC without a zone) in the shop's time zone."""
         if self.time_zone == "UTC":
             return moment.date()
-        return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(self.time_zone)).date()
+        try:
+            return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(self.time_zone)).date()
+        except OverflowError:
+            # at an end of the calendar, where no event counts
+            return moment.date()
 
 
 @dataclass(frozen=True)
@@ -117,9 +123,7 @@ def accepted(
     left_out: list[LeftOut] = []
     found: list[tuple[int, tuple[Any, ...], tuple[Any, ...]]] = []
     for place, event in enumerate(events):
-        moment = event.event_time
-        if moment.tzinfo:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
+        moment = _in_utc(event.event_time)
         row = _row(event, moment, rules)
         reason = _reason(event, row, user_id, as_of, rules, now)
         if reason:
@@ -155,6 +159,22 @@ def as_table(rows_of_users: Mapping[str, Sequence[tuple[Any, ...]]]) -> pa.Table
     return pa.table(columns, schema=EVENTS)
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """Without a zone."""
+    if not moment.tzinfo:
+        return moment
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        # it is in the first or the last year in any zone, and so implausible or in the future
+        return moment.replace(tzinfo=None)
+
+
+def _digits(amount: Decimal) -> str:
+    """An amount without an exponent, which may ask for more digits than there is memory."""
+    return format(amount, "f") if abs(amount.adjusted()) < _DIGITS else "0"
+
+
 def _row(event: Event, moment: datetime, rules: EventRules) -> tuple[Any, ...]:
     kind = rules.types.get(event.event_type)
     if kind is None and event.event_type in EVENT_TYPES:
@@ -165,8 +185,8 @@ def _row(event: Event, moment: datetime, rules: EventRules) -> tuple[Any, ...]:
         kind,
         event.session_id or None,
         event.product_id or None,
-        None if event.price is None else format(event.price, "f"),
-        "1" if event.quantity is None else format(event.quantity, "f"),
+        None if event.price is None else _digits(event.price),
+        "1" if event.quantity is None else _digits(event.quantity),
         (event.currency or "").strip().upper() or None,
     )
 

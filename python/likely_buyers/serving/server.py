@@ -37,23 +37,37 @@ class Address:
     limits: Limits = field(default_factory=Limits)
 
 
-class _Tokens:
-    """Those of a file, read again once it has changed. One that cannot be read is told, and the tokens stay."""
+class TokenFile:
+    """Its tokens, read again once it has changed. One that cannot be read is told once, and the tokens stay."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self._refused = ""
+        self._stamp = self._stamped()
         self._tokens = self._read()
-        self._read_at = file.stat().st_mtime_ns
 
     def __call__(self) -> Sequence[Token]:
+        """Those that are known now."""
         try:
-            changed_at = self._file.stat().st_mtime_ns
-            if changed_at != self._read_at:
-                self._read_at = changed_at
+            stamp = self._stamped()
+            if stamp != self._stamp:
                 self._tokens = self._read()
-        except (OSError, ServingError) as error:
-            say(f"tokens as they were: {error}")
+                # of one that was read: one that is refused is tried again, whatever it waits for
+                self._stamp = stamp
+            self._refused = ""
+        except ServingError as error:
+            if str(error) != self._refused:
+                say(f"tokens as they were: {error}")
+            self._refused = str(error)
         return self._tokens
+
+    def _stamped(self) -> tuple[int, ...] | None:
+        """Another one after any change, of owner and mode, too; None where there is no file."""
+        try:
+            found = self._file.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
     def _read(self) -> Sequence[Token]:
         tokens = read_tokens(self._file)
@@ -103,7 +117,7 @@ def serve(
         ServingError: the address cannot be meant, or is taken.
     """
     check_address(address)
-    tokens = _Tokens(address.tokens) if address.tokens else None
+    tokens = TokenFile(address.tokens) if address.tokens else None
     config = uvicorn.Config(
         application(serving, address.limits, tokens),
         host=address.host,

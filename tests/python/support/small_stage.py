@@ -62,20 +62,25 @@ def registries(state: Path) -> list[tuple[Outcome, Registry]]:
     return [(one, Registry(state, model_name=f"shop.{one.name}")) for one in OUTCOMES]
 
 
-def train(state: Path, seed: int = 0, outcomes: Sequence[Outcome] = OUTCOMES) -> None:
-    """A version of each outcome, promoted."""
+def train(
+    state: Path,
+    seed: int = 0,
+    outcomes: Sequence[Outcome] = OUTCOMES,
+    features: Sequence[str] = FEATURES,
+) -> None:
+    """A version of each outcome, promoted; `features` are the first so many of FEATURES."""
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.poisson(5, 400), rng.poisson(1, 400), rng.exponential(50, 400)])
     estimator = PurchaseModel([{"kind": "boosting", "trees": 20}]).fit(
-        X, rng.random(400) < X[:, 0] / 12
+        X[:, : len(features)], rng.random(400) < X[:, 0] / 12
     )
     at = datetime.now(UTC)
     for outcome in outcomes:
         registry = Registry(state, model_name=f"shop.{outcome.name}")
         version = registry.register(
             estimator.calibrate(1.0, outcome.horizon_days / 100 + seed / 10),
-            feature_names=FEATURES,
-            feature_types=["double"] * len(FEATURES),
+            feature_names=features,
+            feature_types=["double"] * len(features),
             metrics={},
             as_of=AS_OF,
             horizon_days=outcome.horizon_days,

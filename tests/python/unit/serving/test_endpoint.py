@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -21,7 +22,9 @@ from likely_buyers.registry import RegistryError
 from likely_buyers.scoring import Scoring, score_batches
 from likely_buyers.serving.app import application
 from likely_buyers.serving.errors import ServingError
+from likely_buyers.serving.events import Event, EventRules, accepted
 from likely_buyers.serving.gate import App, Limits, read_tokens
+from likely_buyers.serving.server import TokenFile
 from likely_buyers.serving.state import Serving
 from support.small_stage import (
     AS_OF,
@@ -407,6 +410,39 @@ def test_amounts_that_cannot_be_added_up_keep_nobody_else_from_a_score(ask: Clie
     assert first.json()["scores"] == last.json()["scores"]
 
 
+def test_an_exponent_is_not_written_as_the_digits_it_asks_for(ask: Client) -> None:
+    for exponent in (40, 400):
+        amounts = [
+            {"price": f"1e{exponent}"},
+            {"quantity": f"1e{exponent}"},
+            {"price": f"-1e{exponent}"},
+            {"quantity": f"-1e{exponent}"},
+        ]
+        assert left_out(ask, *(BUY | amount for amount in amounts)) == [
+            "0 invalid_price",
+            "1 invalid_quantity",
+            "2 negative_price",
+            "3 non_positive_quantity",
+        ]
+    events = [
+        Event.model_validate(BUY | {"event_id": sign, "price": f"{sign}1{e}"})
+        for sign in "+-"
+        for e in ("e10000000", "e-10000000")
+    ]
+    rules = EventRules(AS_OF, "UTC", {}, None, keep_last=False, equal_are_separate=True)
+    tracemalloc.start()
+    found = accepted(events, "ann", None, rules, datetime(2020, 3, 2))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1_000_000
+    assert [row[5] for row in found.rows] == ["0"]
+    assert [one.reason for one in found.left_out] == [
+        "invalid_price",
+        "negative_price",
+        "negative_price",
+    ]
+
+
 def test_past_a_limit_a_request_is_told_at_once(serving: Serving) -> None:
     limited = Client(application(serving, Limits(requests=3), None))
     started = time.monotonic()
@@ -474,6 +510,35 @@ def test_a_file_of_tokens_that_others_may_read_is_refused(tmp_path: Path) -> Non
     file.chmod(0o644)
     with pytest.raises(ServingError, match="chmod 600"):
         read_tokens(file)
+
+
+def test_a_refused_file_of_tokens_is_told_once_and_read_once_it_is_mended(
+    serving: Serving, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tokens_file(tmp_path, "shop 0123456789abcdef")
+    app = application(serving, Limits(), TokenFile(file))
+    revoked = Client(app, authorization="Bearer 0123456789abcdef")
+    assert revoked("GET", "/v1/users/ann").status_code == 200
+    newer = tmp_path / "newer"
+    newer.write_text("shop fedcba9876543210\n")
+    newer.chmod(0o644)
+    newer.replace(file)
+    for _ in range(3):
+        assert revoked("GET", "/v1/users/ann").status_code == 200
+    told = capsys.readouterr().err
+    assert told.count(f"tokens as they were: others may read the file of tokens {file}") == 1
+    file.chmod(0o600)
+    assert revoked("GET", "/v1/users/ann").status_code == 401
+    held = Client(app, authorization="Bearer fedcba9876543210")
+    assert held("GET", "/v1/users/ann").status_code == 200
+    # one that is gone for a while changes nothing
+    file.rename(newer)
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert capsys.readouterr().err.count("tokens as they were") == 1
+    newer.rename(file)
+    assert held("GET", "/v1/users/ann").status_code == 200
+    assert "tokens as they were" not in capsys.readouterr().err
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of root")
@@ -580,6 +645,44 @@ def test_a_model_file_that_was_changed_is_not_taken_over(tmp_path: Path) -> None
     assert [one.scorer.model.version for one in serving.now.champions.served] == [1, 1]
 
 
+@pytest.mark.parametrize("first", range(2))
+def test_models_of_other_features_wait_until_all_outcomes_have_them(
+    tmp_path: Path, first: int
+) -> None:
+    serving = small_stage(tmp_path)
+    client = Client(application(serving, Limits(), None))
+
+    def answers() -> list[tuple[int, str]]:
+        bodies = [{"inputs": [ROW], "params": {"outcome": one.name}} for one in OUTCOMES]
+        found = [client("POST", "/invocations", json=body) for body in bodies]
+        return [(answer.status_code, answer.text) for answer in found]
+
+    before = answers()
+    assert [status for status, _ in before] == [200, 200]
+    early, late = OUTCOMES[first], OUTCOMES[1 - first]
+    train(tmp_path, outcomes=[early], features=FEATURES[:2])
+    for _ in range(2):
+        serving.refresh()
+        assert answers() == before
+        problems = client("GET", "/health").json()["problems"]
+        assert problems.keys() == {f"outcome {early.name}"}
+        assert "takes other features than version 1 of" in problems[f"outcome {early.name}"]
+    # one that fits those that go on is taken over
+    train(tmp_path, seed=1, outcomes=[late])
+    serving.refresh()
+    versions = {f"shop.{early.name}": 1, f"shop.{late.name}": 2}
+    assert client("GET", "/ping").json()["models"] == versions
+    # who starts now serves what there is
+    started = Serving("production", registries(tmp_path), tmp_path / "serving" / "copy.sqlite")
+    started.refresh()
+    assert started.now.champions and started.now.champions.outcomes == [OUTCOMES[0]]
+    train(tmp_path, outcomes=[late], features=FEATURES[:2])
+    for one in (serving, started):
+        one.refresh()
+        assert one.now.champions and one.now.champions.features == FEATURES[:2]
+        assert one.now.champions.outcomes == list(OUTCOMES)
+
+
 def test_a_newer_copy_is_taken_over_and_a_broken_one_is_told(tmp_path: Path) -> None:
     serving = small_stage(tmp_path)
     client = Client(application(serving, Limits(), None))
@@ -671,6 +774,23 @@ def test_days_of_the_shop_s_time_zone(tmp_path: Path) -> None:
     early = VIEW | {"event_time": "2020-02-29T15:30:00Z"}
     body: Callable[[], Any] = client("POST", "/v1/users/ann/score", json={"events": [early]}).json
     assert (body()["left_out"], body()["as_of"]) == ([], str(date(2020, 3, 2)))
+
+
+def test_times_at_the_ends_of_the_calendar_are_left_out(tmp_path: Path) -> None:
+    serving = small_stage(tmp_path)
+    client = Client(application(serving, Limits(), None))
+    ends = [
+        f"{day}{offset}"
+        for day in ("0001-01-01T00:00:00", "9999-12-31T23:59:59")
+        for offset in ("Z", "+01:00", "-01:00")
+    ]
+    for zone in ("UTC", "Asia/Tokyo", "America/New_York"):
+        write_small_copy(tmp_path / "serving" / "copy.sqlite", zone, time_zone=zone)
+        serving.refresh()
+        assert left_out(client, *(VIEW | {"event_time": end} for end in ends)) == [
+            *(f"{place} implausible_event_time" for place in range(3)),
+            *(f"{place} future_event_time" for place in range(3, 6)),
+        ]
 
 
 def counted(answer: httpx.Response) -> dict[tuple[str, str, str], float]:
