@@ -51,4 +51,7 @@ backtest_examples as (
     {{ training_examples('cutoffs', user_days, var('backtest_users')) }}
 )
 
-select * from backtest_examples
+select
+    *,
+    {{ as_of }} as as_of_date
+from backtest_examples

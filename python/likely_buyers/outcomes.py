@@ -51,6 +51,16 @@ class Outcome:
         """What a model that was trained for it depends on."""
         return {key: value for key, value in asdict(self).items() if key != "name"}
 
+    def changed_since(self, horizon_days: int, definition: Mapping[str, Any] | None) -> list[str]:
+        """What of it is other than what a model was trained for, in words; `definition` as training noted it."""
+        now = self.definition
+        known = {"horizon_days": horizon_days} | dict(definition or {})
+        return [
+            f"{key} is {now.get(key)}, and it was trained for {value}"
+            for key, value in known.items()
+            if now.get(key) != value
+        ]
+
     @property
     def in_words(self) -> str:
         """What a user does who meets it."""

@@ -75,7 +75,7 @@ def promote_version(
     registry = project.registry(outcome)
     version, champion = registry.version(which), registry.champion()
     if champion is None or champion.version != version.version:
-        verdict = judge(version, champion)
+        verdict = judge(version, champion, _cannot_score(registry, outcome, champion, version))
         for line in verdict.lines:
             typer.echo(f"  {line}")
         if not verdict.passed and not force:
@@ -90,6 +90,28 @@ def promote_version(
         version.version, reason=reason, by=current_user(), at=datetime.now(UTC)
     )
     announce(promotion, registry)
+
+
+def _cannot_score(
+    registry: Registry, outcome: Outcome, champion: ModelVersion | None, version: ModelVersion
+) -> str | None:
+    """Why the champion cannot score the outcome as it is defined now, and the version can; else None."""
+    from likely_buyers.registry import RegistryError
+
+    changed = {
+        one.version: outcome.changed_since(one.horizon_days, one.parameters.get("outcome"))
+        for one in (champion, version)
+        if one is not None
+    }
+    if champion is None or changed[version.version]:
+        return None
+    if changed[champion.version]:
+        return "; ".join(changed[champion.version])
+    try:
+        registry.load(champion)
+    except RegistryError as error:
+        return str(error)
+    return None
 
 
 def current_user() -> str:

@@ -26,8 +26,13 @@ class Verdict:
     lines: tuple[str, ...]
 
 
-def judge(version: ModelVersion, champion: ModelVersion | None) -> Verdict:
+def judge(
+    version: ModelVersion, champion: ModelVersion | None, cannot_score: str | None = None
+) -> Verdict:
     """Hold a version against the present champion, and say how it does beside the simple rules.
+
+    `cannot_score` says why the champion cannot score what the version can. Such a champion is no bar to a version that
+    was not compared with it, for training again would not compare them either.
 
     Training compares the rules, too, and takes the best of all, so that no rule needs to be beaten here. What was
     measured when the version was trained is in `version.parameters`: nothing is fitted or scored here.
@@ -45,11 +50,13 @@ def judge(version: ModelVersion, champion: ModelVersion | None) -> Verdict:
         )
     if champion is None:
         return Verdict(True, tuple(lines))
-    passed, line = _against_champion(version, champion)
+    passed, line = _against_champion(version, champion, cannot_score)
     return Verdict(passed, (*lines, line))
 
 
-def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bool, str]:
+def _against_champion(
+    version: ModelVersion, champion: ModelVersion, cannot_score: str | None
+) -> tuple[bool, str]:
     against: Mapping[str, Any] | None = version.parameters.get("against_champion")
     if (version.feature_signature, version.scikit_learn_version, version.horizon_days) != (
         champion.feature_signature,
@@ -61,6 +68,11 @@ def _against_champion(version: ModelVersion, champion: ModelVersion) -> tuple[bo
             " another horizon or another scikit-learn, and cannot score what this version scores"
         )
     if against is None or against["version"] != champion.version:
+        if cannot_score:
+            return True, (
+                f"not compared with the champion, version {champion.version}, which cannot score what this version"
+                f" scores: {cannot_score}"
+            )
         compared = "no champion" if against is None else f"version {against['version']}"
         return False, (
             f"when it was trained it was compared with {compared}, NOT with the present champion,"

@@ -156,14 +156,7 @@ def nested(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 def check_outcome(scorer: Scorer) -> None:
     """Raises OutcomeMismatch unless the model was trained for the outcome as it is configured."""
     outcome, model = scorer.outcome, scorer.model
-    known = {"horizon_days": model.horizon_days} | dict(model.definition or {})
-    now = outcome.definition
-    changed = [
-        f"{key} is {now[key]}, and it was trained for {value}"
-        for key, value in known.items()
-        if now.get(key) != value
-    ]
-    if changed:
+    if changed := outcome.changed_since(model.horizon_days, model.definition):
         raise OutcomeMismatch(
             f"the champion, {model.label}, was trained for another outcome '{outcome.name}' than vars.outcomes has now:"
             f" {'; '.join(changed)}. Change it back, give the new outcome a name of its own, or train for it:"

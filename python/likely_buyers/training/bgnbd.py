@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import betaln, gammaln
 
-from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.evaluation import EvaluationInputError, Floats
+from likely_buyers.training.errors import TrainingError
 
 BGNBD_FEATURES = ("purchase_days", "days_since_first_purchase", "days_since_last_purchase")
 """The features that BG/NBD reads, in the order in which it wants them."""
@@ -25,7 +25,7 @@ _DAYS_PER_WEEK = 7.0
 _LOG_BOUND = 8.0
 
 
-class BgNbdFitError(LikelyBuyersError):
+class BgNbdFitError(TrainingError):
     """BG/NBD cannot be fitted: too few customers, nobody who ever came back, or no optimum found."""
 
 

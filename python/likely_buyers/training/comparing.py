@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 
 from likely_buyers.evaluation import evaluate
+from likely_buyers.training.bgnbd import BgNbdFitError
 from likely_buyers.training.calibration import Line
 from likely_buyers.training.estimator import PurchaseModel
 from likely_buyers.training.examples import Examples
@@ -16,6 +17,7 @@ from likely_buyers.training.selection import (
     Candidate,
     Compared,
     HeldOut,
+    Rows,
     fitted,
     sampled,
 )
@@ -87,7 +89,7 @@ def compared_with_champion(
         model = champion.estimator
         if not unseen:
             known = sampled(fold.fit_rows, rows_per_fit, model.seed)
-            model = fitted(read, known, model.members, model.seed)
+            model = _refitted(model, read, known)
         own = model.decision_function(read.features[fold.evaluation_rows])
         raw.append(model.offset_ + model.slope_ * own)
         advance(number / len(folds))
@@ -105,6 +107,21 @@ def compared_with_champion(
             both.losses(after), both.losses(before), both.users, both.cutoffs
         ),
     )
+
+
+def _refitted(model: PurchaseModel, read: Examples, rows: Rows) -> PurchaseModel:
+    """The model's members, fitted on the rows."""
+    try:
+        return fitted(read, rows, model.members, model.seed)
+    except BgNbdFitError:
+        # too few customers by then: the plain rate is all that is known of a habit
+        others = [
+            {"kind": "rate", "share": member.get("share", 1.0)}
+            if member["kind"] == "bgnbd"
+            else member
+            for member in model.members
+        ]
+        return fitted(read, rows, others, model.seed)
 
 
 def means(metrics: list[dict[str, float]]) -> dict[str, float]:

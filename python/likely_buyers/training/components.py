@@ -10,7 +10,8 @@ from math import factorial
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit
+from scipy.optimize import brentq
+from scipy.special import expit, logit
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
@@ -156,10 +157,13 @@ class BgNbdComponent(BaseEstimator):
         share = (weights[others] @ y[others] + 0.5) / (weights[others].sum() + 10.0)
         self.never_bought_ = float(logit(np.clip(share, _SMALLEST_PROBABILITY, 0.5)))
         self.slope_, self.offset_ = 1.0, 0.0
-        if bought.size:
-            raw = self._bgnbd(X[bought])[:, None]
+        raw = self._bgnbd(X[bought])
+        if _are_apart(raw, y[bought]):
+            # the steeper the line the likelier, without end: only the level is learned, that of the plain rate
+            self.offset_ = _offset_to_rate(raw, y[bought], weights[bought])
+        else:
             line = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(
-                raw, y[bought], weights[bought]
+                raw[:, None], y[bought], weights[bought]
             )
             self.slope_ = float(max(line.coef_[0, 0], 0.1))
             self.offset_ = float(line.intercept_[0])
@@ -208,6 +212,25 @@ class BgNbdComponent(BaseEstimator):
         return shares
 
 
+def _offset_to_rate(log_odds: Floats, y: Outcomes, weights: Floats) -> float:
+    """The offset at which the probabilities have the plain rate as their mean."""
+    base = RateComponent().fit(log_odds, y, weights).base
+    # however far apart the log-odds are, it lies between these
+    low, high = base - log_odds.max() - 1.0, base - log_odds.min() + 1.0
+    rate = expit(base)
+    return float(
+        brentq(lambda o: np.average(expit(log_odds + o), weights=weights) - rate, low, high)
+    )
+
+
+def _are_apart(scores: Floats, y: Outcomes) -> bool:
+    """Whether some score has all buyers on its one side and all others on the other; one class alone is."""
+    buyers, others = scores[y == 1], scores[y == 0]
+    if not buyers.size or not others.size:
+        return True
+    return bool(buyers.min() >= others.max() or buyers.max() <= others.min())
+
+
 class BoostingComponent(BaseEstimator):
     """Gradient boosted trees, by scikit-learn.
 
@@ -250,6 +273,11 @@ class BoostingComponent(BaseEstimator):
         copies = int(np.clip(_ROWS_WORTH_COPYING // len(y), 1, _MOST_COPIES))
         lots = np.random.default_rng(self.seed).random(len(y))
         times = np.floor(copies * weights + lots).astype(np.int64)
+        for outcome in (0, 1):
+            # old examples may all go by lot, and of one class boosting says log-odds of -34, whichever class it is
+            own = np.flatnonzero(y == outcome)
+            if own.size and not times[own].any():
+                times[own[np.argmax(weights[own])]] = 1
         # all of them once: as they stand, without a copy
         rows = _ALL if (times == 1).all() else np.repeat(np.arange(len(y)), times)
         self.boosting_ = HistGradientBoostingClassifier(

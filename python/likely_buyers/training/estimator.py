@@ -22,7 +22,7 @@ from likely_buyers.training.components import (
     LinearComponent,
     RateComponent,
 )
-from likely_buyers.training.errors import ConstantFeaturesError, FeatureMismatchError
+from likely_buyers.training.errors import FeatureMismatchError
 
 Component = RateComponent | LinearComponent | BgNbdComponent | BoostingComponent
 
@@ -54,7 +54,7 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         seed: seed of boosting.
 
     Attributes after fitting:
-        components_: the fitted component of each member.
+        components_: the fitted component of each member; the plain rate where there was nothing to learn.
         columns_: for each, positions of its features: of those asked for the ones that vary, or BG/NBD's three.
         slope_, offset_: calibration line, probability = sigmoid(offset_ + slope_ * raw score).
     """
@@ -68,13 +68,14 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, age_days: ArrayLike | None = None) -> "PurchaseModel":
         """Fit the members; the calibration starts as the identity.
 
+        Where all outcomes are the same, or no feature of a member varies, it is the plain rate.
+
         Args:
             X: features (n, n_features), NaN where undefined.
             y: outcomes (n,) of 0 and 1.
             age_days: days (n,) from each example to the newest, for members with a half-life; 0 by default.
 
         Raises:
-            ConstantFeaturesError: no column varies.
             BgNbdFitError: BG/NBD is a member and cannot be fitted.
         """
         features = np.asarray(X, dtype=np.float64)
@@ -83,26 +84,24 @@ class PurchaseModel(ClassifierMixin, BaseEstimator):
         self.classes_ = np.array([0, 1])
         self.n_features_in_ = features.shape[1]
         varying = varying_columns(features)
-        if varying.size == 0:
-            raise ConstantFeaturesError(
-                f"all {features.shape[1]} features are constant over {features.shape[0]} examples, so nothing "
-                "tells buyers from others. Check that events before the cutoffs were loaded and mapped."
-            )
         self.columns_ = [_columns(member, varying, features.shape[1]) for member in self.members]
         # most members see the same columns, and share one copy of them
         seen = {columns.tobytes(): features[:, columns] for columns in self.columns_}
         # what nobody else holds is free for the fits, which are where memory is short
         del X, features
 
+        # a small shop's fold, or the sample of a rare outcome, may hold no buyer, or users who are all alike
+        one_class = outcomes.min() == outcomes.max()
+
         def fitted(member: Mapping[str, Any], columns: NDArray[np.int64]) -> Component:
             half_life = member.get("half_life_days")
             settings = {name: value for name, value in member.items() if name not in _OF_MEMBER}
             if member["kind"] == "boosting":
                 settings["seed"] = self.seed
+            nothing_to_learn = one_class or columns.size == 0
+            component = RateComponent() if nothing_to_learn else _KINDS[member["kind"]](**settings)
             weights = np.ones(len(age)) if half_life is None else 0.5 ** (age / half_life)
-            return _KINDS[member["kind"]](**settings).fit(
-                seen[columns.tobytes()], outcomes, weights
-            )
+            return component.fit(seen[columns.tobytes()], outcomes, weights)
 
         with a_thread_a_core() as pool:
             self.components_ = list(pool.map(fitted, self.members, self.columns_))

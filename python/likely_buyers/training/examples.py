@@ -65,7 +65,7 @@ def read_examples(examples: pa.Table | pa.RecordBatchReader) -> Examples:
     Raises:
         ExamplesSchemaError: a column is missing, of another type, null where it may not be, or a key repeats.
         NoCutoffsError: there are no examples at all.
-        OneClassError: every example bought, or none.
+        OneClassError: at each cutoff every user bought, or none.
     """
     schema = examples.schema
     missing = [name for name in (*KEYS, LABEL) if name not in schema.names]
@@ -93,7 +93,8 @@ def read_examples(examples: pa.Table | pa.RecordBatchReader) -> Examples:
     keys = keys.take(order)
     _check_keys_differ(keys)
     labels = keys[LABEL].to_numpy().astype(np.int8)
-    _check_classes(labels)
+    cutoffs = keys["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]")
+    _check_classes(labels, cutoffs)
     features = np.empty((len(order), len(names)), dtype=np.float64)
     place = np.argsort(order)
     for part in parts:
@@ -103,7 +104,7 @@ def read_examples(examples: pa.Table | pa.RecordBatchReader) -> Examples:
     return Examples(
         features=features,
         labels=labels,
-        cutoffs=keys["cutoff_date"].cast(pa.date32()).to_numpy().astype("datetime64[D]"),
+        cutoffs=cutoffs,
         users=users.astype(np.int64),
         feature_names=names,
     )
@@ -142,10 +143,13 @@ def _check_keys_differ(table: pa.Table) -> None:
         )
 
 
-def _check_classes(labels: NDArray[np.int8]) -> None:
-    buyers = int(labels.sum())
-    if buyers in (0, labels.size):
+def _check_classes(labels: NDArray[np.int8], cutoffs: Days) -> None:
+    _, place, users = np.unique(cutoffs, return_inverse=True, return_counts=True)
+    buyers = np.bincount(place, weights=labels)
+    # users are told apart at one and the same cutoff
+    if not ((buyers > 0) & (buyers < users)).any():
         raise OneClassError(
-            f"training needs buyers and non-buyers: {buyers} of {labels.size} examples bought. Take a longer"
-            " horizon_days, load more history, or sample more users (training_users)."
+            f"training needs buyers and non-buyers: {labels.sum(dtype=int)} of {labels.size} examples bought, at each"
+            " cutoff all of them or none. Take another horizon_days, load more history, or sample more users"
+            " (training_users)."
         )

@@ -22,7 +22,8 @@ from likely_buyers.training.comparing import (
     compared_with_champion,
     means,
 )
-from likely_buyers.training.estimator import PurchaseModel
+from likely_buyers.training.errors import ConstantFeaturesError
+from likely_buyers.training.estimator import PurchaseModel, varying_columns
 from likely_buyers.training.examples import Examples, read_examples
 from likely_buyers.training.level import BaseRates, Level, learned_level
 from likely_buyers.training.library import FITS, RULES, Member, rules
@@ -158,6 +159,11 @@ def _fitted_model(
     champion: Champion | None,
     advance: Advance,
 ) -> TrainedModel:
+    if varying_columns(read.features).size == 0:
+        raise ConstantFeaturesError(
+            f"all {len(read.feature_names)} features are constant over {len(read)} examples, so nothing tells buyers"
+            " from others. Check that events before the cutoffs were loaded and mapped."
+        )
     if champion is not None and champion.feature_names != read.feature_names:
         champion = None
     compared_at, fitted_at = _SHARES_OF_TIME[champion is not None]

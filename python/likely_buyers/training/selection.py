@@ -113,7 +113,9 @@ def held_out(
     if folds:
         return HeldOut(LATER_CUTOFFS, tuple(reversed(folds)))
     newest = next(
-        cutoff for cutoff in reversed(cutoffs) if examples.labels[examples.rows_at([cutoff])].any()
+        cutoff
+        for cutoff in reversed(cutoffs)
+        if _has_both(examples.labels[examples.rows_at([cutoff])])
     )
     at_newest = examples.rows_at([newest])
     for group in range(_GROUPS_OF_USERS):

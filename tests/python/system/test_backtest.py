@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,11 @@ def test_every_method_is_measured_on_the_users_of_the_cutoff() -> None:
     assert found["users", "champion", "roc_auc"].value > found["users", "recency", "roc_auc"].value
 
 
+def made_for(examples: pa.Table, as_of: date) -> pa.Table:
+    days = pa.array([as_of] * examples.num_rows, pa.date32())
+    return examples.append_column("as_of_date", days)
+
+
 def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -65,6 +70,7 @@ def test_a_model_is_trained_only_on_cutoffs_whose_horizon_was_over(
     examples = a_shop(users=5)
     labels = {"label": "label_purchase_30d"}
     examples = examples.rename_columns([labels.get(n, n) for n in examples.column_names])
+    examples = made_for(examples, CUTOFFS[-1] + timedelta(days=30))
     connection = duckdb.connect()
     table = run_backtest(
         connection.from_arrow(examples),
@@ -92,6 +98,7 @@ def test_each_outcome_is_held_against_its_own_labels(monkeypatch: pytest.MonkeyP
     for outcome, label in (("view_30d", True), ("purchase_30d", False)):
         labels = pa.array([label] * examples.num_rows)
         examples = examples.append_column(f"label_{outcome}", labels)
+    examples = made_for(examples, CUTOFFS[-1] + timedelta(days=30))
     connection = duckdb.connect()
     outcomes = {
         "purchase_30d": {"horizon_days": 30},
@@ -111,6 +118,43 @@ def test_each_outcome_is_held_against_its_own_labels(monkeypatch: pytest.MonkeyP
         {"outcome": "purchase_30d", "value": 0.0},
         {"outcome": "view_30d", "value": 1.0},
     ]
+
+
+def test_a_number_of_cutoffs_are_evaluated_and_not_those_that_are_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A step of a week does not divide a horizon of ten days: each cutoff has a grid of its own to be trained on."""
+    trained_on: dict[date, list[date]] = {}
+
+    def look(cutoff: date, known: pa.Table, later: pa.Table, *_: Any, **__: Any) -> list[Any]:
+        assert "as_of_date" not in known.column_names + later.column_names
+        trained_on[cutoff] = sorted(set(known["cutoff_date"].to_pylist()))
+        return [BacktestRow(cutoff, "users", "champion", "roc_auc", 0.5, None, None, None)]
+
+    monkeypatch.setattr("likely_buyers.dbt.jobs.backtest.backtest_cutoff", look)
+    as_of = date(2024, 9, 25)
+    wanted = [as_of - timedelta(days=10 + 7 * step) for step in range(4)]
+    before = {day - timedelta(days=10 + 7 * step) for day in wanted for step in range(3)}
+    # at the second nobody was of the population, and no older one takes its place
+    present = sorted({*wanted, *before} - {wanted[1]})
+    examples = a_shop(users=5, cutoffs=present).rename_columns(
+        ["label_purchase_10d" if n == "label" else n for n in a_shop(users=5).column_names]
+    )
+    connection = duckdb.connect()
+    run_backtest(
+        connection.from_arrow(made_for(examples, as_of)),
+        connection,
+        evaluate_at="4",
+        most_cutoffs=3,
+        step_days="7",
+        predicted={"model_name": "m", "outcomes": None, "horizon_days": 10},
+        seed=0,
+        events_path="",
+    )
+    assert sorted(trained_on) == sorted({*wanted} - {wanted[1]})
+    for cutoff, cutoffs in trained_on.items():
+        steps = {cutoff - timedelta(days=10 + 7 * step) for step in range(3)}
+        assert cutoffs == sorted(steps - {wanted[1]})
 
 
 @pytest.fixture(scope="module")

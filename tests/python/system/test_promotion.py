@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from likely_buyers.dbt.jobs.train import evidence_for_promotion
+from likely_buyers.dbt.jobs.train import _champion, evidence_for_promotion
+from likely_buyers.outcomes import Outcome
 from likely_buyers.promotion import difference, judge
 from likely_buyers.registry import ModelVersion, Registry
-from likely_buyers.training import Champion, TrainedModel, fit
+from likely_buyers.training import Champion, PurchaseModel, TrainedModel, fit
 from support.examples import SETTINGS, a_shop, with_column
 from support.installation import Installation
 from support.lakes import open_lake
@@ -93,6 +95,76 @@ def test_a_version_must_not_be_worse_than_the_champion_beyond_noise(
 
 def test_a_champion_that_cannot_score_the_present_features_is_no_obstacle() -> None:
     assert judge(a_version(), a_version(1, feature_signature="before")).passed
+
+
+@pytest.mark.parametrize(
+    ("parameters", "passed", "words"),
+    [
+        (a_version().parameters, True, "not compared with the champion, version 1, which cannot"),
+        (a_version().parameters, True, "what this version scores: its file is gone"),
+        (compared_with(7, 0.001, 0.002), True, "not compared with the champion"),
+        (compared_with(1, 0.001, 0.002), False, "WORSE beyond noise"),
+    ],
+)
+def test_a_champion_that_cannot_score_any_more_is_a_bar_where_it_was_compared_with(
+    parameters: dict[str, Any], passed: bool, words: str
+) -> None:
+    verdict = judge(a_version(parameters=parameters), a_version(1), "its file is gone")
+    assert verdict.passed == passed
+    assert words in verdict.lines[-1]
+
+
+PURCHASE = Outcome("purchase_30d", 30)
+
+
+def two_registered(installation: Installation, *defined: Outcome) -> Registry:
+    """Version 1, the champion, and version 2, for outcomes that each have a definition; they were not compared."""
+    registry = Registry(installation.state)
+    for outcome in defined:
+        X = np.arange(20.0)[:, None]
+        registry.register(
+            PurchaseModel([{"kind": "rate"}]).fit(X, X[:, 0] > 9),
+            feature_names=["purchase_days"],
+            feature_types=["double"],
+            metrics={"roc_auc": 0.5, "average_precision": 0.5},
+            as_of=date(2024, 9, 14),
+            horizon_days=30,
+            at=AT,
+            parameters={"outcome": outcome.definition, "against_champion": None},
+        )
+    registry.promote(1, reason="the first", by="ana", at=AT)
+    return registry
+
+
+def test_an_outcome_redefined_under_its_name_gets_a_champion_by_training_and_promoting(
+    installation: Installation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = replace(PURCHASE, where="price > 6")
+    registry = two_registered(installation, before, PURCHASE)
+    # training did not compare them, and says why
+    assert _champion(registry, PURCHASE) == (1, None)
+    assert "where is None, and it was trained for price > 6" in capsys.readouterr().err
+    promoted = installation.run("likely-buyers", "promote", "latest")
+    assert promoted.succeeded, promoted.output
+    told = " ".join(promoted.output.split())
+    assert "not compared with the champion, version 1, which cannot score what this" in told
+    assert "where is None, and it was trained for price > 6" in told
+    # the other way round: the champion scores what is asked for, and version 1 does not
+    back = installation.run("likely-buyers", "promote", "1")
+    assert not back.succeeded
+    assert "NOT with the present champion, version 2" in " ".join(back.output.split())
+
+
+def test_a_champion_whose_file_is_gone_is_no_obstacle(installation: Installation) -> None:
+    registry = two_registered(installation, PURCHASE, PURCHASE)
+    refused = installation.run("likely-buyers", "promote", "2")
+    assert not refused.succeeded
+    assert "NOT with the present champion" in " ".join(refused.output.split())
+    for file in installation.state.glob(f"artifacts/**/{registry.version(1).run_id}/**/*.skops"):
+        file.unlink()
+    promoted = installation.run("likely-buyers", "promote", "2")
+    assert promoted.succeeded, promoted.output
+    assert "model.skops of version 1 is missing" in " ".join(promoted.output.split())
 
 
 def a_shop_with_carts(seed: int = 3) -> pa.Table:

@@ -98,8 +98,8 @@ def _backtest(
 ) -> list[dict[str, object]]:
     """The rows of one outcome."""
     horizon_days = outcome.horizon_days
-    rows = examples.project("cutoff_date").distinct().order("cutoff_date").fetchall()
-    present = [row[0] for row in rows]
+    rows = examples.project("cutoff_date, as_of_date").distinct().order("cutoff_date").fetchall()
+    present = [cutoff for cutoff, _ in rows]
     if not present:
         raise TrainingError(
             f"no backtest at {evaluate_at}: no cutoff has its horizon of {horizon_days} days over by as_of and"
@@ -109,7 +109,8 @@ def _backtest(
     settings = TrainingSettings(horizon_days=horizon_days, seed=seed)
     table: list[dict[str, object]] = []
     refusals: list[str] = []
-    evaluated = _evaluated(evaluate_at, present, horizon_days)
+    evaluated = _evaluated(evaluate_at, present, rows[0][1], step_days, horizon_days)
+    examples = examples.project("* exclude (as_of_date)")
     progress = Progress("backtest", total=len(evaluated), unit="cutoffs")
     for number, cutoff in enumerate(evaluated):
         newest = cutoff - timedelta(days=horizon_days)
@@ -147,11 +148,18 @@ def _backtest(
     return table
 
 
-def _evaluated(evaluate_at: str, present: list[date], horizon_days: int) -> list[date]:
-    """The dates named; of a number of cutoffs, those at which examples would have been known."""
+def _evaluated(
+    evaluate_at: str, present: list[date], as_of: date, step_days: int, horizon_days: int
+) -> list[date]:
+    """The dates named; of a number of cutoffs so many, in steps, less those at which no example would have been known.
+
+    Others are present, too: those that training would have had at each of them.
+    """
     if re.fullmatch("[0-9]+", evaluate_at):
         earliest = min(present) + timedelta(days=horizon_days)
-        return [day for day in present if day >= earliest][-int(evaluate_at) :]
+        newest = as_of - timedelta(days=horizon_days)
+        steps = {newest - timedelta(days=step_days * step) for step in range(int(evaluate_at))}
+        return sorted(day for day in steps.intersection(present) if day >= earliest)
     named = [date.fromisoformat(day.strip()) for day in evaluate_at.split(",")]
     missing = [day.isoformat() for day in named if day not in present]
     if missing:

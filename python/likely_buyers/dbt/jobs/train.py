@@ -166,7 +166,10 @@ def _champion(registry: Registry, outcome: Outcome) -> tuple[int | None, Champio
     except RegistryError as error:
         say(f"the champion cannot be compared with: {error}")
         return version.version, None
-    if not isinstance(loaded.estimator, PurchaseModel) or loaded.definition != outcome.definition:
+    if changed := outcome.changed_since(loaded.horizon_days, loaded.definition):
+        say(f"the champion cannot be compared with: {'; '.join(changed)}")
+        return version.version, None
+    if not isinstance(loaded.estimator, PurchaseModel):
         return version.version, None
     return version.version, Champion(loaded.estimator, loaded.feature_names, loaded.as_of)
 

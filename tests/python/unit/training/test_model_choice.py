@@ -17,6 +17,7 @@ from likely_buyers.evaluation import roc_auc
 from likely_buyers.registry import RegistryError
 from likely_buyers.registry.skops_bytes import TRUSTED_TYPES, estimator_from_bytes
 from likely_buyers.training import (
+    Champion,
     ConstantFeaturesError,
     ExamplesSchemaError,
     FeatureMismatchError,
@@ -158,6 +159,113 @@ def test_ten_buyers_are_enough_for_a_model_that_keeps_close_to_the_rate(users: i
     assert p.max() < 0.5
 
 
+def of_buyers(examples: pa.Table, buyers: list[int]) -> pa.Table:
+    labels = np.zeros(examples.num_rows, bool)
+    labels[buyers] = True
+    return with_column(examples, "label", labels)
+
+
+@pytest.mark.parametrize("all_but", [False, True])
+@pytest.mark.parametrize(("users", "cutoffs"), [(60, 1), (60, 6), (2, 1), (5, 1)])
+def test_one_buyer_or_one_other_is_enough_for_a_model_that_keeps_close_to_the_rate(
+    users: int, cutoffs: int, all_but: bool
+):
+    examples = of_buyers(a_shop(users=users, cutoffs=CUTOFFS[:cutoffs]), [1])
+    if all_but:
+        examples = with_column(examples, "label", ~examples["label"].to_numpy())
+    model = fit(examples, SETTINGS)
+    assert model.held_out == OTHER_USERS
+    assert not model.tells_buyers_apart
+    p = model.estimator.predict_proba(matrix(model, examples))[:, 1]
+    of_the_one = np.abs(p - all_but)
+    assert 0 < of_the_one.mean() < 3 / examples.num_rows
+
+
+@pytest.mark.parametrize("customers_buy", [False, True])
+def test_customers_who_never_or_always_buy_again_are_scored_near_to_their_rate(customers_buy: bool):
+    """The first half of the users have not bought yet, and some of them do; of the others nobody does, or all."""
+    examples = a_shop(users=60)
+    of_cutoff = np.arange(examples.num_rows) % 60
+    for name, value in {
+        "purchase_days": 0.0,
+        "days_since_first_purchase": np.nan,
+        "days_since_last_purchase": np.nan,
+    }.items():
+        values = np.where(of_cutoff < 30, value, examples[name].to_numpy())
+        examples = with_column(examples, name, values)
+    buys = (of_cutoff % 10 == 1) & (of_cutoff < 30) | (of_cutoff >= 30) & customers_buy
+    model = fit(with_column(examples, "label", buys), SETTINGS)
+    assert BGNBD in {row["candidate"] for row in model.candidates}
+    member = {"kind": "bgnbd", "columns": (0, 1, 2)}
+    alone = PurchaseModel([member]).fit(matrix(model, examples), buys)
+    p = alone.predict_proba(matrix(model, examples))[of_cutoff >= 30, 1]
+    assert p.mean() == pytest.approx((180 * customers_buy + 0.5) / 181, rel=1e-6)
+    assert p.std() > 0, "the level is learned, and the order stays that of the habits"
+
+
+def test_customers_whom_their_habit_tells_apart_without_an_exception_are_not_certain_to_buy():
+    """The likeliest line is the steepest one then, and has no end."""
+    X = np.column_stack([np.tile([1.0, 5.0], 20), np.full(40, 90.0), np.tile([90.0, 3.0], 20)])
+    component = BgNbdComponent().fit(X, (X[:, 0] == 5).astype(np.int8))
+    p = 1 / (1 + np.exp(-component.decision_function(X)))
+    assert p.mean() == pytest.approx(0.5)
+    assert 0.001 < p.min() < p.max() < 0.999
+
+
+def test_a_rare_outcome_of_which_a_sample_holds_nobody_is_trained_and_compared():
+    rng = np.random.default_rng(1)
+    users = 3000
+    buyers = [users * n + rng.choice(users, 40 if n > 2 else 1, replace=False) for n in range(6)]
+    examples = of_buyers(a_shop(users=users), list(np.concatenate(buyers)))
+    hurried = TrainingSettings(horizon_days=30, evaluation_cutoffs=3, time_budget_seconds=1)
+    model = fit(examples, hurried)
+    assert model.held_out == LATER_CUTOFFS
+    p = model.estimator.predict_proba(matrix(model, examples))[:, 1]
+    assert 0 < p.mean() < 0.03
+    champion = Champion(model.estimator, model.feature_names, date(2024, 9, 14))
+    comparison = fit(examples, hurried, champion=champion).comparison
+    assert comparison is not None
+    assert comparison.kind == "refitted"
+
+
+def test_a_fit_without_a_class_or_a_feature_that_varies_is_the_plain_rate():
+    X = np.random.default_rng(0).normal(size=(50, 3))
+    cases = [(X, np.zeros(50), 0.5 / 51), (X, np.ones(50), 50.5 / 51)]
+    cases += [(np.ones((50, 3)), np.arange(50) < 10, 10.5 / 51)]
+    for features, outcomes, rate in cases:
+        for members in ([{"kind": "linear"}], [{"kind": "boosting"}]):
+            model = PurchaseModel(members).fit(features, outcomes)
+            assert model.predict_proba(X)[:, 1] == pytest.approx(rate)
+
+
+@pytest.mark.parametrize("old_buys", [True, False])
+def test_boosting_keeps_an_example_of_each_class_however_old(old_buys: bool):
+    """Of one class alone scikit-learn says that nobody buys, for certain."""
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    is_old = np.arange(200) < 5
+    weights = np.where(is_old, 1e-9, 1.0)
+    boosting = BoostingComponent().fit(X, (is_old == old_buys).astype(np.int8), weights)
+    p = 1 / (1 + np.exp(-boosting.decision_function(X)))
+    assert np.abs(p - (not old_buys)) == pytest.approx(1 / 781, rel=0.5)
+
+
+def test_a_champion_of_a_habit_is_compared_with_where_too_few_had_bought_by_then():
+    """Its BG/NBD was fitted on users held out at one cutoff; at later ones fewer are known of."""
+    few = a_shop(users=300, seed=8)
+    first = (few["cutoff_date"].to_numpy() == np.datetime64(CUTOFFS[0])) & (
+        np.arange(few.num_rows) % 300 > 5
+    )
+    few = with_column(few, "purchase_days", np.where(first, 0.0, few["purchase_days"].to_numpy()))
+    X = np.column_stack([few[name].to_numpy() for name in few.column_names[3:]])
+    champion = PurchaseModel(ALL_KINDS).fit(X, few["label"].to_numpy())
+    known = Champion(champion, tuple(few.column_names[3:]), date(2024, 9, 14))
+    two = TrainingSettings(horizon_days=30, evaluation_cutoffs=8)
+    comparison = fit(few, two, champion=known).comparison
+    assert comparison is not None
+    assert comparison.kind == "refitted"
+    assert comparison.champion["roc_auc"] > 0.5
+
+
 @pytest.mark.slow
 def test_labels_without_meaning_give_no_ranking():
     examples = a_shop(users=1500)
@@ -270,6 +378,7 @@ def constant(table: pa.Table) -> pa.Table:
     ("examples", "error", "message"),
     [
         (with_column(a_shop(), "label", [False] * 5400), OneClassError, "0 of 5400 examples"),
+        (of_buyers(a_shop(), list(range(4500, 5400))), OneClassError, "at each cutoff all of them"),
         (constant(a_shop()), ConstantFeaturesError, "all 7 features are constant"),
         (a_shop().slice(0, 0), NoCutoffsError, "no examples"),
         (a_shop().drop_columns(["label"]), ExamplesSchemaError, "lack label"),
