@@ -37,12 +37,12 @@
 {%- endmacro %}
 
 {#-
-    Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
-    that changes with it. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
+    Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rules of event_id and of
+    numbers, by a number that changes with them. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
 {% macro event_definition() -%}
     md5(concat_ws('|',
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 8 if target.type == 'spark' else 7], sort_keys=true)) }}',
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 9 if target.type == 'spark' else 8], sort_keys=true)) }}',
         (
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}
