@@ -37,12 +37,12 @@
 {%- endmacro %}
 
 {#-
-    Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rule of event_id, by a number
-    that changes with it. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
+    Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rules of event_id and of
+    numbers, by a number that changes with them. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
 {% macro event_definition() -%}
     md5(concat_ws('|',
-        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 8 if target.type == 'spark' else 7], sort_keys=true)) }}',
+        '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 9 if target.type == 'spark' else 8], sort_keys=true)) }}',
         (
             select {{ dbt.listagg("source_value || '=' || event_type", "','", "order by source_value, event_type") }}
             from {{ ref('event_types') }}
@@ -62,16 +62,18 @@
     there is a load to take in where the mapping's `rows` join, group, rank or sort, and so see all lines and may change any
     event. User days do, too, where an event told by a key may move to another day when another version of it arrives, or
     another currency may change what money adds up to.
+
+    starts_over: false asks for the last load taken in even where the model starts over for the sake of the lines themselves.
 -#}
-{% macro seen_load() %}
+{% macro seen_load(starts_over=true) %}
     {% set mapping = event_mapping() %}
     {% set on_every_load = (mapping.get('rows') and not compiled_mapping().by_line) or (this.identifier == 'user_days'
         and (not event_key_is_whole_line() or mapping.get('currency') is not none)) %}
     {% if not is_incremental() or not can_be_read(ref('loaded_files')) %}{% do return(0) %}{% endif %}
     {% do return(looked_up(
         "select coalesce(max(load_id), 0) from (" ~ state_of(this.identifier) ~ ") as state where definition = " ~ event_definition()
-        ~ " and not exists (select 1 from " ~ ref('loaded_files') ~ " as files where files.load_id > state.load_id"
-        ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")") | int) %}
+        ~ (" and not exists (select 1 from " ~ ref('loaded_files') ~ " as files where files.load_id > state.load_id"
+        ~ ("" if on_every_load else " and files.replaces_earlier") ~ ")" if starts_over else "")) | int) %}
 {% endmacro %}
 
 {#- Pre-hook of a model that takes in loads: where it starts over nothing of before is left. -#}

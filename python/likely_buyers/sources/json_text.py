@@ -19,11 +19,18 @@ def json_kind(head: bytes) -> str:
     text = head.decode("utf-8", "replace").lstrip()
     if text.startswith("["):
         first = text.split("\n", 1)[0]
-        # a line that is a whole array of its own among others is a broken line of a file of lines
+        # a line that is a whole array of its own among others is a broken line of a file of lines; one after which an
+        # value is to follow begins an array
         rest = text[len(first) :].lstrip()
-        if not rest.startswith("{") or not _is_object(rest.split("\n", 1)[0]):
+        if (
+            first.rstrip().endswith(("[", ",", ":"))
+            or not rest.startswith("{")
+            or not _is_object(rest.split("\n", 1)[0])
+        ):
             return "array"
         return "lines"
+    if _goes_on_over_lines(text):
+        return "unstructured"
     lines = text.split("\n")[:_LOOKED_AT_LINES]
     return "lines" if any(_is_object(line) for line in lines) or len(lines) == 1 else "unstructured"
 
@@ -43,6 +50,18 @@ def _is_object(line: str) -> bool:
         return isinstance(json.loads(line), dict)
     except (json.JSONDecodeError, RecursionError):
         return False
+
+
+def _goes_on_over_lines(text: str) -> bool:
+    """Whether what the text begins with is JSON that its first line does not end, as far as it is given."""
+    try:
+        end = json.JSONDecoder().raw_decode(text)[1]
+    except json.JSONDecodeError as error:
+        # a text in quotes does not go on over lines
+        end = len(text) if error.pos == len(text) or error.msg.startswith("Unterminated") else 0
+    except RecursionError:
+        return False
+    return "\n" in text[:end]
 
 
 def array_elements(  # noqa: PLR0912, PLR0915 a state machine is read best in one piece

@@ -151,6 +151,22 @@ def test_a_load_of_which_most_is_lost_stops_before_silver(source: Source) -> Non
     assert source.query("select count(*) from silver.events") == [(3,)]
 
 
+@pytest.mark.parametrize("way", ["ranked", "replaced"])
+def test_what_is_lost_is_a_share_of_the_load_where_silver_starts_over(
+    source: Source, way: str
+) -> None:
+    if way == "ranked":
+        source.mapping["rows"] = (
+            "select source_file, t, kind, u, p, o, row_number() over (order by t) as n from lines"
+        )
+    else:
+        source.write("2.csv", "2026-01-03 10:00:00,view,u1,,1")
+    source.write("1.csv", *(f"2026-01-01 10:00:{n:02d},view,u1,,1" for n in range(50)))
+    source.built()
+    source.write("2.csv", "when,view,u1,,1", "then,view,u1,,1", "2026-01-03 10:00:00,view,u1,,1")
+    assert "2 of 3 new lines (67 %) are no events" in source.refused()
+
+
 def test_a_key_that_is_null_in_part_merges_nothing(source: Source) -> None:
     source.mapping["dedupe_on"] = ["o", "p"]
     source.write(
@@ -306,6 +322,10 @@ def test_rows_of_a_line_and_of_several_files(source: Source) -> None:
     source.write("orders-2.csv", "o2,2026-01-02 10:00:00,u2", header="id,ordered,customer")
     source.built()
     assert source.query(events) == [("u1", "a", 5), ("u1", "b", 6), ("u2", "a", 5)]
+    # an item alone, whose row is of the order's load
+    source.write("items-2.csv", "o2,b,6", header="order_id,sku,price")
+    source.built()
+    assert source.query(events)[2:] == [("u2", "a", 5), ("u2", "b", 6)]
     source.assert_a_fresh_warehouse_has_the_same_events()
     (source.events / "items-1.csv").write_text("order_id,price\no1,5\n")
     assert "gives `rows` that cannot be evaluated over the columns of" in source.refused()

@@ -184,6 +184,25 @@ def test_json_and_parquet_come_back_as_they_were_written(
     assert found == [{name: row.get(name) for name in COLUMNS} for row in rows]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[\n{"number":"1"}\n]',
+        '[\n{"number":"1"}\n,{"number":"2"}\n,{"number":"3"}\n]',
+        '[{"number":"1"},\n{"number":"2"}\n]',
+        '{\n"number":"1",\n"first":[\n{"a":1},\n{"a":2}\n]\n}\n{\n"number":"2"\n}\n',
+        '{"number":"1",\n"first":\n{"a":1}\n}',
+    ],
+)
+def test_an_object_on_a_line_of_its_own_makes_no_file_of_lines(
+    harness: LoadHarness, tmp_path: Path, text: str
+) -> None:
+    written(tmp_path / "in", "a.json", text, "utf-8", zipped=False)
+    found, rejected = read(harness, tmp_path / "in")
+    assert rejected == []
+    assert [row["number"] for row in found] == [str(n + 1) for n in range(text.count("number"))]
+
+
 # --- broken lines: what is broken costs itself, and what is whole comes out ----
 
 ORDINARY = st.text(st.sampled_from("abcé小 0'#-"), min_size=1, max_size=5)

@@ -244,6 +244,7 @@ def woocommerce(folder: Path) -> None:
         woo_item("76", "Failed", 6, "CUP", 1, 1, "5"),
         woo_item("77", "Draft", 6, "CUP", 1, 1, "5"),
         woo_item("78", "Beamed up", 6, "CUP", 1, 1, "5"),
+        woo_item("79", "Completed", 6, "CUP", 1, 1, "12,50"),
     ]
     write_csv(folder / "orders-2026-03-09.csv", rows, line_end="\r\n", mark="\ufeff")
 
@@ -605,7 +606,7 @@ EXPORTS = {
             ("eva@example.net", "2026-03-05 09:15:00", "refund", None, 40, 1, "GBP"),
         ],
         {"all_returned": 2, "cancelled": 1, "draft": 1, "failed": 1, "on_hold": 1, "pending": 1},
-        ["unknown_event_type"],
+        ["invalid_price", "unknown_event_type"],
     ),
     "segment": Export(segment, CALL_EVENTS, CALLS_LEFT_OUT),
     "rudderstack": Export(rudderstack, CALL_EVENTS, CALLS_LEFT_OUT),

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import duckdb
 
+from likely_buyers.sources.macro_text import let, trimmed
 from likely_buyers.sources.sql_helpers import use_helpers
 
 _BARE_COLUMN = re.compile(r'[A-Za-z_"][A-Za-z0-9_" ]*')
@@ -18,6 +19,8 @@ AGGREGATE = "function_type = 'aggregate'"
 """A condition for `DuckDB.functions`."""
 TEXT = "VARCHAR"
 FLOATING = ("DOUBLE", "FLOAT")
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
+_NUMBERS = (*_WHOLE, *(f"U{name}" for name in _WHOLE), *FLOATING, "DECIMAL")
 _OVER_SEVERAL_LINES = ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER")
 
 
@@ -27,6 +30,14 @@ class Column:
 
     name: str
     type: str
+
+
+@dataclass(frozen=True)
+class NumberReading:
+    """A call that reads a number from a text and gives null for what is none: as_number, or try_cast."""
+
+    call: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -50,15 +61,24 @@ def tried(expression: str) -> str:
     return expression if _BARE_COLUMN.fullmatch(expression) else f"try({expression})"
 
 
-def tried_as_text(value: str) -> str:
+def tried_as_text(value: str, readings: Sequence[NumberReading] = ()) -> str:
     """What `tried` gave, as text: 'unreadable' where the expression failed rather than gave null.
 
-    DuckDB takes an expression that occurs twice out of its try(...) and fails on it: it stands in one place.
+    Where the value is null, and one of its readings met a text that is no number, what it met stands behind the word.
+
+    DuckDB takes an expression that occurs twice out of its try(...) and fails on it: it stands in one place, and its
+    parts stand again in a lambda only, out of which nothing is taken.
     """
     if not value.startswith("try("):
         return f"cast({value} as varchar)"
     expression = value[len("try(") : -1]
-    return f"coalesce(try(coalesce(cast(({expression}) as varchar), '')), 'unreadable')"
+    unread = "".join(
+        f" when {reading.call} is null and {trimmed(f'cast({reading.text} as varchar)')} not in ('', 'null')"
+        f" then 'unreadable: ' || cast({reading.text} as varchar)"
+        for reading in readings
+    )
+    absent = let("_read_again", "0", f"case{unread} else '' end") if unread else "''"
+    return f"coalesce(try(coalesce(cast(({expression}) as varchar), {absent})), 'unreadable')"
 
 
 class DuckDB:
@@ -114,6 +134,32 @@ class DuckDB:
         """
         return parsed(f"select {expression}", self._cursor)
 
+    def number_readings(self, expression: str) -> list[NumberReading]:
+        """The calls of an expression that read a number; none of a lambda or a query, whose names are their own."""
+        try:
+            tree = self.parsed(expression)
+        except NoSql:
+            return []
+        found = []
+        for node in nodes(tree["select_list"], without=("LAMBDA", "SUBQUERY")):
+            read: Any = None
+            if node.get("function_name") == "as_number":
+                read = node["children"][0]
+            elif node.get("try_cast") and node["cast_type"]["id"] in _NUMBERS:
+                read = node["child"]
+            if read:
+                found.append(NumberReading(self._sql_of(tree, node), self._sql_of(tree, read)))
+        return found
+
+    def _sql_of(self, select: dict[str, Any], node: dict[str, Any]) -> str:
+        """A node of the tree of a `select`, as SQL."""
+        statement = {"node": select | {"select_list": [node]}, "named_param_map": []}
+        row = self._cursor.execute(
+            "select json_deserialize_sql(?)",
+            [json.dumps({"error": False, "statements": [statement]})],
+        ).fetchone()
+        return str(row[0]).removeprefix("SELECT ") if row else ""
+
     def is_by_line(self, rows: str) -> bool:
         """Whether a SELECT over `lines` makes its rows of one line each: no join, group, window, sort or limit."""
         try:
@@ -151,12 +197,12 @@ def parsed(sql: str, connection: duckdb.DuckDBPyConnection) -> Any:
     return tree["statements"][0]["node"]
 
 
-def nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    """The nodes of a parse tree, each before those below it."""
+def nodes(tree: Any, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+    """The nodes of a parse tree, each before those below it, without those of some classes and what is below them."""
     if isinstance(tree, list):
         for child in tree:
-            yield from nodes(child)
-    elif isinstance(tree, dict):
+            yield from nodes(child, without)
+    elif isinstance(tree, dict) and tree.get("class") not in without:
         yield tree
         for child in tree.values():
-            yield from nodes(child)
+            yield from nodes(child, without)

@@ -33,7 +33,7 @@ def compiled_expressions(
     value: the mapping's expression, made safe; null where it has none, or where no file so far had a column that it
         reads.
     type: as the engine has it.
-    text: the value as text; of a number 'unreadable' where the expression failed.
+    text: the value as text; of a number 'unreadable' where the expression failed, or what could not be read behind it.
     typed: of event_time, price and quantity: what the contract has, over given_<column> and source_<column>.
     reads: of event_time: the texts that it was read from.
     user_id: [{name, text}] of the expressions that it may be, without blanks around, null for ''.
@@ -62,7 +62,11 @@ def compiled_expressions(
     found: dict[str, Any] = {}
     for column, value, type_ in zip(single, values, types, strict=False):
         given = "1" if column == "quantity" and value == "null" else value
-        text = tried_as_text(given) if column in NUMBERS else _as_text(value, type_)
+        if column in NUMBERS:
+            is_tried = given.startswith("try(")
+            text = tried_as_text(given, engine.number_readings(given) if is_tried else ())
+        else:
+            text = _as_text(value, type_)
         found[column] = {"value": given, "type": type_, "text": text}
     for column, type_ in NUMBERS.items():
         found[column]["typed"] = _typed_number(mapping, column, type_, found[column])

@@ -11,6 +11,7 @@ from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.mapping import Compiler, EventMapping, Warehouse
 from likely_buyers.sources.mapping.dialect import Described, DuckDB
 from likely_buyers.sources.sql_helpers import create_helpers, use_helpers
+from likely_buyers.sql_text import literal
 
 MAPPING = {"event_time": "as_utc(t)", "event_type": "kind", "user_id": "u", "price": "p"}
 
@@ -67,6 +68,39 @@ def test_an_expression_that_fails_is_null_and_its_text_says_so(loaded: Loaded) -
     pieces = loaded.compiled(price="cast(p as double)")
     assert loaded.value(pieces["expressions"]["price"]["value"], pieces) is None
     assert loaded.value(pieces["expressions"]["price"]["text"], pieces) == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("expression", "given", "text"),
+    [
+        ("as_number(p)", "'cheap'", "unreadable: cheap"),
+        # a cast takes it for 12
+        ("as_number(p)", "'1_2'", "unreadable: 1_2"),
+        ("as_number(p, ',') / 100", "'12,5,0'", "unreadable: 12,5,0"),
+        ("nullif(try_cast(p as double), 0)", "'cheap'", "unreadable: cheap"),
+        ("try_cast(cast(p as json) ->> 'x' as int)", """'{"x": "y"}'""", "unreadable: y"),
+        ("as_number(cast(p as json) -> 'x')", """'{"x": "y"}'""", 'unreadable: "y"'),
+        ("case when u = 'u1' then as_number(p) else as_number(kind) end", "'1'", "1.000000"),
+        ("coalesce(as_number(u), as_number(p))", "'1'", "1.000000"),
+        ("as_number(cast(p as int))", "'x'", "unreadable"),
+        ("list_sum(list_transform([p], lambda x: try_cast(x as int)))", "'x'", ""),
+        # what is not there
+        ("as_number(p)", "null::varchar", ""),
+        ("as_number(p)", "' \u00a0'", ""),
+        ("nullif(as_number(p), 0)", "'0'", ""),
+        ("as_number(cast(p as json) -> 'x')", """'{"x": null}'""", ""),
+        ("try_cast(try_cast(p as json) ->> 'x' as int)", "'x'", ""),
+    ],
+)
+def test_a_number_that_cannot_be_read_says_what_it_was_read_from(
+    loaded: Loaded, expression: str, given: str, text: str
+) -> None:
+    loaded.load(t="'x'", kind="'view'", u="'u1'", p=given)
+    pieces = loaded.compiled(price=expression, quantity=expression)
+    for column in ("price", "quantity"):
+        assert loaded.value(pieces["expressions"][column]["text"], pieces) == text
+        typed = pieces["expressions"][column]["typed"].replace(f"source_{column}", literal(text))
+        assert (loaded.value(typed, pieces) is None) == (text[:1] != "1")
 
 
 def test_columns_stand_by_name_whatever_their_order_and_letters(loaded: Loaded) -> None:
