@@ -93,7 +93,8 @@ outcomes as (
         due_campaigns.campaign,
         audiences.arm,
         case when buyers.user_id is not null then 1 end as bought,
-        cast(coalesce(purchases.revenue, 0) as double) as revenue
+        -- null for everybody where amounts of several currencies cannot be added up
+        cast(case when purchases.user_id is null then 0 else purchases.revenue end as double) as revenue
     from due_campaigns
     inner join {{ ref('audiences') }} as audiences on due_campaigns.campaign = audiences.campaign
     left join horizon_buyers as buyers
@@ -112,7 +113,10 @@ arms as (
         {%- for arm in ['treated', 'control'] %}
         count(case when arm = '{{ arm }}' then 1 end) as {{ arm }}_users,
         count(case when arm = '{{ arm }}' then bought end) as {{ arm }}_buyers,
-        coalesce({{ exact_sum("case when arm = '" ~ arm ~ "' then revenue end") }}, 0) as {{ arm }}_revenue,
+        case
+            when count(case when revenue is null then 1 end) = 0
+                then coalesce({{ exact_sum("case when arm = '" ~ arm ~ "' then revenue end") }}, 0)
+        end as {{ arm }}_revenue,
         {{ exact_sum("case when arm = '" ~ arm ~ "' then revenue * revenue end") }} as {{ arm }}_squared_revenue
         {{- ',' if not loop.last }}
         {%- endfor %}

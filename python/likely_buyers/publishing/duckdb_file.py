@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from likely_buyers.publishing.errors import PublishingError
 from likely_buyers.publishing.folders import Folder
 from likely_buyers.publishing.gold import Gold, GoldTable, Part, Published, PublishedTable
 from likely_buyers.sql_text import literal, quoted
@@ -18,6 +19,9 @@ def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
     """Replace what differs in a copy of the file that stands there, then the file by the copy.
 
     It holds gold as `gold.<table>` with the comments of the dbt docs, and `gold.publication`, the manifest.
+
+    Raises:
+        PublishingError: the file is a database of somebody else.
     """
     execute = gold.connection.execute
     # DuckDB names an open file after itself: in gold.duckdb a schema gold would make gold.<table> ambiguous
@@ -64,10 +68,15 @@ def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
             execute(attach)
         try:
             execute(f"create schema if not exists published.{schema}")
-            there = "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
-            for gone in {*execute(there).fetchall()} - {
-                (schema, table.name) for table in gold.tables
-            }:
+            there = execute(
+                "select schema_name, table_name from duckdb_tables() where database_name = 'published'"
+            ).fetchall()
+            if there and "publication" not in {table for _, table in there}:
+                raise PublishingError(
+                    f"the DuckDB file '{name}' has tables, such as {'.'.join(there[0])}, and was not published from here."
+                    " A published file is ours whole. Nothing was published to it. Name another (vars.publish.duckdb)."
+                )
+            for gone in {*there} - {(schema, table.name) for table in gold.tables}:
                 execute(f"drop table published.{'.'.join(map(quoted, gone))}")
             tables.extend(map(write_table, gold.tables))
             write_table(gold.publication(tables))

@@ -78,14 +78,14 @@ def publish_postgres(
     table and lets every newer one wait behind it.
 
     Raises:
-        PublishingError: the server asks for a password that is not set, a column has a type that PostgreSQL has not, or
-            the reader role may not be made or may do more than read.
+        PublishingError: the server asks for a password that is not set, a column has a type that PostgreSQL has not,
+            somebody else's table is in the way, or the reader role may not be made or may do more than read.
         psycopg.Error: the server refused, or stayed away.
     """
     was_there = False
     for seconds in _SECONDS_BEFORE_ATTEMPTS:
         try:
-            with psycopg.connect("", **options) as connection:
+            with psycopg.connect("", client_encoding="utf8", **options) as connection:
                 was_there = True
                 published = _Transaction(connection, gold).publish(schema, role)
             break
@@ -163,6 +163,12 @@ class _Transaction:
             relation,
         )
         if stands != wanted:
+            if stands and not self._is_ours(rows.table.name):
+                raise PublishingError(
+                    f"a table {rows.table.name} stands in the schema already, with other columns, and was not published"
+                    " from here. Nothing was published. Give it another name, or take another schema"
+                    " (vars.publish.postgres.schema)."
+                )
             columns = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted)
             self._run(f"drop table if exists {relation}")
             self._run("delete from published_parts where table_name = %s", rows.table.name)
@@ -171,6 +177,15 @@ class _Transaction:
                 self._run(f"create index on {relation} (user_id)")
         for comment in rows.comments(relation):
             self._run(comment)
+
+    def _is_ours(self, table: str) -> bool:
+        """Whether it was published: known with a digest, or, as one without rows has none, listed in `publication`."""
+        has_parts = "select 1 from published_parts where table_name = %s limit 1"
+        listed = "select 1 from publication where table_name = %s"
+        return bool(
+            self._run(has_parts, table)
+            or (self._run(has_parts, "publication") and self._run(listed, table))
+        )
 
     def _replace(self, rows: Rows, part: Part) -> None:
         """Stream the new rows as CSV, which Arrow writes many times faster than rows are made in Python.

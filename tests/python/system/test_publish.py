@@ -117,6 +117,7 @@ def test_the_duckdb_file_takes_in_a_day_and_holds_nothing_else(shop: Shop) -> No
             with duckdb.connect(str(file)) as connection:
                 connection.execute("create schema other; create table other.old as select 1 as a")
                 connection.execute("create table predictions as select 'u' as user_id")
+                connection.execute("create table publication as select 1 as a")
         shop.build(run).publish(parquet=None, delta=None)
         told = shop.build(run + 1).publish(parquet=None, delta=None)[0]
         assert [table.written for table in told.tables] == [1, 1, 1, 1]
@@ -132,6 +133,16 @@ def test_the_duckdb_file_takes_in_a_day_and_holds_nothing_else(shop: Shop) -> No
                 assert connection.sql(query).fetchall() == warehouse(shop, query), table
             rows = "select row_count from gold.publication where table_name = 'prediction_history'"
             assert connection.sql(rows).fetchall() == [(200 * (run + 1),)]
+
+
+def test_a_duckdb_file_of_somebody_else_is_refused(shop: Shop) -> None:
+    shop.published.mkdir(parents=True)
+    with duckdb.connect(str(shop.published / "gold.duckdb")) as connection:
+        connection.execute("create schema team; create table team.budget as select 1 as amount")
+    with pytest.raises(PublishingError, match=r"has tables, such as team\.budget, .*vars\.publish"):
+        shop.build(1).publish(parquet=None, delta=None)
+    with duckdb.connect(str(shop.published / "gold.duckdb"), read_only=True) as connection:
+        assert connection.sql("from team.budget").fetchall() == [(1,)]
 
 
 def test_an_open_reader_keeps_its_file_and_a_new_one_gets_the_new(shop: Shop) -> None:
@@ -295,6 +306,32 @@ def test_postgres_appends_to_the_history_and_follows_a_changed_table(
     assert empty_postgres.query("select distinct campaign from gold.top_buyers") == [("x",)]
     seen = read_postgres(empty_postgres.address())
     assert (seen.manifest, seen.predictions) == ("run-2", (("run-2", 200),))
+
+
+def test_a_table_of_somebody_else_is_refused(shop: Shop, empty_postgres: Postgres) -> None:
+    with psycopg.connect(empty_postgres.address()) as connection:
+        connection.execute("create schema gold; create table gold.top_buyers (name text)")
+        connection.execute("insert into gold.top_buyers values ('theirs')")
+    with pytest.raises(PublishingError, match="a table top_buyers stands in the schema already"):
+        shop.build(1).publish(postgres={})
+    assert empty_postgres.query("select * from gold.top_buyers") == [("theirs",)]
+    assert not empty_postgres.query("select 1 from pg_tables where tablename = 'predictions'")
+
+
+def test_texts_arrive_in_a_database_of_another_encoding(
+    shop: Shop, empty_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with psycopg.connect(empty_postgres.address(), autocommit=True) as connection:
+        connection.execute(
+            "create database latin encoding 'LATIN1' template template0 lc_collate 'C' lc_ctype 'C'"
+        )
+    monkeypatch.setenv("PGDATABASE", "latin")
+    shop.build(1).publish(postgres={})
+    query = "select distinct favourite_category from gold.top_buyers where favourite_category <> ''"
+    with psycopg.connect(empty_postgres.address(), dbname="latin") as connection:
+        found = connection.execute(query).fetchall()
+    assert found == warehouse(shop, query)
+    assert "é" in found[0][0]
 
 
 def test_a_reader_of_postgres_does_not_wait_and_keeps_its_run(

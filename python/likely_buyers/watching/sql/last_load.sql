@@ -1,8 +1,9 @@
--- One row, or none: what became of the lines of the last load.
+-- One row, or none: what became of the last load. `lines` are those of its files or, where the mapping makes rows of them, these and
+-- the lines that were rejected, as the build measures the shares that guard a load.
 select
     load_id,
     loaded_at,
-    lines - footers as lines,
+    events + left_out + quarantined + duplicates + rejected as lines,
     rejected,
     quarantined
 from likely_buyers.bronze.loads
