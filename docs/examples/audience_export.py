@@ -2,8 +2,8 @@
 
     python docs/examples/audience_export.py CAMPAIGN OUT.csv [warehouse/published/gold.duckdb]
 
-Users of the control group are not in the file: they must not be contacted. Ids are as they are, for a program to match: in a
-spreadsheet one that begins with = would be a formula.
+Users of the control group are not in the file: they must not be contacted. Ids are as they are, for a program to match:
+in a spreadsheet one that begins with = would be a formula.
 """
 
 import sys

@@ -42,15 +42,21 @@
     {%- endif %}
 {% endmacro %}
 
-{#- Select of outcome, event_date and a digest, whatever the order of rows, of who did on that day what the outcome asks for. -#}
-{% macro outcome_digests() %}
+{#-
+    Select of outcome, event_date and a digest, whatever the order of rows, of who did on that day what the outcome asks for; from each
+    outcome's first_day on, where a relation has these.
+-#}
+{% macro outcome_digests(first_days=none) %}
     {%- for outcome in outcomes() %}
     select
         '{{ outcome.name }}' as outcome,
-        event_date,
-        sum(cast({{ fast_hash(['user_id', 'event_date'] + (['times'] if outcome.at_least > 1 else [])) }} as decimal(20, 0))) as digest
+        days.event_date,
+        sum(cast({{ fast_hash(['days.user_id', 'days.event_date'] + (['days.times'] if outcome.at_least > 1 else [])) }} as decimal(20, 0))) as digest
     from ({{ outcome_days(outcome) }}) as days
-    group by event_date
+    {%- if first_days %}
+    inner join {{ first_days }} as since on since.outcome = '{{ outcome.name }}' and days.event_date >= since.first_day
+    {%- endif %}
+    group by days.event_date
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {% endmacro %}

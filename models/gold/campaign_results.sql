@@ -28,7 +28,7 @@ first_days as (
 
 -- who did what a campaign's outcome asks for on which day, and for how much was purchased, whatever the outcome
 purchase_digests as (
-    {{ outcome_digests() }}
+    {{ outcome_digests('first_days') }}
     union all
     select
         first_days.outcome,

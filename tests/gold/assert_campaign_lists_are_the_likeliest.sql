@@ -1,5 +1,5 @@
 -- A list of the day that scores speak from holds the likeliest users from rank 1 down without a gap, by the scores that they had when it
--- was made: those of now, or of an earlier build of that day, since later events of it change scores and no list.
+-- was made. Later events of that day change scores and no list: who was given others since is told by the history, which keeps the first.
 with current_lists as (
     select
         audiences.campaign,
@@ -8,8 +8,7 @@ with current_lists as (
             partition by audiences.campaign
             order by audiences.probability desc, audiences.user_id asc
         ) as expected_rank,
-        count(case when audiences.probability in (predictions.probability, history.probability) then 1 end)
-            over (partition by audiences.campaign) as users_with_their_score
+        audiences.probability <> predictions.probability and predictions.probability = history.probability as has_other_score
     from {{ ref('audiences') }} as audiences
     {%- for relation, alias in [('predictions', 'predictions'), ('prediction_history', 'history')] %}
     left join {{ ref(relation) }} as {{ alias }}
@@ -25,4 +24,4 @@ with current_lists as (
 )
 
 select * from current_lists
-where rank <> expected_rank or users_with_their_score = 0
+where rank <> expected_rank or has_other_score

@@ -73,8 +73,9 @@ def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
             ).fetchall()
             if there and "publication" not in {table for _, table in there}:
                 raise PublishingError(
-                    f"the DuckDB file '{name}' has tables, such as {'.'.join(there[0])}, and was not published from here."
-                    " A published file is ours whole. Nothing was published to it. Name another (vars.publish.duckdb)."
+                    f"the DuckDB file '{name}' has tables, such as {'.'.join(there[0])}, and was not published from"
+                    " here. A published file is ours whole. Nothing was published to it. Name another file"
+                    " (vars.publish.duckdb)."
                 )
             for gone in {*there} - {(schema, table.name) for table in gold.tables}:
                 execute(f"drop table published.{'.'.join(map(quoted, gone))}")

@@ -51,8 +51,13 @@ def list_files(events_path: str, reading: Reading, cursor: Any) -> tuple[list[Li
     """What is read, sorted by path, and what lies there and is not.
 
     Raises:
-        SourceProblem: nothing to read, or an archive of two kinds of files.
+        SourceProblem: nothing to read, a place that is not read from, or an archive of two kinds of files.
     """
+    if "://" in events_path and not events_path.startswith(BUCKET):
+        raise SourceProblem(
+            f"{EVENTS_PATH} names '{events_path}', and files are read from this machine or from s3://bucket/prefix."
+            " Copy them there, and name that file, folder or glob."
+        )
     try:
         found = [
             row for row in _found(events_path, reading, cursor) if not is_left_for_later(row[0])

@@ -67,13 +67,23 @@ def local_copy(file: Listed, staging: Path) -> Path:
     with from_extra("s3", f"{EVENTS_PATH}={file.file}"):
         import obstore.exceptions
     bucket, _, key = file.file.removeprefix(BUCKET).partition("/")
+    if "" in key.split("/"):
+        raise SourceProblem(
+            f"the object '{file.file}' has a folder without a name, and is not read. Nothing was loaded. Give it"
+            " another key, or leave it out by a glob or `files` of the event mapping."
+        )
     try:
         # DuckDB would hold an object in memory whole
         store = obstore.store.S3Store(
             bucket, config={"endpoint": endpoint()} if endpoint() else None
         )
         write_pieces(iter(obstore.get(store, key).stream()), copy)
-    except (obstore.exceptions.BaseError, FileNotFoundError) as error:
+    except FileNotFoundError as error:
+        raise SourceProblem(
+            f"the object '{file.file}' was there and then was not: the delivery is not over, or somebody moved it away."
+            " Nothing was loaded. Run dbt build again."
+        ) from error
+    except obstore.exceptions.BaseError as error:
         said = first_line(str(error))
         raise SourceProblem(unreadable(file.file, EVENTS_PATH, said)) from error
     return copy

@@ -288,10 +288,10 @@ def test_later_events_of_its_day_make_no_list_wrong(copied: Installation) -> Non
     assert "Got 2 results" in tested.output
 
 
-def test_a_list_with_scores_of_nobody_is_found(copied: Installation) -> None:
+def test_a_listed_user_with_another_score_is_found(copied: Installation) -> None:
     with warehouse(copied) as connection:
         connection.execute(
-            "update gold.audiences set probability = probability / 3 where campaign = 'one user'"
+            "update gold.audiences set probability = probability / 3 where campaign = 'seven percent' and rank = 420"
         )
     tested = copied.dbt("test", "--select", "assert_campaign_lists_are_the_likeliest")
     assert "Got 1 result" in tested.output
@@ -591,3 +591,16 @@ def test_late_events_of_any_outcome_correct_the_results(copied: Installation) ->
     assert (
         copied.query("from gold.campaign_results where campaign <> 'carts' order by all") == others
     )
+
+
+def test_money_that_cannot_be_added_up_is_unknown_and_not_nothing(copied: Installation) -> None:
+    """As where events have amounts of several currencies, and one has no rate."""
+    with warehouse(copied) as connection:
+        connection.execute("update silver.user_days set revenue = null")
+        connection.execute("delete from gold.campaign_results")
+    built(copied)
+    (found,) = rows(copied, "from gold.campaign_results where campaign = 'effective'")
+    assert found["treated_buyers"] > 0
+    money = [name for name in found if "revenue" in name]
+    assert len(money) == 5
+    assert {found[name] for name in money} == {None}

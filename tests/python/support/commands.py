@@ -109,7 +109,7 @@ class Running:
         self._socket.sendall(f"{json.dumps(wanted)}\n".encode())
         self.pid = int(self._answers.readline())
 
-    def wait(self, seconds: float = 240) -> int | None:
+    def wait(self, seconds: float = 900) -> int | None:
         """The exit code, or None if the command was killed.
 
         Raises:

@@ -560,7 +560,9 @@ def test_events_of_a_bucket_that_cannot_be_reached(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(plan_module, "list_files", removed)
         told = events_told("s3://shop/in", tmp_path / "3")
-    assert "the bucket of vars.events_path=s3://shop/in/a.csv cannot be read" in told
+    assert "the object 's3://shop/in/a.csv' was there and then was not" in told
+    told = events_told("https://shop.example/a.csv", tmp_path / "6")
+    assert "files are read from this machine or from s3://bucket/prefix. Copy them there" in told
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     told = events_told("s3://shop/in", tmp_path / "4")
     assert "AWS_ACCESS_KEY_ID is not set. Set it" in told

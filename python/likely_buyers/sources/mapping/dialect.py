@@ -21,6 +21,7 @@ TEXT = "VARCHAR"
 FLOATING = ("DOUBLE", "FLOAT")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT")
 _NUMBERS = (*_WHOLE, *(f"U{name}" for name in _WHOLE), *FLOATING, "DECIMAL")
+_NOTHING = "''"
 _OVER_SEVERAL_LINES = ("SET_OPERATION_NODE", "LIMIT_MODIFIER", "DISTINCT_MODIFIER")
 
 
@@ -30,14 +31,6 @@ class Column:
 
     name: str
     type: str
-
-
-@dataclass(frozen=True)
-class NumberReading:
-    """A call that reads a number from a text and gives null for what is none: as_number, or try_cast."""
-
-    call: str
-    text: str
 
 
 @dataclass(frozen=True)
@@ -61,10 +54,10 @@ def tried(expression: str) -> str:
     return expression if _BARE_COLUMN.fullmatch(expression) else f"try({expression})"
 
 
-def tried_as_text(value: str, readings: Sequence[NumberReading] = ()) -> str:
+def tried_as_text(value: str, unread: str = "") -> str:
     """What `tried` gave, as text: 'unreadable' where the expression failed rather than gave null.
 
-    Where the value is null, and one of its readings met a text that is no number, what it met stands behind the word.
+    Where the value is null it is `unread`, of `DuckDB.unread_number`.
 
     DuckDB takes an expression that occurs twice out of its try(...) and fails on it: it stands in one place, and its
     parts stand again in a lambda only, out of which nothing is taken.
@@ -72,12 +65,7 @@ def tried_as_text(value: str, readings: Sequence[NumberReading] = ()) -> str:
     if not value.startswith("try("):
         return f"cast({value} as varchar)"
     expression = value[len("try(") : -1]
-    unread = "".join(
-        f" when {reading.call} is null and {trimmed(f'cast({reading.text} as varchar)')} not in ('', 'null')"
-        f" then 'unreadable: ' || cast({reading.text} as varchar)"
-        for reading in readings
-    )
-    absent = let("_read_again", "0", f"case{unread} else '' end") if unread else "''"
+    absent = let("_read_again", "0", unread) if unread else "''"
     return f"coalesce(try(coalesce(cast(({expression}) as varchar), {absent})), 'unreadable')"
 
 
@@ -134,22 +122,46 @@ class DuckDB:
         """
         return parsed(f"select {expression}", self._cursor)
 
-    def number_readings(self, expression: str) -> list[NumberReading]:
-        """The calls of an expression that read a number; none of a lambda or a query, whose names are their own."""
+    def unread_number(self, expression: str) -> str:
+        """SQL of the text that as_number or try_cast could not read for a number, 'unreadable: ' before it, or ''.
+
+        Of what counts alone: the branch of a CASE that is taken, and no condition. '' where the expression has neither;
+        a lambda or a query is not looked into, whose names are their own.
+        """
         try:
             tree = self.parsed(expression)
         except NoSql:
-            return []
-        found = []
-        for node in nodes(tree["select_list"], without=("LAMBDA", "SUBQUERY")):
-            read: Any = None
+            return ""
+
+        def unread(node: Any) -> str:
+            if isinstance(node, list):
+                return _first_of([unread(child) for child in node])
+            if not isinstance(node, dict) or node.get("class") in ("LAMBDA", "SUBQUERY"):
+                return ""
+            if node.get("class") == "CASE":
+                branches = [
+                    (self._sql_of(tree, check["when_expr"]), unread(check["then_expr"]))
+                    for check in node["case_checks"]
+                ]
+                other = unread(node["else_expr"])
+                if not other and not any(then for _, then in branches):
+                    return ""
+                whens = " ".join(f"when {when} then {then or _NOTHING}" for when, then in branches)
+                return f"case {whens} else {other or _NOTHING} end"
             if node.get("function_name") == "as_number":
                 read = node["children"][0]
             elif node.get("try_cast") and node["cast_type"]["id"] in _NUMBERS:
                 read = node["child"]
-            if read:
-                found.append(NumberReading(self._sql_of(tree, node), self._sql_of(tree, read)))
-        return found
+            else:
+                return _first_of([unread(child) for child in node.values()])
+            text = f"cast({self._sql_of(tree, read)} as varchar)"
+            # the text first: most of what is null has none, and reading is dear
+            return (
+                f"case when lower({trimmed(text)}) not in ('', 'null', 'nan') then case when {self._sql_of(tree, node)}"
+                f" is null then 'unreadable: ' || {text} else {_NOTHING} end else {_NOTHING} end"
+            )
+
+        return unread(tree["select_list"])
 
     def _sql_of(self, select: dict[str, Any], node: dict[str, Any]) -> str:
         """A node of the tree of a `select`, as SQL."""
@@ -184,6 +196,14 @@ class DuckDB:
         return tables == 1
 
 
+def _first_of(texts: Sequence[str]) -> str:
+    """SQL of the first of some texts, as SQL, that is not empty."""
+    told = [text for text in texts if text]
+    if len(told) < 2:
+        return "".join(told)
+    return f"coalesce({', '.join(f'nullif({text}, {_NOTHING})' for text in told)}, {_NOTHING})"
+
+
 def parsed(sql: str, connection: duckdb.DuckDBPyConnection) -> Any:
     """The tree that DuckDB's parser makes of a SELECT.
 
@@ -197,12 +217,12 @@ def parsed(sql: str, connection: duckdb.DuckDBPyConnection) -> Any:
     return tree["statements"][0]["node"]
 
 
-def nodes(tree: Any, without: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-    """The nodes of a parse tree, each before those below it, without those of some classes and what is below them."""
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """The nodes of a parse tree, each before those below it."""
     if isinstance(tree, list):
         for child in tree:
-            yield from nodes(child, without)
-    elif isinstance(tree, dict) and tree.get("class") not in without:
+            yield from nodes(child)
+    elif isinstance(tree, dict):
         yield tree
         for child in tree.values():
-            yield from nodes(child, without)
+            yield from nodes(child)

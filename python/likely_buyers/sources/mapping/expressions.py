@@ -64,7 +64,7 @@ def compiled_expressions(
         given = "1" if column == "quantity" and value == "null" else value
         if column in NUMBERS:
             is_tried = given.startswith("try(")
-            text = tried_as_text(given, engine.number_readings(given) if is_tried else ())
+            text = tried_as_text(given, engine.unread_number(given) if is_tried else "")
         else:
             text = _as_text(value, type_)
         found[column] = {"value": given, "type": type_, "text": text}

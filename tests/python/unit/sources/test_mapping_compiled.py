@@ -84,8 +84,16 @@ def test_an_expression_that_fails_is_null_and_its_text_says_so(loaded: Loaded) -
         ("coalesce(as_number(u), as_number(p))", "'1'", "1.000000"),
         ("as_number(cast(p as int))", "'x'", "unreadable"),
         ("list_sum(list_transform([p], lambda x: try_cast(x as int)))", "'x'", ""),
+        ("case when u = 'u1' then as_number(p) else 0 end", "'cheap'", "unreadable: cheap"),
+        ("as_number(p) * try_cast(kind as int)", "'2'", "unreadable: view"),
+        # of a branch that is not taken, and of a condition
+        ("case when u = 'u2' then as_number(p) end", "'n/a'", ""),
+        ("case when try_cast(p as int) > 1 then 1 end", "'x'", ""),
         # what is not there
         ("as_number(p)", "null::varchar", ""),
+        ("as_number(p)", "'nan'::double", ""),
+        ("nullif(try_cast(p as int), 0)", "'nan'::double", ""),
+        ("as_number(p)", "'NULL'", ""),
         ("as_number(p)", "' \u00a0'", ""),
         ("nullif(as_number(p), 0)", "'0'", ""),
         ("as_number(cast(p as json) -> 'x')", """'{"x": null}'""", ""),
