@@ -19,7 +19,7 @@ def json_kind(head: bytes) -> str:
     text = head.decode("utf-8", "replace").lstrip()
     if text.startswith("["):
         first = text.split("\n", 1)[0]
-        # a line that is a whole array of its own among others is a broken line of a file of lines; one after which an
+        # a line that is a whole array of its own among others is a broken line of a file of lines; one after which a
         # value is to follow begins an array
         rest = text[len(first) :].lstrip()
         if (
