@@ -72,7 +72,7 @@ def _class_axis(classes: Sequence[Row]) -> alt.X:
     names = ", ".join(f"'{edge_text(edge)}'" for edge in edges)
     return alt.X(
         "left:Q",
-        title="probability of a purchase, in % (each step doubles it)",
+        title="probability, in % (each step doubles it)",
         scale=alt.Scale(domain=[0, len(classes)], nice=False),
         axis=alt.Axis(
             values=list(range(len(edges))),
@@ -270,7 +270,7 @@ def reliability(deciles: Sequence[Row], size: Size) -> alt.TopLevelMixin:
         axis=axis,
         scale=scale,
     )
-    actual = alt.Y("actual:Q", title="actual: share that bought", axis=axis, scale=scale)
+    actual = alt.Y("actual:Q", title="actual share", axis=axis, scale=scale)
     ends: list[Row] = [{"predicted": end, "actual": end} for end in (0, top)]
     dots = alt.Chart(data(points)).mark_circle(size=80, color=NOW, opacity=1)
     return dashed(ends, predicted, actual) + dots.encode(predicted, actual)

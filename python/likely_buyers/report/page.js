@@ -92,7 +92,7 @@
       const text = `\ufeff${[COLUMNS.join(","), ...found.map(line)].join("\r\n")}\r\n`;
       const link = document.createElement("a");
       link.href = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
-      link.download = `likely_buyers_${table.dataset.asOf}.csv`;
+      link.download = `likely_buyers_${table.dataset.outcome}_${table.dataset.asOf}.csv`;
       link.click();
       setTimeout(() => URL.revokeObjectURL(link.href), 60000);
     });

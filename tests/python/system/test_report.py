@@ -804,7 +804,7 @@ def downloaded(page: Page, folder: Path) -> list[list[str]]:
     """Lines of the file that the button gives."""
     with page.expect_download() as download:
         page.get_by_role("button", name="Download").click()
-    assert download.value.suggested_filename == f"likely_buyers_{AS_OF}.csv"
+    assert download.value.suggested_filename == f"likely_buyers_purchase_30d_{AS_OF}.csv"
     path = folder / "list.csv"
     download.value.save_as(path)
     assert path.read_bytes().startswith(b"\xef\xbb\xbf"), "Excel would read another encoding"
