@@ -9,15 +9,13 @@ import duckdb
 from likely_buyers.inspecting import vocabulary
 from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
+from likely_buyers.inspecting.people import users_of
 from likely_buyers.inspecting.profile import Column
 from likely_buyers.inspecting.times import Times, plain, times_of
 from likely_buyers.inspecting.vocabulary import rank
 from likely_buyers.sql_text import quoted
 
 _MOSTLY_FILLED = 0.5
-_RARELY_FILLED = 0.02
-# fewer lines than this tell little about what is unique
-_FEW_LINES = 20
 
 
 @dataclass
@@ -61,7 +59,7 @@ class _Drafting(Candidates):
         """The mapping, in the order in which people write them."""
         found, mapping = self._found, self._found.mapping
         times = self._times()
-        users = self._users()
+        users = users_of(self, found.questions)
         if times is None:
             found.lacks.append(
                 "No column tells when something happened. Export the time of each order or event, too."
@@ -75,7 +73,7 @@ class _Drafting(Candidates):
         if times is None or not users:
             return found
         mapping["event_time"] = times.expression
-        kinds = event_types(self._columns, self._connection, taken=self._taken)
+        kinds = event_types(self.columns, self._connection, taken=self._taken)
         amounts = self._amounts(kinds)
         mapping["event_type"] = kinds.expression
         mapping["user_id"] = users[0] if len(users) == 1 else users
@@ -96,7 +94,7 @@ class _Drafting(Candidates):
     def _times(self) -> Times | None:
         candidates: list[tuple[tuple[float, ...], Times]] = []
         day_first = self._comma
-        for number, column in enumerate(self._columns):
+        for number, column in enumerate(self.columns):
             named = rank(column.name, "time")
             if column.kind not in ("date", "text") and named is None:
                 continue
@@ -166,57 +164,6 @@ class _Drafting(Candidates):
             questions.append(
                 f"Is {times.column} the time that counts? These columns tell times, too: {', '.join(others)}."
             )
-
-    def _users(self) -> list[str]:
-        """Expressions for the user, the one that knows most about people first."""
-        enough = lambda column: column.filled >= _RARELY_FILLED  # noqa: E731
-        ids = [
-            c
-            for c in self.named("user", enough)
-            if c.kind not in ("true/false", "nested", "money", "date")
-        ]
-        mails = self.named("email", enough)
-        mails += [
-            c for c in self._columns if c.kind == "e-mail" and c not in mails and c not in ids
-        ]
-        devices = self.named("device", enough)
-        phones = self.named("phone", enough)
-        chosen: list[Column] = []
-        many = [c for c in (*ids, *mails, *devices, *phones) if c.count >= _FEW_LINES]
-        repeated = [c for c in many if not c.is_unique]
-        for group in (ids, mails, devices, phones):
-            # where lines have an id each and another column repeats, the id is an order's
-            people = [c for c in group if not (c in many and c.is_unique and repeated)]
-            if people and not (group is phones and chosen):
-                chosen.append(people[0])
-            if len(people) > 1:
-                self._found.questions.append(
-                    f"Which column is the user: {', '.join(c.name for c in people)}? The draft takes {people[0].name}."
-                )
-        # who has an id on every line needs no other
-        if chosen and chosen[0].filled == 1.0 and len(chosen) > 1:
-            self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? If it is new with each order or visit, take"
-                f" {chosen[1].name}."
-            )
-        elif len(chosen) > 1:
-            names = ", else ".join(column.name for column in chosen)
-            self._found.questions.append(
-                f"Who is the user: {names}? The draft takes them in this order; a person known by two of them"
-                " is two users."
-            )
-        elif chosen and chosen[0] in many and chosen[0].is_unique:
-            self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody who"
-                " comes back can be told."
-            )
-        self._taken |= {column.name for column in chosen}
-        return [
-            f"as_email({plain(c.name)})"
-            if c.kind == "e-mail" or rank(c.name, "email") is not None
-            else plain(c.name)
-            for c in chosen
-        ]
 
     def _product(self) -> str | None:
         column = self.pick("product")

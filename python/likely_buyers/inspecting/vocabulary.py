@@ -140,6 +140,31 @@ NOT_THE_TIME = (
     "updated", "modified", "cancelled", "canceled", "refunded", "shipped", "delivered", "fulfilled", "birth", "expir",
     "due", "sent", "received", "signup", "registered", "last", "etl", "delivery",
 )  # fmt: skip
+# what tells a person by a number, in a name that has one of the user's words in it
+_IDS = (
+    "id",
+    "ids",
+    "uid",
+    "uuid",
+    "guid",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numero",
+    "nummer",
+    "code",
+    "key",
+    "hash",
+)
+# what a column is not that has one of the words for it in its name, next to one of these
+NOT_THIS = {
+    "user": (
+        "country", "city", "town", "state", "region", "province", "zip", "postal", "postcode", "plz", "street", "type",
+        "group", "segment", "tier", "class", "status", "agent", "ip", "language", "locale", "gender", "age", "note",
+        "notes", "comment", "tags", "currency", "land", "ort", "stadt", "gruppe", "pais", "ciudad",
+    ),
+}  # fmt: skip
 SIGNS = {
     "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN", "R$": "BRL", "US$": "USD", "₺": "TRY", "₽": "RUB",
 }  # fmt: skip
@@ -160,11 +185,19 @@ def rank(name: str, role: str) -> int | None:
     for at, one in enumerate(known):
         if found == one or joined == one.replace(" ", ""):
             return at
+    if _has_one_of(NOT_THIS.get(role, ()), found):
+        return None
     for at, one in enumerate(known):
         # 'billing customer id' has the words; single letters say nothing inside other names
         if len(one) > 3 and re.search(rf"\b{one}\b", found):
             return len(known) + at
     return None
+
+
+def names_an_id(name: str) -> bool:
+    """Whether a name that tells the user is one for an id: 'customer' and 'customer code', not 'customer name'."""
+    at = rank(name, "user")
+    return at is not None and (at < len(COLUMNS["user"]) or _has_one_of(_IDS, words(name)))
 
 
 def kind_of_event(value: str) -> str | None:
@@ -180,6 +213,10 @@ def meaning_of_status(value: str) -> str | None:
 def is_other_event(value: str) -> bool:
     """Whether a value is a word for an event that is none of the five."""
     return words(value) in OTHER_EVENTS
+
+
+def _has_one_of(some: Iterable[str], found: str) -> bool:
+    return any(f" {one} " in f" {found} " for one in some)
 
 
 def _found(value: str, known: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:

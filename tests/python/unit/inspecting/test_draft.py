@@ -1,0 +1,113 @@
+"""What a draft makes of columns' names and values, and what it asks."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pytest
+
+from likely_buyers.inspecting.draft import Draft, draft_of
+from likely_buyers.inspecting.profile import profiled
+from likely_buyers.sources.sql_helpers import create_helpers
+
+
+class Drafter:
+    """Drafts a mapping of lines, which are given as CSV is written."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def __call__(self, header: str, *lines: str) -> Draft:
+        names = [name.strip() for name in header.split(",")]
+        columns = ", ".join(f'"{name}" varchar' for name in names)
+        self._connection.execute(f"create or replace table lines ({columns})")
+        for line in lines:
+            values = [value.strip() or None for value in line.split(",")]
+            self._connection.execute(
+                f"insert into lines values ({', '.join('?' * len(names))})", values
+            )
+        return draft_of(profiled(self._connection), self._connection, reading={})
+
+
+@pytest.fixture
+def draft() -> Iterator[Drafter]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        create_helpers(connection)
+        yield Drafter(connection)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("customer_country", ("DE", "FR", "DE")),
+        ("customer_type", ("business", "private", "private")),
+        ("customer_city", ("Rome", "Bonn", "Rome")),
+        ("customer_group_id", ("2", "3", "2")),
+        ("user_agent", ("Firefox", "Safari", "Firefox")),
+        ("client_ip", ("10.0.0.1", "10.0.0.2", "10.0.0.1")),
+        ("Customer Note", ("ring twice", "-", "thanks")),
+        ("customer_cohort", ("spring", "autumn", "autumn")),
+        ("customer_name", ("Ann Lee", "Bo Ek", "Bo Ek")),
+    ],
+)
+def test_what_tells_of_a_customer_is_no_customer(
+    draft: Drafter, name: str, values: tuple[str, ...]
+) -> None:
+    mails = ("ann@x.example", "bob@x.example", "bob@x.example")
+    found = draft(
+        f"order_number, order_date, email, {name}, total",
+        *(
+            f"{n}, 2026-01-0{n} 10:00:00, {mail}, {value}, 2.50"
+            for n, (mail, value) in enumerate(zip(mails, values, strict=True), 1)
+        ),
+    )
+    assert found.mapping["user_id"] == "as_email(email)"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "expected"),
+    [
+        ("customer_email", ("ann@x.example", "bob@x.example"), "as_email(customer_email)"),
+        ("billing_customer_id", ("7", "8"), "billing_customer_id"),
+        ("customer_ref_no", ("K7", "K8"), "customer_ref_no"),
+        ("client", ("K7", "K8"), "client"),
+        ("customer_phone_number", ("0171 22", "0171 33"), "customer_phone_number"),
+    ],
+)
+def test_a_user_is_drafted_once(
+    draft: Drafter, name: str, values: tuple[str, ...], expected: str
+) -> None:
+    found = draft(
+        f"order_number, order_date, {name}",
+        *(f"{n}, 2026-01-0{n} 10:00:00, {value}" for n, value in enumerate(values, 1)),
+    )
+    assert found.mapping["user_id"] == expected
+
+
+def test_an_id_that_nearly_all_lines_share_comes_behind_an_e_mail(draft: Drafter) -> None:
+    """A till's export has who sold under `user`."""
+    found = draft(
+        "order_number, order_date, user, email",
+        *(f"{n}, 2026-01-{n:02} 10:00:00, till {n % 2}, u{n % 9}@x.example" for n in range(1, 29)),
+    )
+    assert found.mapping["user_id"] == "as_email(email)"
+
+
+def test_names_are_users_where_nothing_else_tells_them(draft: Drafter) -> None:
+    found = draft(
+        "order_number, order_date, customer_name",
+        "1, 2026-01-01 10:00:00, Ann Lee",
+        "2, 2026-01-02 10:00:00, Bo Ek",
+        "3, 2026-01-03 10:00:00, Bo Ek",
+    )
+    assert found.mapping["user_id"] == "customer_name"
+    assert any(
+        "Does customer_name tell one person from another? It has 2 values on 3 lines" in question
+        for question in found.questions
+    )
+
+
+def test_a_country_alone_tells_nobody(draft: Drafter) -> None:
+    found = draft("order_date, customer_country", "2026-01-01, DE", "2026-01-02, FR")
+    assert found.lacks
+    assert "No column tells who bought" in found.lacks[0]
