@@ -1,7 +1,7 @@
 """A mapping for a source that none of the project's fits: guesses by names and values, and what they leave open."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -11,7 +11,7 @@ from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
 from likely_buyers.inspecting.people import users_of
 from likely_buyers.inspecting.profile import Column
-from likely_buyers.inspecting.times import Times, plain, times_of
+from likely_buyers.inspecting.times import Times, plain, times_of, with_clock
 from likely_buyers.inspecting.vocabulary import rank
 from likely_buyers.sql_text import quoted
 
@@ -129,18 +129,11 @@ class _Drafting(Candidates):
         clock = self.pick("clock", lambda column: column.kind == "text") if best.is_day else None
         if clock is None:
             return best
-        joined = f"concat_ws(' ', {plain(best.column)}, {plain(clock.name)})"
-        for form in ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p"):
-            row = self._connection.execute(
-                f"select count(*) filter (try_strptime(trim({quoted(clock.name)}), '{form}') is null), count(*)"
-                f" from lines where {quoted(clock.name)} is not null"
-            ).fetchone()
-            if row and row[1] and row[0] <= 0.1 * row[1]:
-                format_of_day = best.expression.partition(", '")[2].rstrip("')") or "%Y-%m-%d"
-                self._taken.add(clock.name)
-                expression = f"as_utc({joined}, '{format_of_day} {form}')"
-                return replace(best, expression=expression, is_day=False)
-        return best
+        found = with_clock(best, clock.name, self._connection)
+        if found is None:
+            return best
+        self._taken.add(clock.name)
+        return found
 
     def _ask_about(self, times: Times, others: Sequence[str]) -> None:
         questions = self._found.questions

@@ -1,6 +1,7 @@
 """What a draft makes of columns' names and values, and what it asks."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import duckdb
 import pytest
@@ -26,6 +27,11 @@ class Drafter:
                 f"insert into lines values ({', '.join('?' * len(names))})", values
             )
         return draft_of(profiled(self._connection), self._connection, reading={})
+
+    def read(self, expression: str) -> list[Any]:
+        """What a mapping's expression makes of the lines of the last draft."""
+        sql = expression.replace("as_utc(", "as_utc_in('UTC', ")
+        return [row[0] for row in self._connection.execute(f"select {sql} from lines").fetchall()]
 
 
 @pytest.fixture
@@ -111,3 +117,51 @@ def test_a_country_alone_tells_nobody(draft: Drafter) -> None:
     found = draft("order_date, customer_country", "2026-01-01, DE", "2026-01-02, FR")
     assert found.lacks
     assert "No column tells who bought" in found.lacks[0]
+
+
+@pytest.mark.parametrize(
+    ("days", "clocks", "expected"),
+    [
+        (("2024-01-05", "2024-01-16"), ("08:15", "18:20"), "as_utc({})"),
+        (("2024/01/05", "2024/01/16"), ("08:15", "18:20"), "as_utc({})"),
+        (("20240105", "20240116"), ("08:15:01", "18:20:00"), "as_utc({}, '%Y%m%d %H:%M:%S')"),
+        (("05.01.2024", "16.01.2024"), ("08:15", "18:20"), "as_utc({}, '%d.%m.%Y %H:%M')"),
+        (("2024-01-05", "2024-01-16"), ("08:15 AM", "06:20 PM"), "as_utc({}, '%Y-%m-%d %I:%M %p')"),
+    ],
+)
+def test_a_day_is_joined_with_its_time_of_day(
+    draft: Drafter, days: tuple[str, ...], clocks: tuple[str, ...], expected: str
+) -> None:
+    found = draft(
+        "date, time, email",
+        *(f"{day}, {clock}, ann@x.example" for day, clock in zip(days, clocks, strict=True)),
+    )
+    expression = found.mapping["event_time"]
+    assert expression == expected.format("concat_ws(' ', date, \"time\")")
+    assert [str(time) for time in draft.read(expression)] == [
+        f"2024-01-05 08:15:{'01' if clocks[0].endswith('01') else '00'}+00:00",
+        "2024-01-16 18:20:00+00:00",
+    ]
+
+
+def test_the_other_order_of_day_and_month_has_the_time_of_day_too(draft: Drafter) -> None:
+    found = draft("date, time, email", "01/01/2024, 08:15, ann@x.example")
+    (question,) = (one for one in found.questions if "day first or month first" in one)
+    assert "as_utc(concat_ws(' ', date, \"time\"), '%d/%m/%Y %H:%M')" in (
+        question + found.mapping["event_time"]
+    )
+    assert question.endswith("/%Y %H:%M')")
+
+
+def test_a_time_of_day_that_cannot_be_read_is_left_alone(draft: Drafter) -> None:
+    found = draft("date, time, email", "2024-01-05, noon, ann@x.example")
+    assert found.mapping["event_time"] == "as_utc(date)"
+
+
+def test_a_status_is_asked_about_in_its_own_letters(draft: Drafter) -> None:
+    found = draft(
+        "created_at, status, email",
+        "2024-01-05 10:00:00, paid, ann@x.example",
+        "2024-01-06 10:00:00, Доставлен, ann@x.example",
+    )
+    assert any("What does 'Доставлен' in status mean?" in one for one in found.questions)
