@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -16,6 +17,8 @@ from likely_buyers.inspecting.vocabulary import rank
 from likely_buyers.sql_text import quoted
 
 _MOSTLY_FILLED = 0.5
+_NEARLY_ALL = 0.95
+_SHOWN = 8
 
 
 @dataclass
@@ -173,8 +176,7 @@ class _Drafting(Candidates):
         is_number = lambda column: column.is_number  # noqa: E731
         mapping: dict[str, str] = {}
         quantity = self.pick("quantity", is_number)
-        price = self.pick("price", is_number)
-        amount = None if price else self.pick("amount", is_number)
+        price, amount = self._money()
         signed = next((c for c in (quantity, price, amount) if c and c.has_negatives), None)
         if signed:
             kinds.refund_below_zero(self.reckoned(signed))
@@ -191,6 +193,9 @@ class _Drafting(Candidates):
                 mapping["price"] = absolute(
                     f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
                 )
+            if self._is_of_orders(money):
+                self._ask_about_orders(money)
+            if amount and quantity:
                 self._found.questions.append(
                     f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If it is of"
                     " one piece, leave the division out; if it is the whole order's, repeated on each line, find"
@@ -206,7 +211,78 @@ class _Drafting(Candidates):
             if quantity.has_negatives:
                 mapping["quantity"] = absolute(self.reckoned(quantity))
         mapping |= self._currency(money)
+        self._ask_about_others(money)
         return mapping
+
+    def _money(self) -> tuple[Column | None, Column | None]:
+        """What is paid for a piece, or else for what a line has of it."""
+        price = self.pick("price", lambda c: c.is_number)
+        amounts = self.named("amount", lambda c: c.is_number)
+        amount = min(amounts, key=self._is_of_orders, default=None)
+        if price is None or amount is None:
+            return price, amount
+        # 'total' says more than 'promo price', unless it is the order's
+        takes_amount = (
+            vocabulary.is_vague(price.name, "price")
+            and not vocabulary.is_vague(amount.name, "amount")
+            and amount.filled >= price.filled
+            and not self._is_of_orders(amount)
+        )
+        return (None, amount) if takes_amount else (price, None)
+
+    def _is_of_orders(self, money: Column) -> bool:
+        return money.name in self._of_orders
+
+    @cached_property
+    def _of_orders(self) -> list[str]:
+        """Columns of numbers that are the same on all lines of an order."""
+        order = self.pick("order")
+        columns = [c for c in self.columns if c.is_number and c.distinct > 1]
+        if order is None or not columns:
+            return []
+        counts = ", ".join(
+            f"count({name}) as lines_{at}, count(distinct {name}) as values_{at}"
+            for at, name in enumerate(quoted(c.name) for c in columns)
+        )
+        shares = ", ".join(
+            f"avg(case when values_{at} = 1 then 1 else 0 end) filter (lines_{at} > 1)"
+            for at in range(len(columns))
+        )
+        row = self._connection.execute(
+            f"select {shares} from (select {counts} from (select distinct * from lines) group by {quoted(order.name)})"
+        ).fetchone()
+        return [
+            column.name
+            for column, share in zip(columns, row or (), strict=False)
+            if (share or 0) >= _NEARLY_ALL
+        ]
+
+    def _ask_about_orders(self, money: Column) -> None:
+        order = self.pick("order")
+        self._found.questions.append(
+            f"Is {money.name} the whole order's? It is the same on all lines of an order, and revenue would count it"
+            " for each of them. If it is, take a column of the line's own, or divide it by the order's lines: `rows`"
+            f" that give count(*) over (partition by {plain(order.name) if order else 'the order'})."
+        )
+
+    def _ask_about_others(self, money: Column | None) -> None:
+        others = [
+            c.name
+            for c in self.columns
+            if c.name not in self._taken
+            and c.is_number
+            and rank(c.name, "phone") is None
+            and (c.kind == "money" or vocabulary.names_money(c.name))
+        ]
+        if not others:
+            return
+        names = ", ".join(others[:_SHOWN])
+        names += f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        self._found.questions.append(
+            f"Is {money.name} what is paid for the product? These hold amounts, too: {names}."
+            if money
+            else f"What is paid for the product? No column's name says it. These hold amounts: {names}."
+        )
 
     def _currency(self, money: Column | None) -> dict[str, str]:
         column = self.pick("currency", lambda c: c.kind == "text")

@@ -165,3 +165,85 @@ def test_a_status_is_asked_about_in_its_own_letters(draft: Drafter) -> None:
         "2024-01-06 10:00:00, Доставлен, ann@x.example",
     )
     assert any("What does 'Доставлен' in status mean?" in one for one in found.questions)
+
+
+@pytest.mark.parametrize(
+    ("names", "values", "expected", "others"),
+    [
+        ("shipping_price, total", ("4.90, 20.50", "4.90, 30.50"), "total", "shipping_price"),
+        ("discount_amount, order_total_eur", ("1.50, 20.50", "2.50, 30.50"), "order_total_eur", "discount_amount"),
+        ("tax_amount, amount_incl_tax", ("1.50, 20.50", "2.50, 30.50"), "amount_incl_tax", "tax_amount"),
+        ("list_price, sale_price", ("9.50, 8.50", "9.70, 7.50"), "sale_price", "list_price"),
+        ("cost_price, promo_price", ("3.50, 8.50", "3.70, 7.50"), "promo_price", "cost_price"),
+        ("promo_price, line_total", ("3.50, 8.50", "3.70, 7.50"), "line_total", "promo_price"),
+        ("price_ex_vat, total_price", ("8.50, 9.50", "7.50, 8.10"), "price_ex_vat", "total_price"),
+        ("item_cost, refund_amount", ("8.50, 1.50", "7.50, 1.00"), "item_cost", "refund_amount"),
+        ("total_items, sales_number, total", ("2, 71, 9.50", "3, 72, 9.90"), "total", None),
+    ],
+)  # fmt: skip
+def test_the_price_is_what_was_paid(
+    draft: Drafter, names: str, values: tuple[str, ...], expected: str, others: str | None
+) -> None:
+    found = draft(
+        f"order_id, email, order_date, {names}",
+        *(f"{n}, u{n}@x.example, 2026-01-0{n} 10:00:00, {two}" for n, two in enumerate(values, 1)),
+    )
+    assert found.mapping["price"] == expected
+    asked = [one for one in found.questions if "These hold amounts, too" in one]
+    assert asked == (
+        [f"Is {expected} what is paid for the product? These hold amounts, too: {others}."]
+        if others
+        else []
+    )
+
+
+def test_a_total_of_the_line_is_divided_and_a_price_to_compare_is_named(draft: Drafter) -> None:
+    found = draft(
+        "order_id, email, order_date, sku, quantity, compare_at_price, line_total",
+        "1, ann@x.example, 2026-01-01 10:00:00, A, 2, 9.90, 15.80",
+        "1, ann@x.example, 2026-01-01 10:00:00, B, 1, 5.90, 4.90",
+    )
+    assert found.mapping["price"] == "as_number(line_total) / nullif(as_number(quantity), 0)"
+    assert any("These hold amounts, too: compare_at_price." in one for one in found.questions)
+
+
+def test_without_a_price_the_amounts_are_asked_about(draft: Drafter) -> None:
+    found = draft(
+        "order_id, email, order_date, shipping_price", "1, ann@x.example, 2026-01-01, 4.90"
+    )
+    assert "price" not in found.mapping
+    assert any("These hold amounts: shipping_price." in one for one in found.questions)
+
+
+LINES_OF_ORDERS = (
+    "1, ann@x.example, 2026-01-01 10:00:00, A, 60.50, 20.50",
+    "1, ann@x.example, 2026-01-01 10:00:00, B, 60.50, 30.50",
+    "1, ann@x.example, 2026-01-01 10:00:00, C, 60.50, 9.50",
+    "2, bob@x.example, 2026-01-02 10:00:00, A, 20.50, 20.50",
+)
+
+
+def test_an_amount_that_an_orders_lines_share_is_asked_about(draft: Drafter) -> None:
+    found = draft(
+        "order_id, email, order_date, sku, order_total",
+        *(line.rpartition(",")[0] for line in LINES_OF_ORDERS),
+    )
+    assert found.mapping["price"] == "order_total"
+    assert any(
+        "Is order_total the whole order's?" in one
+        and "count(*) over (partition by order_id)" in one
+        for one in found.questions
+    )
+
+
+@pytest.mark.parametrize("name", ["promo_price", "net_sales"])
+def test_an_amount_of_the_line_is_taken_before_the_orders(draft: Drafter, name: str) -> None:
+    found = draft(f"order_id, email, order_date, sku, total, {name}", *LINES_OF_ORDERS)
+    assert found.mapping["price"] == name
+    assert not any("the whole order's?" in one for one in found.questions)
+
+
+@pytest.mark.parametrize("name", ["payment_reference", "order_reference", "payment_method_title"])
+def test_what_tells_of_a_payment_is_no_product(draft: Drafter, name: str) -> None:
+    found = draft(f"order_id, email, order_date, {name}", "1, a@x.example, 2026-01-01, P7")
+    assert "product_id" not in found.mapping
