@@ -11,7 +11,7 @@ class Candidates:
     """Columns by what their names say; what is taken for one thing is no candidate for the next."""
 
     def __init__(self, columns: Sequence[Column]) -> None:
-        self._columns = [column for column in columns if column.kind != "empty"]
+        self.columns = [column for column in columns if column.kind != "empty"]
         self._taken: set[str] = set()
 
     def pick(
@@ -27,7 +27,7 @@ class Candidates:
         """All columns whose names say it, the best first."""
         ranked = [
             (at, number, column)
-            for number, column in enumerate(self._columns)
+            for number, column in enumerate(self.columns)
             if column.name not in self._taken
             and column.filled > max(filled, 0)
             and (at := rank(column.name, role)) is not None

@@ -1,7 +1,8 @@
 """A mapping for a source that none of the project's fits: guesses by names and values, and what they leave open."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import duckdb
@@ -9,15 +10,15 @@ import duckdb
 from likely_buyers.inspecting import vocabulary
 from likely_buyers.inspecting.candidates import Candidates
 from likely_buyers.inspecting.kinds import EventTypes, event_types
+from likely_buyers.inspecting.people import users_of
 from likely_buyers.inspecting.profile import Column
-from likely_buyers.inspecting.times import Times, plain, times_of
+from likely_buyers.inspecting.times import Times, plain, times_of, with_clock
 from likely_buyers.inspecting.vocabulary import rank
 from likely_buyers.sql_text import quoted
 
 _MOSTLY_FILLED = 0.5
-_RARELY_FILLED = 0.02
-# fewer lines than this tell little about what is unique
-_FEW_LINES = 20
+_NEARLY_ALL = 0.95
+_SHOWN = 8
 
 
 @dataclass
@@ -61,7 +62,7 @@ class _Drafting(Candidates):
         """The mapping, in the order in which people write them."""
         found, mapping = self._found, self._found.mapping
         times = self._times()
-        users = self._users()
+        users = users_of(self, found.questions)
         if times is None:
             found.lacks.append(
                 "No column tells when something happened. Export the time of each order or event, too."
@@ -75,7 +76,7 @@ class _Drafting(Candidates):
         if times is None or not users:
             return found
         mapping["event_time"] = times.expression
-        kinds = event_types(self._columns, self._connection, taken=self._taken)
+        kinds = event_types(self.columns, self._connection, taken=self._taken)
         amounts = self._amounts(kinds)
         mapping["event_type"] = kinds.expression
         mapping["user_id"] = users[0] if len(users) == 1 else users
@@ -96,7 +97,7 @@ class _Drafting(Candidates):
     def _times(self) -> Times | None:
         candidates: list[tuple[tuple[float, ...], Times]] = []
         day_first = self._comma
-        for number, column in enumerate(self._columns):
+        for number, column in enumerate(self.columns):
             named = rank(column.name, "time")
             if column.kind not in ("date", "text") and named is None:
                 continue
@@ -131,18 +132,11 @@ class _Drafting(Candidates):
         clock = self.pick("clock", lambda column: column.kind == "text") if best.is_day else None
         if clock is None:
             return best
-        joined = f"concat_ws(' ', {plain(best.column)}, {plain(clock.name)})"
-        for form in ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p"):
-            row = self._connection.execute(
-                f"select count(*) filter (try_strptime(trim({quoted(clock.name)}), '{form}') is null), count(*)"
-                f" from lines where {quoted(clock.name)} is not null"
-            ).fetchone()
-            if row and row[1] and row[0] <= 0.1 * row[1]:
-                format_of_day = best.expression.partition(", '")[2].rstrip("')") or "%Y-%m-%d"
-                self._taken.add(clock.name)
-                expression = f"as_utc({joined}, '{format_of_day} {form}')"
-                return replace(best, expression=expression, is_day=False)
-        return best
+        found = with_clock(best, clock.name, self._connection)
+        if found is None:
+            return best
+        self._taken.add(clock.name)
+        return found
 
     def _ask_about(self, times: Times, others: Sequence[str]) -> None:
         questions = self._found.questions
@@ -167,57 +161,6 @@ class _Drafting(Candidates):
                 f"Is {times.column} the time that counts? These columns tell times, too: {', '.join(others)}."
             )
 
-    def _users(self) -> list[str]:
-        """Expressions for the user, the one that knows most about people first."""
-        enough = lambda column: column.filled >= _RARELY_FILLED  # noqa: E731
-        ids = [
-            c
-            for c in self.named("user", enough)
-            if c.kind not in ("true/false", "nested", "money", "date")
-        ]
-        mails = self.named("email", enough)
-        mails += [
-            c for c in self._columns if c.kind == "e-mail" and c not in mails and c not in ids
-        ]
-        devices = self.named("device", enough)
-        phones = self.named("phone", enough)
-        chosen: list[Column] = []
-        many = [c for c in (*ids, *mails, *devices, *phones) if c.count >= _FEW_LINES]
-        repeated = [c for c in many if not c.is_unique]
-        for group in (ids, mails, devices, phones):
-            # where lines have an id each and another column repeats, the id is an order's
-            people = [c for c in group if not (c in many and c.is_unique and repeated)]
-            if people and not (group is phones and chosen):
-                chosen.append(people[0])
-            if len(people) > 1:
-                self._found.questions.append(
-                    f"Which column is the user: {', '.join(c.name for c in people)}? The draft takes {people[0].name}."
-                )
-        # who has an id on every line needs no other
-        if chosen and chosen[0].filled == 1.0 and len(chosen) > 1:
-            self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? If it is new with each order or visit, take"
-                f" {chosen[1].name}."
-            )
-        elif len(chosen) > 1:
-            names = ", else ".join(column.name for column in chosen)
-            self._found.questions.append(
-                f"Who is the user: {names}? The draft takes them in this order; a person known by two of them"
-                " is two users."
-            )
-        elif chosen and chosen[0] in many and chosen[0].is_unique:
-            self._found.questions.append(
-                f"Is {chosen[0].name} one person's over all orders? It is another one on each line, and nobody who"
-                " comes back can be told."
-            )
-        self._taken |= {column.name for column in chosen}
-        return [
-            f"as_email({plain(c.name)})"
-            if c.kind == "e-mail" or rank(c.name, "email") is not None
-            else plain(c.name)
-            for c in chosen
-        ]
-
     def _product(self) -> str | None:
         column = self.pick("product")
         name = self.pick("product name", lambda c: c is not column)
@@ -233,8 +176,7 @@ class _Drafting(Candidates):
         is_number = lambda column: column.is_number  # noqa: E731
         mapping: dict[str, str] = {}
         quantity = self.pick("quantity", is_number)
-        price = self.pick("price", is_number)
-        amount = None if price else self.pick("amount", is_number)
+        price, amount = self._money()
         signed = next((c for c in (quantity, price, amount) if c and c.has_negatives), None)
         if signed:
             kinds.refund_below_zero(self.reckoned(signed))
@@ -251,6 +193,9 @@ class _Drafting(Candidates):
                 mapping["price"] = absolute(
                     f"{self.reckoned(amount)} / nullif({self.reckoned(quantity)}, 0)"
                 )
+            if self._is_of_orders(money):
+                self._ask_about_orders(money)
+            if amount and quantity:
                 self._found.questions.append(
                     f"Is {amount.name} of all pieces of the line? The draft divides it by {quantity.name}. If it is of"
                     " one piece, leave the division out; if it is the whole order's, repeated on each line, find"
@@ -266,7 +211,78 @@ class _Drafting(Candidates):
             if quantity.has_negatives:
                 mapping["quantity"] = absolute(self.reckoned(quantity))
         mapping |= self._currency(money)
+        self._ask_about_others(money)
         return mapping
+
+    def _money(self) -> tuple[Column | None, Column | None]:
+        """What is paid for a piece, or else for what a line has of it."""
+        price = self.pick("price", lambda c: c.is_number)
+        amounts = self.named("amount", lambda c: c.is_number)
+        amount = min(amounts, key=self._is_of_orders, default=None)
+        if price is None or amount is None:
+            return price, amount
+        # 'total' says more than 'promo price', unless it is the order's
+        takes_amount = (
+            vocabulary.is_vague(price.name, "price")
+            and not vocabulary.is_vague(amount.name, "amount")
+            and amount.filled >= price.filled
+            and not self._is_of_orders(amount)
+        )
+        return (None, amount) if takes_amount else (price, None)
+
+    def _is_of_orders(self, money: Column) -> bool:
+        return money.name in self._of_orders
+
+    @cached_property
+    def _of_orders(self) -> list[str]:
+        """Columns of numbers that are the same on all lines of an order."""
+        order = self.pick("order")
+        columns = [c for c in self.columns if c.is_number and c.distinct > 1]
+        if order is None or not columns:
+            return []
+        counts = ", ".join(
+            f"count({name}) as lines_{at}, count(distinct {name}) as values_{at}"
+            for at, name in enumerate(quoted(c.name) for c in columns)
+        )
+        shares = ", ".join(
+            f"avg(case when values_{at} = 1 then 1 else 0 end) filter (lines_{at} > 1)"
+            for at in range(len(columns))
+        )
+        row = self._connection.execute(
+            f"select {shares} from (select {counts} from (select distinct * from lines) group by {quoted(order.name)})"
+        ).fetchone()
+        return [
+            column.name
+            for column, share in zip(columns, row or (), strict=False)
+            if (share or 0) >= _NEARLY_ALL
+        ]
+
+    def _ask_about_orders(self, money: Column) -> None:
+        order = self.pick("order")
+        self._found.questions.append(
+            f"Is {money.name} the whole order's? It is the same on all lines of an order, and revenue would count it"
+            " for each of them. If it is, take a column of the line's own, or divide it by the order's lines: `rows`"
+            f" that give count(*) over (partition by {plain(order.name) if order else 'the order'})."
+        )
+
+    def _ask_about_others(self, money: Column | None) -> None:
+        others = [
+            c.name
+            for c in self.columns
+            if c.name not in self._taken
+            and c.is_number
+            and rank(c.name, "phone") is None
+            and (c.kind == "money" or vocabulary.names_money(c.name))
+        ]
+        if not others:
+            return
+        names = ", ".join(others[:_SHOWN])
+        names += f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        self._found.questions.append(
+            f"Is {money.name} what is paid for the product? These hold amounts, too: {names}."
+            if money
+            else f"What is paid for the product? No column's name says it. These hold amounts: {names}."
+        )
 
     def _currency(self, money: Column | None) -> dict[str, str]:
         column = self.pick("currency", lambda c: c.kind == "text")

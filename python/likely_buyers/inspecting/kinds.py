@@ -13,7 +13,6 @@ from likely_buyers.inspecting.vocabulary import (
     kind_of_event,
     meaning_of_status,
     rank,
-    words,
 )
 from likely_buyers.sql_text import literal, quoted
 
@@ -147,7 +146,7 @@ def _among(column: Column, values: Sequence[str]) -> str:
 
 
 def _asked(column: Column, values: Sequence[str], choice: str) -> str:
-    shown = ", ".join(f"'{words(value) and value}'" for value in values[:_SHOWN])
+    shown = ", ".join(f"'{value}'" for value in values[:_SHOWN])
     more = f" and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
     return (
         f"What does {shown}{more} in {column.name} mean? One {choice}: put it into event_type or leave_out. Until then"

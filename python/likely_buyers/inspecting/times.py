@@ -1,7 +1,7 @@
 """How a column's times are written: which expression reads them, and what their texts leave open."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 
@@ -26,6 +26,8 @@ _OTHER_DAYS = (
     *("%d-%b-%Y", "%d-%b-%y", "%b-%d-%y", "%b-%d-%Y", "%a, %d %b %Y", "%Y%m%d"),
 )
 _OTHERS = ("%Y%m%d%H%M%S", "%Y-%m-%d %H.%M.%S", "%Y-%m-%d %H:%M:%S %Z")
+# of a time of day in a column of its own
+_CLOCKS_ALONE = ("%H:%M:%S", "%H:%M", "%I:%M %p", "%I:%M:%S %p")
 # epochs, where as_utc does not read them
 _EPOCHS = (
     ("to_timestamp(cast({} as double))", 8e8, 1e11),
@@ -109,6 +111,48 @@ def times_of(
         if there < here or (there == here and _is_day_first(other) == day_first):
             best, other = other, best
     return _described(name, best, other, connection)
+
+
+def with_clock(day: Times, clock: str, connection: duckdb.DuckDBPyConnection) -> Times | None:
+    """The days with the time of day that another column tells; None where no expression reads both."""
+    both = f"concat_ws(' ', {plain(day.column)}, {plain(clock)})"
+    for form in _CLOCKS_ALONE:
+        formats = _formats(day.expression)
+        # what is read without a format may need none with a time of day, either
+        tried = [f"as_utc({both})"] if not formats else []
+        tried += [
+            _formatted(both, [f"{one} {form}" for one in days])
+            for days in ([formats] if formats else [["%Y-%m-%d"], ["%Y/%m/%d"], ["%Y%m%d"]])
+        ]
+        for expression in tried:
+            if _reads_both(expression, day, clock, form, connection):
+                other = day.other_expression
+                if other:
+                    other = _formatted(both, [f"{one} {form}" for one in _formats(other)])
+                return replace(day, expression=expression, other_expression=other, is_day=False)
+    return None
+
+
+def _formats(expression: str) -> list[str]:
+    return re.findall("'(%[^']*)'", expression)
+
+
+def _formatted(given: str, formats: list[str]) -> str:
+    shown = ", ".join(literal(form) for form in formats)
+    return f"as_utc({given}, {shown if len(formats) == 1 else f'[{shown}]'})"
+
+
+def _reads_both(
+    expression: str, day: Times, clock: str, form: str, connection: duckdb.DuckDBPyConnection
+) -> bool:
+    """Whether it gives the day and the time of day, where a line tells both."""
+    row = connection.execute(
+        "select count(*) filter (cast(t as timestamp) = cast(cast(d as timestamp) as date) + cast(c as time)), count(*)"
+        f" from (select try({_sql(expression)}) as t, try({_sql(day.expression)}) as d,"
+        f" try_strptime(trim(cast({quoted(clock)} as varchar)), {literal(form)}) as c, {quoted(clock)} as given"
+        " from lines) where d is not null and given is not null"
+    ).fetchone()
+    return bool(row and row[1]) and row[0] >= _ENOUGH * row[1]  # type: ignore[index]
 
 
 @cache

@@ -140,6 +140,53 @@ NOT_THE_TIME = (
     "updated", "modified", "cancelled", "canceled", "refunded", "shipped", "delivered", "fulfilled", "birth", "expir",
     "due", "sent", "received", "signup", "registered", "last", "etl", "delivery",
 )  # fmt: skip
+# what tells a person by a number, in a name that has one of the user's words in it
+_IDS = (
+    "id",
+    "ids",
+    "uid",
+    "uuid",
+    "guid",
+    "no",
+    "nr",
+    "num",
+    "number",
+    "numero",
+    "nummer",
+    "code",
+    "key",
+    "hash",
+)
+_NOT_PAID = (
+    *_IDS,
+    "shipping", "postage", "delivery", "freight", "handling", "versand", "discount", "discounts", "coupon", "voucher",
+    "rabatt", "tax", "taxes", "vat", "gst", "mwst", "ust", "iva", "tva", "steuer", "compare", "list", "msrp", "rrp",
+    "uvp", "regular", "original", "old", "cost", "costs", "refund", "refunds", "refunded", "fee", "fees", "commission",
+    "reference", "balance", "due", "outstanding", "tip", "tips", "gift", "margin", "profit", "deposit", "credit",
+    "points", "lifetime", "spent", "average", "avg", "items", "count", "quantity", "qty", "orders", "weight", "rate",
+)  # fmt: skip
+# what a column is not that has one of the words for it in its name, next to one of these
+NOT_THIS = {
+    "price": (*_NOT_PAID, "total", "sum", "gesamt"),
+    "amount": _NOT_PAID,
+    "product": (
+        "payment", "shipping", "delivery", "transaction", "bank", "tracking", "order reference", "order ref",
+        "customer reference", "customer ref", "count", "quantity", "qty", "category", "type", "status", "url", "link",
+        "image", "price", "cost", "discount", "tax", "weight", "brand", "vendor", "color", "colour", "size", "rating",
+    ),
+    "product name": ("payment", "shipping", "delivery", "transaction", "method", "page", "customer"),
+    "user": (
+        "country", "city", "town", "state", "region", "province", "zip", "postal", "postcode", "plz", "street", "type",
+        "group", "segment", "tier", "class", "status", "agent", "ip", "language", "locale", "gender", "age", "note",
+        "notes", "comment", "tags", "currency", "land", "ort", "stadt", "gruppe", "pais", "ciudad",
+    ),
+}  # fmt: skip
+_TAX = "(?:tax|taxes|vat|gst|mwst|ust|iva|tva|discount|discounts|rabatt)"
+_WITH = "(?:incl|inc|including|included|inkl|excl|ex|exc|excluding|excluded|exkl|with|without|before|after|ohne|mit)"
+# what a name says of an amount that is paid nevertheless
+_OF_A_PRICE = re.compile(
+    rf"\b(?:{_WITH} {_TAX}|{_TAX} {_WITH}|net|gross|netto|brutto|eur|usd|gbp|chf|cad|aud|sek|nok|dkk|pln|czk|jpy|inr)\b"
+)
 SIGNS = {
     "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "zł": "PLN", "R$": "BRL", "US$": "USD", "₺": "TRY", "₽": "RUB",
 }  # fmt: skip
@@ -154,17 +201,44 @@ def words(text: str) -> str:
 
 def rank(name: str, role: str) -> int | None:
     """How well a column's name says that it tells this: 0 is best; None where it says nothing of it."""
-    found = words(name)
-    known = COLUMNS[role]
-    joined = found.replace(" ", "")
-    for at, one in enumerate(known):
-        if found == one or joined == one.replace(" ", ""):
-            return at
+    given, known = words(name), COLUMNS[role]
+    found = _without_qualifiers(given) if role in ("price", "amount") else given
+    for one_name in (given, found):
+        joined = one_name.replace(" ", "")
+        for at, one in enumerate(known):
+            if one_name == one or joined == one.replace(" ", ""):
+                return at
+    if _has_one_of(NOT_THIS.get(role, ()), found):
+        return None
     for at, one in enumerate(known):
         # 'billing customer id' has the words; single letters say nothing inside other names
-        if len(one) > 3 and re.search(rf"\b{one}\b", found):
+        if len(one) > 3 and _has_one_of([one], found):
             return len(known) + at
     return None
+
+
+def is_vague(name: str, role: str) -> bool:
+    """Whether of what tells this a name has one word among others: 'promo price', not 'price' or 'my unit price'."""
+    at, known = rank(name, role), COLUMNS[role]
+    return (
+        at is not None
+        and at >= len(known)
+        and not _has_one_of((one for one in known if " " in one), words(name))
+    )
+
+
+def names_money(name: str) -> bool:
+    """Whether a name has a word for money, be it paid for a product or for something else."""
+    found = words(name)
+    return _has_one_of((*COLUMNS["price"], *COLUMNS["amount"]), found) and not _has_one_of(
+        (*_IDS, "items", "count", "quantity", "qty", "orders", "weight", "rate", "points"), found
+    )
+
+
+def names_an_id(name: str) -> bool:
+    """Whether a name that tells the user is one for an id: 'customer' and 'customer code', not 'customer name'."""
+    at = rank(name, "user")
+    return at is not None and (at < len(COLUMNS["user"]) or _has_one_of(_IDS, words(name)))
 
 
 def kind_of_event(value: str) -> str | None:
@@ -180,6 +254,14 @@ def meaning_of_status(value: str) -> str | None:
 def is_other_event(value: str) -> bool:
     """Whether a value is a word for an event that is none of the five."""
     return words(value) in OTHER_EVENTS
+
+
+def _without_qualifiers(found: str) -> str:
+    return " ".join(_OF_A_PRICE.sub(" ", found).split())
+
+
+def _has_one_of(some: Iterable[str], found: str) -> bool:
+    return any(f" {one} " in f" {found} " for one in some)
 
 
 def _found(value: str, known: Iterable[tuple[str, tuple[str, ...]]]) -> str | None:
