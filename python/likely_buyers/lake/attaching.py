@@ -91,10 +91,10 @@ def attach(
         source = lake.catalog
         # the state folder may be moved: the catalog names files relative to this one
         options["override_data_path"] = "true"
-        if not read_only:
-            _make_place(lake, lake.file)
         if lake.file.exists() and lake.file.stat().st_size > _EMPTY_BYTES:
             options["create_if_not_exists"] = "false"
+    if not read_only:
+        _make_place(connection, lake, lock)
     if key_file := Settings.of().key_file:
         options["encrypted"] = "true"
         source = _give_key(connection, lake, read_key(key_file), source)
@@ -147,19 +147,32 @@ def _give_key(connection: duckdb.DuckDBPyConnection, lake: Lake, key: str, sourc
     return LAKE
 
 
-def _make_place(lake: Lake, file: Path) -> None:
-    """The folder of a catalog that may be written.
+def _make_place(connection: duckdb.DuckDBPyConnection, lake: Lake, lock: Session | None) -> None:
+    """The folder of a catalog that may be written. None is begun over files of others: its upkeep would remove them.
 
     Raises:
         LakeProblem: it cannot be, or the data are those of another lake.
     """
-    _make_writable(file.parent)
-    if not file.exists() and (found := next(Path(lake.data).rglob("*.parquet"), None)):
-        # its upkeep would remove them
+    if lake.file:
+        _make_writable(lake.file.parent)
+    # looked at again: who made the lake meanwhile has written the files
+    if _is_new(lake, lock) and (found := _any_file(connection, lake)) and _is_new(lake, lock):
         raise LakeProblem(
-            f"there is no catalog {lake.catalog}, and {lake.data} holds files of another lake, such as {found}. Name"
-            f" an empty folder ({DATA}), or the catalog that the files belong to ({CATALOG})."
+            f"there is no lake in {lake.catalog} yet, and {lake.data} holds files of another one, such as {found}. Name"
+            f" an empty place ({DATA}), or the catalog that the files belong to ({CATALOG})."
         )
+
+
+def _is_new(lake: Lake, lock: Session | None) -> bool:
+    return not lock.has_lake() if lock else not Path(lake.catalog).exists()
+
+
+def _any_file(connection: duckdb.DuckDBPyConnection, lake: Lake) -> object:
+    if "://" not in lake.data:
+        return next(Path(lake.data).rglob("*.parquet"), None)
+    places = f"{lake.data.rstrip('/')}/**/*.parquet"
+    row = connection.execute("select file from glob(?) limit 1", [places]).fetchone()
+    return row and row[0]
 
 
 def _make_writable(folder: Path) -> None:

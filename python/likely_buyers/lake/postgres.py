@@ -115,7 +115,7 @@ class Session:
 
     def check_data(self, lake: Lake) -> None:
         """DuckLake compares as well, and calls its own options the remedy."""
-        if self._row("select to_regclass('public.ducklake_metadata')") == (None,):
+        if not self.has_lake():
             return
         known = self._row(
             "select value from public.ducklake_metadata where key = 'data_path' and scope is null"
@@ -126,6 +126,10 @@ class Session:
                 f" read or written. Set {DATA}={known[0]}, or have {CATALOG} name a database of its own. If the files"
                 " were moved, tell the catalog: update ducklake_metadata set value = 'PATH/' where key = 'data_path'."
             )
+
+    def has_lake(self) -> bool:
+        """Whether a lake was made in the database."""
+        return bool(self._row("select to_regclass('public.ducklake_metadata') is not null")[0])
 
     def holder(self) -> str:
         """Take the lock, which is this session's until it ends; '' if it is ours now, else who has it."""

@@ -5,23 +5,25 @@ import duckdb
 from likely_buyers.lake.attaching import LAKE
 
 _CATALOG = f"__ducklake_metadata_{LAKE}"
-# a version of the lake is a number that only rises. One that merges files counts, too: then nothing is known.
+# What is live goes by ids that are never given again. Its snapshots tell nothing: a merged file has that of the oldest
+# that went into it, and the one at which something ended is forgotten. A merge is a change: then nothing is known.
 _VERSIONS = """
-    with changed as (
-        select table_id, greatest(begin_snapshot, end_snapshot) as snapshot from {catalog}.ducklake_data_file
+    with live as (
+        select table_id, 'data ' || data_file_id as part from {catalog}.ducklake_data_file where end_snapshot is null
         union all
-        select table_id, greatest(begin_snapshot, end_snapshot) from {catalog}.ducklake_delete_file
+        select table_id, 'delete ' || delete_file_id from {catalog}.ducklake_delete_file where end_snapshot is null
         union all
-        select table_id, greatest(begin_snapshot, end_snapshot) from {catalog}.ducklake_column
+        select table_id, concat_ws(' ', 'column', column_id, begin_snapshot) from {catalog}.ducklake_column
+        where end_snapshot is null
     ),
 
-    changes as (
-        select table_id, max(snapshot) as snapshot from changed group by table_id
+    digests as (
+        select table_id, md5(string_agg(part, ',' order by part)) as digest from live group by table_id
     ),
 
     relations as (
-        select schema_id, table_name as name, concat_ws(' ', table_id, changes.snapshot) as version
-        from {catalog}.ducklake_table left join changes using (table_id)
+        select schema_id, table_name as name, concat_ws(' ', table_id, digest) as version
+        from {catalog}.ducklake_table left join digests using (table_id)
         where ducklake_table.end_snapshot is null
         union all
         select schema_id, view_name, md5(concat_ws(' ', sql, column_aliases)) from {catalog}.ducklake_view

@@ -386,6 +386,24 @@ def test_a_catalog_that_is_none_or_of_others(
     assert "catalog version is 9.0" in told
 
 
+def test_a_new_catalog_for_data_of_another_lake(postgres: Postgres, s3: S3, tmp_path: Path) -> None:
+    """On a server and in a file, in a folder and in a bucket: its upkeep would remove what is there."""
+    for data in (str(tmp_path / "data"), "s3://shop/lake"):
+        file = tmp_path / f"{Path(data).name}.ducklake"
+        with connect(Lake(str(file), data, tmp_path)) as connection:
+            connection.execute("create table days as select 1 as day")
+        for other in ("postgres:", str(tmp_path / "new" / "other.ducklake")):
+            told = refusal(Lake(other, data, tmp_path))
+            assert f"there is no lake in {other} yet, and {data} holds files of another" in told
+            assert f"such as {data}/main/days/" in told
+        with connect(Lake(str(file), data, tmp_path)) as connection:
+            assert connection.execute("from days").fetchall() == [(1,)]
+    assert not list((tmp_path / "new").iterdir())
+    with psycopg.connect("") as session:
+        found = session.execute("select count(*) from pg_tables where tablename like 'ducklake%'")
+        assert found.fetchone() == (0,)
+
+
 def test_a_bucket_that_cannot_be_reached(
     s3: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -149,7 +149,7 @@ def test_data_of_another_lake(state: Path, tmp_path: Path) -> None:
 
 def test_a_new_catalog_for_data_of_another_lake(state: Path, tmp_path: Path) -> None:
     mixed = Lake(str(tmp_path / "new" / "catalog.ducklake"), str(state / "data"), state)
-    with pytest.raises(LakeProblem, match=f"{state}/data holds files of another lake, such as"):
+    with pytest.raises(LakeProblem, match=f"{state}/data holds files of another one, such as"):
         connect(mixed)
     assert list((tmp_path / "new").iterdir()) == []
 
