@@ -167,6 +167,10 @@ _NOT_PAID = (
 )  # fmt: skip
 # what a column is not that has one of the words for it in its name, next to one of these
 NOT_THIS = {
+    "email": (
+        "consent", "marketing", "status", "opt", "optin", "subscribed", "subscription", "verified", "type", "domain",
+        "campaign", "template", "subject", "count",
+    ),
     "price": (*_NOT_PAID, "total", "sum", "gesamt"),
     "amount": _NOT_PAID,
     "product": (

@@ -54,6 +54,7 @@ def draft() -> Iterator[Drafter]:
         ("Customer Note", ("ring twice", "-", "thanks")),
         ("customer_cohort", ("spring", "autumn", "autumn")),
         ("customer_name", ("Ann Lee", "Bo Ek", "Bo Ek")),
+        ("email_marketing_consent", ("granted", "denied", "denied")),
     ],
 )
 def test_what_tells_of_a_customer_is_no_customer(
@@ -68,6 +69,7 @@ def test_what_tells_of_a_customer_is_no_customer(
         ),
     )
     assert found.mapping["user_id"] == "as_email(email)"
+    assert not any("Which column is the user" in question for question in found.questions)
 
 
 @pytest.mark.parametrize(
