@@ -217,6 +217,19 @@ def test_without_a_price_the_amounts_are_asked_about(draft: Drafter) -> None:
     assert any("These hold amounts: shipping_price." in one for one in found.questions)
 
 
+def test_a_status_of_unknown_words_is_asked_about(draft: Drafter) -> None:
+    found = draft(
+        "created_at, status, email",
+        "2024-01-05 10:00:00, Доставлен, ann@x.example",
+        "2024-01-06 10:00:00, Отменен, bob@x.example",
+    )
+    assert found.mapping["event_type"] == "'purchase'"
+    assert (
+        "Is each line a purchase? status may say otherwise: 'Доставлен', 'Отменен'; the draft takes it so."
+        in found.questions
+    )
+
+
 LINES_OF_ORDERS = (
     "1, ann@x.example, 2026-01-01 10:00:00, A, 60.50, 20.50",
     "1, ann@x.example, 2026-01-01 10:00:00, B, 60.50, 30.50",
