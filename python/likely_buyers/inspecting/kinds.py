@@ -10,6 +10,7 @@ from likely_buyers.inspecting.times import plain
 from likely_buyers.inspecting.vocabulary import (
     EVENTS,
     is_other_event,
+    is_whole_name,
     kind_of_event,
     meaning_of_status,
     rank,
@@ -38,6 +39,7 @@ def event_types(
 ) -> EventTypes:
     """By the column of events, else by the status of orders, else each line is a purchase."""
     candidates = []
+    unread = []
     for number, column in enumerate(columns):
         if column.name in taken or column.distinct > _MOST_VALUES or column.kind != "text":
             continue
@@ -58,12 +60,15 @@ def event_types(
             candidates.append((order, column, values, True))
         elif statuses and named_status is not None:
             candidates.append(((1, named_status, number), column, values, False))
+        # an address has a state, too
+        elif column.name.lower() not in ("state", "estado") and (
+            is_whole_name(column.name, "type") or is_whole_name(column.name, "status")
+        ):
+            shown = ", ".join(f"'{value}'" for value in [*values][:_SHOWN])
+            unread.append(f"{column.name} may say otherwise: {shown}")
     if not candidates:
-        return EventTypes(
-            questions=[
-                "Is each line a purchase? No column says what happened; the draft takes it so."
-            ]
-        )
+        said = "; ".join(unread) or "No column says what happened"
+        return EventTypes(questions=[f"Is each line a purchase? {said}; the draft takes it so."])
     _, column, values, is_event = min(candidates, key=lambda one: one[0])
     taken.add(column.name)
     found = _of_events(column, values) if is_event else _of_statuses(column, values)

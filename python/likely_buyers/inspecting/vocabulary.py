@@ -167,6 +167,10 @@ _NOT_PAID = (
 )  # fmt: skip
 # what a column is not that has one of the words for it in its name, next to one of these
 NOT_THIS = {
+    "email": (
+        "consent", "marketing", "status", "opt", "optin", "subscribed", "subscription", "verified", "type", "domain",
+        "campaign", "template", "subject", "count",
+    ),
     "price": (*_NOT_PAID, "total", "sum", "gesamt"),
     "amount": _NOT_PAID,
     "product": (
@@ -219,12 +223,8 @@ def rank(name: str, role: str) -> int | None:
 
 def is_vague(name: str, role: str) -> bool:
     """Whether of what tells this a name has one word among others: 'promo price', not 'price' or 'my unit price'."""
-    at, known = rank(name, role), COLUMNS[role]
-    return (
-        at is not None
-        and at >= len(known)
-        and not _has_one_of((one for one in known if " " in one), words(name))
-    )
+    phrases = (one for one in COLUMNS[role] if " " in one)
+    return not is_whole_name(name, role) and not _has_one_of(phrases, words(name))
 
 
 def names_money(name: str) -> bool:
@@ -235,10 +235,17 @@ def names_money(name: str) -> bool:
     )
 
 
+def is_whole_name(name: str, role: str) -> bool:
+    """Whether a name says what it tells and nothing else."""
+    at = rank(name, role)
+    return at is not None and at < len(COLUMNS[role])
+
+
 def names_an_id(name: str) -> bool:
     """Whether a name that tells the user is one for an id: 'customer' and 'customer code', not 'customer name'."""
-    at = rank(name, "user")
-    return at is not None and (at < len(COLUMNS["user"]) or _has_one_of(_IDS, words(name)))
+    return is_whole_name(name, "user") or (
+        rank(name, "user") is not None and _has_one_of(_IDS, words(name))
+    )
 
 
 def kind_of_event(value: str) -> str | None:

@@ -54,6 +54,7 @@ def draft() -> Iterator[Drafter]:
         ("Customer Note", ("ring twice", "-", "thanks")),
         ("customer_cohort", ("spring", "autumn", "autumn")),
         ("customer_name", ("Ann Lee", "Bo Ek", "Bo Ek")),
+        ("email_marketing_consent", ("granted", "denied", "denied")),
     ],
 )
 def test_what_tells_of_a_customer_is_no_customer(
@@ -68,6 +69,7 @@ def test_what_tells_of_a_customer_is_no_customer(
         ),
     )
     assert found.mapping["user_id"] == "as_email(email)"
+    assert not any("Which column is the user" in question for question in found.questions)
 
 
 @pytest.mark.parametrize(
@@ -213,6 +215,19 @@ def test_without_a_price_the_amounts_are_asked_about(draft: Drafter) -> None:
     )
     assert "price" not in found.mapping
     assert any("These hold amounts: shipping_price." in one for one in found.questions)
+
+
+def test_a_status_of_unknown_words_is_asked_about(draft: Drafter) -> None:
+    found = draft(
+        "created_at, status, email",
+        "2024-01-05 10:00:00, Доставлен, ann@x.example",
+        "2024-01-06 10:00:00, Отменен, bob@x.example",
+    )
+    assert found.mapping["event_type"] == "'purchase'"
+    assert (
+        "Is each line a purchase? status may say otherwise: 'Доставлен', 'Отменен'; the draft takes it so."
+        in found.questions
+    )
 
 
 LINES_OF_ORDERS = (
