@@ -40,7 +40,7 @@
     Digest, as SQL, of what makes a line an event: the mapping, its event types, and the rules of event_id and of
     numbers, by a number that changes with them. And of when the oldest load was: raw_events that was made anew counts loads from 1 again.
 -#}
-{% macro event_definition() -%}
+{% macro event_definition(identifier=none) -%}
     md5(concat_ws('|',
         '{{ local_md5(tojson([var('event_mapping'), event_mapping(), var('placeholder_user_ids'), 9 if target.type == 'spark' else 8], sort_keys=true)) }}',
         (
@@ -49,7 +49,7 @@
             where event_mapping = {{ sql_text(var('event_mapping')) }}
         ),
         (select min(loaded_at) from {{ ref('loaded_files') }})
-        {%- if this.identifier == 'user_days' and event_mapping().get('currency') is not none %},
+        {%- if (identifier or this.identifier) == 'user_days' and event_mapping().get('currency') is not none %},
         '{{ var('currency') or '' }}',
         (select {{ dbt.listagg("concat(currency, '=', rate)", "','", "order by currency") }} from {{ ref('currency_rates') }})
         {%- endif %}
@@ -113,11 +113,19 @@
     {% endfor %}
 {% endmacro %}
 
-{#- Select of the state that a model is in once it has taken in what is loaded; no row where it was in it before. -#}
+{#-
+    Select of the state that a model is in once it has taken in what is loaded, as far as what it reads has, under the same
+    definition: it may be built without that. No row where it was in it before.
+-#}
 {% macro new_state() %}
+    {%- set read = 'left_out_lines' if this.identifier in ['user_days', 'loads']
+        else 'mapped_rows' if this.identifier == 'left_out_lines' and source_rows().identifier == 'mapped_rows' %}
     select '{{ this.identifier }}', definition, load_id
     from (
-        select {{ event_definition() }} as definition, (select max(load_id) from {{ ref('loaded_files') }}) as load_id
+        select {{ event_definition() }} as definition, (
+            select coalesce(max(load_id), 0) from {{ ref('loaded_files') }}
+            {{- " where load_id <= (select max(load_id) from (" ~ state_of(read) ~ ") as state where definition = " ~ event_definition(read) ~ ")" if read }}
+        ) as load_id
     ) as now
     where not exists (
         select 1 from ({{ state_of(this.identifier) }}) as state

@@ -27,7 +27,7 @@ files_by_load as (
         count(*) as files,
         sum(case when version_number = 1 then line_count else 0 end) as lines
     from loaded_files
-    where load_id > {{ seen }}
+    where load_id > {{ seen }} and load_id <= (select load_id from ({{ state_of('left_out_lines') }}) as state)
     group by load_id
 ),
 

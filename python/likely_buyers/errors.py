@@ -42,16 +42,23 @@ _SECRETS = (
     "LIKELY_BUYERS_WEBHOOK",
     *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID"),
 )
-_USER_IN_URL = re.compile(r"(?<=://)[^/\s@]+@")
+# a password may hold a slash or an @, and be an option; what begins with a slash is a path
+_USER_IN_URL = re.compile(r"(?<=://)(?!/)\S*@")
+_OPTIONS_OF_URL = re.compile(r"(://[^\s?]*)\?\S*")
+
+
+def without_passwords(text: str) -> str:
+    """Text without the user and password, and without the options, of a URL in it."""
+    return _OPTIONS_OF_URL.sub(r"\1", _USER_IN_URL.sub("", text))
 
 
 def without_secrets(text: str) -> str:
-    """Text that may be printed or logged: no credential of the environment, no user and password in a URL."""
+    """Text that may be printed or logged: no credential of the environment, no user, password and options in a URL."""
     for name in _SECRETS:
         secret = os.environ.get(name)
         if secret:
             text = text.replace(secret, f"<{name}>")
-    return _USER_IN_URL.sub("", text)
+    return without_passwords(text)
 
 
 def said_by(error: Exception) -> str:

@@ -16,9 +16,10 @@ from likely_buyers.lake.upkeep import Size, maintain
 _PROMPT, _CONTINUED = "likely_buyers> ", "          ...> "
 
 
-# the models that builds only add to -> their tables in gold
+# the models that keep what earlier builds made -> their tables in gold
 LOGS = {
     "prediction_history": "prediction_history",
+    "expected_buyers": "expected_buyers",
     "model_performance": "model_performance",
     "model_performance_deciles": "model_performance_deciles",
     "audiences": "audiences",

@@ -312,10 +312,15 @@ def _in_use(lake: Lake, holder: str, attempts: int) -> str:
         "" if lake.file is None
         else ", close the tool that has the file open (point BI tools at the published copy instead)"
     )  # fmt: skip
+    # the folder says nothing of a catalog that is named
+    is_named = lake.file is None or lake.state not in lake.file.parents
+    elsewhere = (
+        f"{CATALOG} and {DATA} to other places" if is_named else f"{STATE} to another folder"
+    )
     return (
         f"the database {lake.catalog} is in use by {holder}, and a catalog has one writer. {waited}Wait for it to end"
         f" (with {LOCK_ATTEMPTS}=600 a command waits by itself, ten minutes at most){a_file}, or set"
-        " LIKELY_BUYERS_STATE to another folder."
+        f" {elsewhere}."
     )
 
 

@@ -7,7 +7,7 @@ oldest snapshot that is kept.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 
@@ -20,6 +20,8 @@ from likely_buyers.sql_text import literal, quoted
 _OWN = ("merge_adjacent", "rewrite_delete")
 # what another process may be writing is no file that was left behind
 _DAYS_OF_A_WRITER = 1
+# nor is one that was merged into another, while a query may be reading it
+_DAYS_OF_A_READER = 1
 # what a build merges: a file of a day or two of a small table
 _MANY_FILES = 30
 _SMALL_BYTES = 1_000_000
@@ -102,7 +104,15 @@ def expire(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
     old = [snapshot for (snapshot,) in found[:-1] if snapshot not in kept]
     if old:
         _call(connection, "expire_snapshots", f"versions => {old}")
-        _call(connection, "cleanup_old_files", "cleanup_all => true")
+        _call(connection, "cleanup_old_files", _unread(connection))
+
+
+def _unread(connection: duckdb.DuckDBPyConnection) -> str:
+    """The files that nobody reads any more: all, but under a server, where readers go on while somebody writes."""
+    kind = connection.execute("select catalog_type from ducklake_settings(?)", [LAKE]).fetchone()
+    if kind != ("postgres",):
+        return "cleanup_all => true"
+    return f"older_than => {_moment(datetime.now(UTC) - timedelta(days=_DAYS_OF_A_READER))}"
 
 
 def _compare(

@@ -8,7 +8,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from likely_buyers.errors import without_passwords
 from likely_buyers.registry.errors import RegistryError
 from likely_buyers.registry.model_folder import MODEL_FOLDER, write_mlmodel
 from likely_buyers.registry.records import StoredModel, StoredVersion
@@ -44,7 +44,7 @@ class MlflowStore:
     """
 
     def __init__(self, tracking_uri: str, artifacts: Path | None) -> None:
-        self.location = _without_password(tracking_uri)
+        self.location = without_passwords(tracking_uri)
         self._uri = tracking_uri
         self._artifacts = None if artifacts is None else artifacts.as_uri()
 
@@ -161,7 +161,7 @@ class MlflowStore:
                 logger.setLevel(level)
 
     def _translated(self, error: Exception) -> RegistryError:
-        text = _without_password(str(error)).strip()
+        text = without_passwords(str(error)).strip()
         code = getattr(error, "error_code", "TEMPORARILY_UNAVAILABLE")
         if "database is locked" in text:
             said = (
@@ -272,10 +272,6 @@ class SqliteFile(MlflowStore):
                     " runs there is done, then try again."
                 )
             raise RegistryError(f"The model registry {self._path} {said}") from error
-
-
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", address)
 
 
 def _text(value: Any) -> str:

@@ -151,6 +151,54 @@ def test_a_load_of_which_most_is_lost_stops_before_silver(source: Source) -> Non
     assert source.query("select count(*) from silver.events") == [(3,)]
 
 
+@pytest.mark.parametrize(
+    ("missing", "late", "users", "events_of_loads"),
+    [
+        ("left_out_lines", ("user_days", "loads"), ["u1", "u2", "u3"], [2, 1]),
+        (
+            "mapped_rows",
+            ("+raw_events", "left_out_lines", "user_days", "loads"),
+            ["u1", "u2", "u3", "u4"],
+            [2, 1, 1],
+        ),
+        ("the mapping's", ("user_days",), ["u2"], [1]),
+    ],
+)
+def test_what_a_model_read_too_early_is_taken_in_later(
+    source: Source,
+    missing: str,
+    late: tuple[str, ...],
+    users: list[str],
+    events_of_loads: list[int],
+) -> None:
+    """Built alone, it has not seen what the model that it reads has not looked at."""
+    source.write("1.csv", "2026-01-01 10:00:00,purchase,u1,1,1", "2026-01-02 10:00:00,view,u2,,2")
+    if missing == "mapped_rows":
+        source.mapping["rows"] = "select * from lines"
+    source.built()
+    if missing == "the mapping's":
+        source.mapping["leave_out"] = {"own": "u = 'u1'"}
+    else:
+        source.write(
+            "2.csv", "when,view,u1,,1", "then,view,u1,,1", "2026-01-03 10:00:00,view,u3,,1"
+        )
+    if missing == "left_out_lines":
+        source.refused()
+    source.variables["stop_left_over"] = 1
+    if missing == "mapped_rows":
+        earlier = ("--select", "+raw_events", "mapped_rows")
+        assert source.warehouse.build_models(*earlier, variables=source.given()).succeeded
+        source.write("3.csv", "2026-01-04 10:00:00,view,u4,,1")
+    finished = source.warehouse.build_models("--select", *late, variables=source.given())
+    assert finished.succeeded, finished.output
+    for _ in range(2):
+        source.built()
+        found = source.query("select user_id from silver.user_days order by all")
+        assert [user for (user,) in found] == users
+        found = source.query("select events from bronze.loads order by load_id")
+        assert [events for (events,) in found] == events_of_loads
+
+
 @pytest.mark.parametrize("way", ["ranked", "replaced"])
 def test_what_is_lost_is_a_share_of_the_load_where_silver_starts_over(
     source: Source, way: str

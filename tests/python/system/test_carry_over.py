@@ -10,6 +10,8 @@ from support.installation import PROJECT, Installation
 from support.lakes import open_lake
 from support.trained_shop import TrainedShop
 
+# in Python, and so not told by its materialization
+KEEPS_ITS_ROWS = "expected_buyers"
 # there were none before the lake
 NEWER = {"expected_performance", "live_scores"}
 TABLES = sorted(f"gold.{table}" for table in LOGS.values())
@@ -22,9 +24,10 @@ def contents(installation: Installation) -> dict[str, list[tuple[object, ...]]]:
 def test_the_tables_that_are_carried_over_are_those_that_builds_add_to() -> None:
     gold = PROJECT / "models" / "gold"
     logs = {file.stem for file in gold.glob("*.sql") if "incremental" in file.read_text()}
-    assert LOGS.keys() == logs - NEWER
+    assert LOGS.keys() == (logs - NEWER) | {KEEPS_ITS_ROWS}
     for model, table in LOGS.items():
-        named = re.search(r'alias="(\w+)"', (gold / f"{model}.sql").read_text())
+        (file,) = (file for file in gold.glob(f"{model}.*") if file.suffix != ".yml")
+        named = re.search(r'alias="(\w+)"', file.read_text())
         assert table == (named[1] if named else model)
 
 
@@ -72,17 +75,19 @@ def test_a_lake_of_before_there_were_several_outcomes_is_built_on(
     shop_with_champion: TrainedShop, tmp_path: Path
 ) -> None:
     """Each row of it was of a purchase within its horizon; new columns come last."""
+    # what a model in Python keeps is made with all columns, once its inputs are others
+    tables = [table for table in TABLES if not table.endswith(KEEPS_ITS_ROWS)]
     variables = {"events_path": str(shop_with_champion.events)}
     before = shop_with_champion.copied(tmp_path / "before")
     assert before.build_models(variables=variables).succeeded
     named = {
         table: f"select {columns} from {table} order by all"
-        for table in TABLES
+        for table in tables
         for columns in [", ".join(sorted(name for name, *_ in before.query(f"describe {table}")))]
     }
     expected = {table: before.query(query) for table, query in named.items()}
     with open_lake(before.state) as lake:
-        for table in TABLES:
+        for table in tables:
             lake.execute(f"alter table {table} drop column outcome")
         lake.execute("alter table gold.prediction_history drop column scored_with")
     assert before.build_models(variables=variables).succeeded

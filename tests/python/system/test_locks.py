@@ -75,6 +75,7 @@ def test_a_build_stops_and_names_the_holder(
     assert f"catalog.ducklake is in use by another process: PID {holder.pid}, " in message
     assert "It did not end within 2 attempts" in message
     assert "Wait for it to end (with LIKELY_BUYERS_LOCK_ATTEMPTS=600" in message
+    assert "or set LIKELY_BUYERS_STATE to another folder." in message
 
 
 def test_a_build_waits_for_the_holder_and_goes_through(

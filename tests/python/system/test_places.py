@@ -214,7 +214,8 @@ def test_who_writes_is_named_and_readers_go_by(
     who = f"in use by another process: PID {holder.pid} on "
     with pytest.raises(
         LakeInUse,
-        match=rf"{who}.* UTC; session [0-9]+ of PostgreSQL\), and a catalog has one writer",
+        match=rf"{who}.* UTC; session [0-9]+ of PostgreSQL\), and a catalog has one writer.*"
+        "or set LIKELY_BUYERS_CATALOG and LIKELY_BUYERS_DATA to other places",
     ):
         connect(lake)
     for _ in range(2):
@@ -299,6 +300,23 @@ def test_a_stream_beside_a_build_passes_nobody_over(
         assert scored == [("stream", 9)]
         passed = connection.execute("select count(*) from gold.predictions").fetchall()
         assert passed == [(7,)]
+
+
+def test_files_that_a_reader_may_still_read_stay_for_a_day(postgres: Postgres, lake: Lake) -> None:
+    with connect(lake) as connection:
+        connection.execute("create table days as select 1 as day")
+        connection.execute("insert into days values (2)")
+        merged = set(Path(lake.data).rglob("*.parquet"))
+        maintain(connection, 0, datetime.now(UTC))
+        assert merged < set(Path(lake.data).rglob("*.parquet"))
+        with psycopg.connect("", autocommit=True) as session:
+            session.execute(
+                "update ducklake_files_scheduled_for_deletion set schedule_start = now() - interval '2 days'"
+            )
+        connection.execute("insert into days values (3)")
+        maintain(connection, 0, datetime.now(UTC))
+        assert not merged & set(Path(lake.data).rglob("*.parquet"))
+        assert connection.execute("from days order by 1").fetchall() == [(1,), (2,), (3,)]
 
 
 # --- what cannot be ---------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from likely_buyers import registry as room
+from likely_buyers.errors import without_secrets
 from likely_buyers.registry import Registry, model_bytes, model_digest
 from likely_buyers.registry.records import StoredModel
 from likely_buyers.registry.stores import KNOWN_LAYOUTS, MlflowStore, SqliteFile
@@ -581,6 +582,20 @@ def test_a_server_that_is_down_is_given_up_within_seconds(tmp_path: Path) -> Non
         Registry(tmp_path, address).champion()
     assert "secret" not in str(refusal.value)
     assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://ana:hid/den@mlflow.example:5000", "http://mlflow.example:5000"),
+        ("postgresql://ana:hid@den@db/mlflow", "postgresql://db/mlflow"),
+        ("mysql://db/mlflow?user=ana&password=hidden", "mysql://db/mlflow"),
+        ("sqlite:////home/ana@shop/mlflow.db", "sqlite:////home/ana@shop/mlflow.db"),
+    ],
+)
+def test_no_password_of_an_address_is_shown(tmp_path: Path, address: str, shown: str) -> None:
+    assert Registry(tmp_path, address).location == shown
+    assert without_secrets(f"'{address} is down' (why?)") == f"'{shown} is down' (why?)"
 
 
 def test_a_server_that_does_not_answer_is_given_up_within_seconds(
