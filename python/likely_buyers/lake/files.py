@@ -23,11 +23,12 @@ def folder_of(lake: Lake, table: str, constants: Mapping[str, str]) -> Path | No
     None where none can be: a name of a folder has an end, and files of a bucket are written, as are those of an
     encrypted lake, which reads no plain ones.
 
-    The lake reads the values off the folder's path, as Hive has it.
+    The lake reads the values off the folder's path, as Hive has it. It would take one above the lake for a value, too.
     """
     names = [f"{column}={quote(value, safe='')}" for column, value in constants.items()]
     if (
         "://" in lake.data
+        or "=" in lake.data
         or Settings.of().key_file
         or any(len(name) > _LONGEST_NAME for name in names)
     ):

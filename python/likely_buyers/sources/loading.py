@@ -21,6 +21,7 @@ from likely_buyers.sources.json_text import count_lines
 from likely_buyers.sources.mending import mend
 from likely_buyers.sources.plan import changed_file
 from likely_buyers.sources.reading_sql import (
+    FILE_ONLY,
     JSON_PROBLEM,
     File,
     is_text,
@@ -188,7 +189,7 @@ class Load:
             if file["bad_lines"]:
                 cursor.execute(
                     f"{insert} {literal(file['path'])}, line, reason, {stamp} from read_json("
-                    f"{literal(file['bad_lines'])}, format = 'newline_delimited',"
+                    f"{literal(file['bad_lines'])}, {FILE_ONLY}, format = 'newline_delimited',"
                     " columns = {position: 'bigint', line: 'varchar', reason: 'varchar'})"
                 )
         for group in read_alike(file for file in files if file["format"] == "json"):

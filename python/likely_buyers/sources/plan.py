@@ -15,7 +15,7 @@ import xxhash
 from likely_buyers.sources.errors import SourceProblem
 from likely_buyers.sources.header import footer_bytes, read_header
 from likely_buyers.sources.json_text import array_elements, json_kind
-from likely_buyers.sources.listing import Listed, base_folder, list_files, stamps
+from likely_buyers.sources.listing import Listed, base_folder, content_of, list_files, stamps
 from likely_buyers.sources.reading import Reading
 from likely_buyers.sources.reading_sql import FILE_ONLY, JSON_PROBLEM, json_lines
 from likely_buyers.sources.rejects import forget_lines
@@ -107,7 +107,7 @@ def _given_columns(
         return reading.columns
     path = f"{base_folder(events_path)}/{reading.columns}"
     try:
-        found = cursor.execute("select content from read_blob(?)", [path]).fetchone()
+        found = content_of(path, cursor)
     except duckdb.Error:
         found = None
     if found is None:
@@ -115,7 +115,7 @@ def _given_columns(
             f"the file '{path}', which the event mapping names as the one that holds the columns' names (columns), is"
             " not there. Nothing was loaded."
         )
-    text = bytes(found[0]).decode("utf-8-sig").strip("\r\n")
+    text = found.decode("utf-8-sig").strip("\r\n")
     first = text.splitlines()[0] if text else ""
     separator = reading.delimiter or next((d for d in "\t;,|" if d in first), "\t")
     names = first.split(separator) if separator in first else text.split()

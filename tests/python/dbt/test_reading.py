@@ -485,6 +485,36 @@ def test_a_folder_of_a_name_and_a_value_leaves_a_files_own_column(
     assert loaded(harness, tmp_path, files) == ([("2026-01-05 10:31:07", "x")], [])
 
 
+@pytest.mark.parametrize("column", ["size", "Content", "filename", "last_modified"])
+def test_a_folder_may_be_named_like_a_column_of_the_engines_listing(
+    harness: LoadHarness, tmp_path: Path, column: str
+) -> None:
+    files: dict[str, str | bytes] = {f"{column}=5/a.csv": "1,2\n", f"{column}=6/b.csv": "3,4\n"}
+    assert loaded(harness, tmp_path, files, header=False, columns=["a", "b"]) == (PAIRS, [])
+    delivered(tmp_path / f"{column}=5", {"a.csv": "1,2\n", "h.txt": "a,b\n"})
+    rows = LoadHarness(tmp_path).load(
+        tmp_path / f"{column}=5", header=False, columns="h.txt", files="*.csv"
+    )
+    assert rows.execute("select a, b from bronze.raw_events").fetchall() == PAIRS[:1]
+
+
+def test_a_state_folder_may_be_named_like_a_column_of_lines_put_aside(tmp_path: Path) -> None:
+    files: dict[str, str | bytes] = {"a.csv": HEADER + '0,b,c,"d\n1,b,c,d\n2,b,c,d\n3,b,c,d\n'}
+    state = tmp_path / "position=7" / "line=8" / "reason=9"
+    rows, rejected = loaded(LoadHarness(state), tmp_path, files)
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert rejected == [('0,b,c,"d', "unterminated quote")]
+
+
+def test_a_state_folder_of_a_name_and_a_value_leaves_a_files_own_column(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"a": ["1"], "b": ["2"]}), tmp_path / "in" / "x.parquet")
+    state = tmp_path / "a=9" / "load_id=9" / "source_file=9"
+    rows = LoadHarness(state).load(tmp_path / "in").execute("from bronze.raw_events").fetchall()
+    moment = datetime(2026, 1, 1)
+    assert rows == [("1", "2", str(tmp_path / "in" / "x.parquet"), 1, moment)]
+
+
 def test_columns_of_parquet_are_those_of_the_file_and_then_those_of_its_folders(
     harness: LoadHarness, tmp_path: Path
 ) -> None:

@@ -570,6 +570,18 @@ def test_events_of_a_bucket_under_a_lake_in_a_folder(
     assert not (tmp_path / "home" / ".duckdb").exists()
 
 
+def test_a_folder_of_a_bucket_may_be_named_like_a_column_of_the_engines_listing(
+    s3: S3, tmp_path: Path
+) -> None:
+    for column in ("size", "content", "filename", "last_modified"):
+        put(s3, f"{column}/{column}=5/h.txt", b"a,b\n")
+        put(s3, f"{column}/{column}=5/a.csv", b"1,2\n")
+        mapping = {"header": False, "columns": "h.txt", "files": "*.csv"}
+        loaded = LoadHarness(tmp_path / column).load(f"s3://shop/{column}/{column}=5", **mapping)
+        rows = loaded.execute("select a, b, source_file from bronze.raw_events").fetchall()
+        assert rows == [("1", "2", f"s3://shop/{column}/{column}=5/a.csv")]
+
+
 def events_told(events_path: str, folder: Path, **mapping: str) -> str:
     with pytest.raises(LikelyBuyersError) as refused:
         LoadHarness(folder).load(events_path, **mapping)
