@@ -128,7 +128,7 @@ def _signed_log(X: Floats) -> Floats:
 
 
 class BgNbdComponent(BaseEstimator):
-    """BG/NBD (see `bgnbd`) as log-odds, on a line fitted to the outcomes.
+    """BG/NBD (see `bgnbd`) as log-odds, on a line fitted to the outcomes, which never falls.
 
     Where people buy by a steady habit and then stop, these four parameters know more than trees can learn from a
     small shop. Users who never bought share the log-odds of their kind.
@@ -156,17 +156,7 @@ class BgNbdComponent(BaseEstimator):
         others = np.setdiff1d(np.arange(len(y)), bought)
         share = (weights[others] @ y[others] + 0.5) / (weights[others].sum() + 10.0)
         self.never_bought_ = float(logit(np.clip(share, _SMALLEST_PROBABILITY, 0.5)))
-        self.slope_, self.offset_ = 1.0, 0.0
-        raw = self._bgnbd(X[bought])
-        if _are_apart(raw, y[bought]):
-            # the steeper the line the likelier, without end: only the level is learned, that of the plain rate
-            self.offset_ = _offset_to_rate(raw, y[bought], weights[bought])
-        else:
-            line = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(
-                raw[:, None], y[bought], weights[bought]
-            )
-            self.slope_ = float(max(line.coef_[0, 0], 0.1))
-            self.offset_ = float(line.intercept_[0])
+        self.slope_, self.offset_ = _line(self._bgnbd(X[bought]), y[bought], weights[bought])
         self.typical_ = np.median(X[bought], axis=0)
         return self
 
@@ -212,6 +202,22 @@ class BgNbdComponent(BaseEstimator):
         return shares
 
 
+def _line(log_odds: Floats, y: Outcomes, weights: Floats) -> tuple[float, float]:
+    """Slope and offset with which log-odds are those of the outcomes."""
+    buyers, others = log_odds[y == 1], log_odds[y == 0]
+    if not buyers.size or not others.size or buyers.min() >= others.max():
+        # the steeper the line the likelier, without end: only the level is learned, that of the plain rate
+        return 1.0, _offset_to_rate(log_odds, y, weights)
+    if buyers.max() > others.min():
+        fitted = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(
+            log_odds[:, None], y, weights
+        )
+        if fitted.coef_[0, 0] > 0:
+            return float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+    # where the likelier buy less, the log-odds tell nothing of these outcomes: all have the plain rate
+    return 0.0, RateComponent().fit(log_odds, y, weights).base
+
+
 def _offset_to_rate(log_odds: Floats, y: Outcomes, weights: Floats) -> float:
     """The offset at which the probabilities have the plain rate as their mean."""
     base = RateComponent().fit(log_odds, y, weights).base
@@ -221,14 +227,6 @@ def _offset_to_rate(log_odds: Floats, y: Outcomes, weights: Floats) -> float:
     return float(
         brentq(lambda o: np.average(expit(log_odds + o), weights=weights) - rate, low, high)
     )
-
-
-def _are_apart(scores: Floats, y: Outcomes) -> bool:
-    """Whether some score has all buyers on its one side and all others on the other; one class alone is."""
-    buyers, others = scores[y == 1], scores[y == 0]
-    if not buyers.size or not others.size:
-        return True
-    return bool(buyers.min() >= others.max() or buyers.max() <= others.min())
 
 
 class BoostingComponent(BaseEstimator):

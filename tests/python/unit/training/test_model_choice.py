@@ -212,6 +212,19 @@ def test_customers_whom_their_habit_tells_apart_without_an_exception_are_not_cer
     assert 0.001 < p.min() < p.max() < 0.999
 
 
+@pytest.mark.parametrize("exceptions", [0, 6])
+def test_customers_who_buy_against_their_habit_are_scored_at_their_rate(exceptions: int):
+    """Those who bought lately have what they want, say. A line that falls would turn the order of the habits round."""
+    X = np.column_stack([np.tile([1.0, 5.0], 50), np.full(100, 90.0), np.tile([80.0, 3.0], 50)])
+    buys = (X[:, 0] == 1).astype(np.int8)
+    buys[20:100:2] = 0
+    buys[1 : 2 * exceptions : 4] = 1
+    component = BgNbdComponent().fit(X, buys)
+    p = 1 / (1 + np.exp(-component.decision_function(X)))
+    assert p == pytest.approx((buys.sum() + 0.5) / 101)
+    assert component.contributions(X) == pytest.approx(0)
+
+
 def test_a_rare_outcome_of_which_a_sample_holds_nobody_is_trained_and_compared():
     rng = np.random.default_rng(1)
     users = 3000
