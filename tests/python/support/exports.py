@@ -205,6 +205,8 @@ SHOPIFY_ORDERS = [
                    Tags="wholesale, Test"),
     *shopify_order("#9", "2026-07-08 08:00:00 -0700", [("Bowl", "18.00", "0")], email="bo@example.com"),
     *shopify_order("#10", "2026-01-08 08:00:00 -0800", [("Bowl", "18.00", "1")]),
+    *shopify_order("#11", "2026-07-09 08:00:00 -0700", [("Bowl", "18.00", "1"), ("Spoon", "6.50", "1")],
+                   email="bo@example.com", Refunded_Amount="6,50"),
 ]  # fmt: skip
 
 
@@ -233,7 +235,17 @@ def woo_item(
 
 def woocommerce(folder: Path) -> None:
     rows = [
-        woo_item("70", "Completed", 4, "KET", 1, 1, "1,050.00", email="EVA@example.net\u00a0"),
+        woo_item(
+            "70",
+            "Completed",
+            4,
+            "KET",
+            1,
+            1,
+            "1,050.00",
+            "\u00a0nan",
+            email="EVA@example.net\u00a0",
+        ),
         woo_item("70", "Completed", 4, "", 2, 2, "3", email="EVA@example.net\u00a0"),
         woo_item("71", "Processing", 5, "KET", 1, 0, "40", "40"),
         woo_item("71", "Processing", 5, "CUP", 2, 1, "5", "40"),
@@ -245,6 +257,8 @@ def woocommerce(folder: Path) -> None:
         woo_item("77", "Draft", 6, "CUP", 1, 1, "5"),
         woo_item("78", "Beamed up", 6, "CUP", 1, 1, "5"),
         woo_item("79", "Completed", 6, "CUP", 1, 1, "12,50"),
+        woo_item("80", "Completed", 7, "KET", 1, 1, "40", "4.0.0"),
+        woo_item("80", "Completed", 7, "CUP", 2, 1, "5", "4.0.0"),
     ]
     write_csv(folder / "orders-2026-03-09.csv", rows, line_end="\r\n", mark="\ufeff")
 
@@ -278,6 +292,7 @@ def stripe(folder: Path) -> None:
         charge("ch_e", "Paid", "60.00", Captured="false"),
         charge("ch_f", "Refunded", "60.00", Mode="Test", Converted_Amount_Refunded="60.00"),
         charge("ch_g", "Beamed up", "60.00"),
+        charge("ch_h", "Refunded", "7.50", Converted_Amount_Refunded="7,50"),
     ]  # fmt: skip
     write_csv(folder / "unified_payments.csv", rows)
 
@@ -593,9 +608,11 @@ EXPORTS = {
             ("ana@example.com", "2026-07-01 06:45:00", "purchase", "Spoon", 6.5, 4, "CAD"),
             ("ana@example.com", "2026-07-01 15:00:00", "purchase", "Bowl", 18, 2, "CAD"),
             ("ana@example.com", "2026-07-01 15:00:00", "refund", None, 36, 1, "CAD"),
+            ("bo@example.com", "2026-07-09 15:00:00", "purchase", "Bowl", 18, 1, "CAD"),
+            ("bo@example.com", "2026-07-09 15:00:00", "purchase", "Spoon", 6.5, 1, "CAD"),
         ],
         {"cancelled": 2, "draft": 1, "removed_item": 1, "test_order": 1, "unpaid": 1, "voided": 1},
-        ["missing_user_id"],
+        ["invalid_price", "missing_user_id"],
     ),
     "woocommerce": Export(
         woocommerce,
@@ -604,9 +621,11 @@ EXPORTS = {
             ("eva@example.net", "2026-03-04 09:15:00", "purchase", "Kettle, \"red\"", 3, 2, "GBP"),
             ("eva@example.net", "2026-03-05 09:15:00", "purchase", "CUP", 5, 1, "GBP"),
             ("eva@example.net", "2026-03-05 09:15:00", "refund", None, 40, 1, "GBP"),
+            ("eva@example.net", "2026-03-07 09:15:00", "purchase", "CUP", 5, 1, "GBP"),
+            ("eva@example.net", "2026-03-07 09:15:00", "purchase", "KET", 40, 1, "GBP"),
         ],
         {"all_returned": 2, "cancelled": 1, "draft": 1, "failed": 1, "on_hold": 1, "pending": 1},
-        ["invalid_price", "unknown_event_type"],
+        ["invalid_price", "invalid_price", "unknown_event_type"],
     ),
     "segment": Export(segment, CALL_EVENTS, CALLS_LEFT_OUT),
     "rudderstack": Export(rudderstack, CALL_EVENTS, CALLS_LEFT_OUT),
@@ -654,10 +673,11 @@ EXPORTS = {
             ("cus_1", "2026-02-01 23:59:59", "purchase", None, 60, 1, "GBP"),
             ("cus_1", "2026-02-01 23:59:59", "purchase", None, 2400.5, 1, "GBP"),
             ("cus_1", "2026-02-03 10:00:00", "refund", None, 15, 1, "GBP"),
+            ("pay@example.org", "2026-02-01 23:59:59", "purchase", None, 7.5, 1, "GBP"),
             ("pay@example.org", "2026-02-01 23:59:59", "purchase", None, 48.1, 1, "GBP"),
         ],
         {"failed": 1, "test_mode": 1, "uncaptured": 1},
-        ["unknown_event_type"],
+        ["invalid_price", "unknown_event_type"],
     ),
     "stripe-of-old": Export(
         stripe_of_old, [("pay@example.org", "2019-02-01 10:00:00", "purchase", None, 10, 1, "GBP")]
