@@ -29,7 +29,9 @@ def write_pages(project: Project, outcomes: Sequence[Outcome], first: Path, rows
     found, refusals = {}, []
     for outcome in outcomes:
         try:
-            found[outcome.name] = read_figures(lake, outcome, rows, project.var("currency"))
+            found[outcome.name] = read_figures(
+                lake, outcome, rows, project.var("currency"), project.predicted().outcomes
+            )
         except ReportImpossible as error:
             if len(outcomes) == 1:
                 raise

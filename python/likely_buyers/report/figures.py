@@ -102,6 +102,8 @@ class Figures:
     """
 
     predicted: Outcome
+    outcomes: Sequence[Outcome]
+    """All that are configured: campaigns may be of another one than the page."""
     run: Row
     currency: str | None
     version: TrainedVersion | None
@@ -117,7 +119,13 @@ class Figures:
     campaigns: Sequence[CampaignTable]
 
 
-def read_figures(lake: Lake, predicted: Outcome, rows: int, currency: str | None = None) -> Figures:
+def read_figures(
+    lake: Lake,
+    predicted: Outcome,
+    rows: int,
+    currency: str | None = None,
+    outcomes: Sequence[Outcome] = (),
+) -> Figures:
     """The figures of a warehouse, which is opened read-only.
 
     Args:
@@ -125,13 +133,16 @@ def read_figures(lake: Lake, predicted: Outcome, rows: int, currency: str | None
         predicted: the outcome that the page is on.
         rows: users of the list to show, the likeliest first.
         currency: of the shop; None is the only one that the events have, if there is just one.
+        outcomes: all that are configured, where there are others than `predicted`.
 
     Raises:
         ReportImpossible: no database, another process holds it, or nothing was scored yet.
     """
     with opened(lake, ReportImpossible, read_only=True) as connection:
         try:
-            return _read(_Warehouse(connection), predicted, rows, currency)
+            return _read(
+                _Warehouse(connection), predicted, outcomes or (predicted,), rows, currency
+            )
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ReportImpossible(
                 f"the database {lake.catalog} lacks a table or a column that the report reads. Build it: dbt build."
@@ -167,7 +178,13 @@ class _Warehouse:
         return columns, [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
 
-def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | None) -> Figures:
+def _read(
+    warehouse: _Warehouse,
+    predicted: Outcome,
+    outcomes: Sequence[Outcome],
+    rows: int,
+    currency: str | None,
+) -> Figures:
     of = {"outcome": predicted.name}
     (run,) = warehouse.rows("run", **of)
     if not run["users"]:
@@ -182,6 +199,7 @@ def _read(warehouse: _Warehouse, predicted: Outcome, rows: int, currency: str | 
     performance = _performance(warehouse, run)
     return Figures(
         predicted=predicted,
+        outcomes=outcomes,
         run=run,
         currency=currency or _only_currency(warehouse),
         version=_version(warehouse, run),

@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from likely_buyers.outcomes import Outcome
 from likely_buyers.report.charts import TOP_PERCENTS, charts_of, edge_text, recalled, shown_classes
 from likely_buyers.report.figures import LARGE_DRIFT, SETS_OF_SCORES, SMALL_DRIFT, Figures, Row
 
@@ -53,6 +54,8 @@ class _Campaign:
     name: str
     listed: Row
     result: Row | None
+    outcome: Outcome | None
+    """None where it is configured no more."""
 
 
 def page_of(figures: Figures, pages: Sequence[tuple[str, str]] = ()) -> str:
@@ -168,7 +171,11 @@ def _campaigns(figures: Figures) -> list[_Campaign]:
     newest_first = sorted(
         tables.get("campaigns", []), key=lambda row: row["as_of_date"], reverse=True
     )
-    return [_Campaign(row["campaign"], row, results.get(row["campaign"])) for row in newest_first]
+    outcomes = {outcome.name: outcome for outcome in figures.outcomes}
+    return [
+        _Campaign(row["campaign"], row, results.get(row["campaign"]), outcomes.get(row["outcome"]))
+        for row in newest_first
+    ]
 
 
 # --- how values are written ---------------------------------------------------

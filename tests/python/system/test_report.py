@@ -287,6 +287,7 @@ def fill_loads(connection: duckdb.DuckDBPyConnection) -> None:
 
 def fill_campaigns(connection: duckdb.DuckDBPyConnection) -> None:
     listed = {
+        "outcome": "purchase_30d",
         "as_of_date": JUDGED,
         "horizon_days": 30,
         "model_version": 1,
@@ -522,9 +523,33 @@ def test_campaigns_are_told_with_their_results(warehouse: Lake) -> None:
         "+10.00 points (+1.25 points to +18.75 points)",
         "1,234.50 (-10.25 to 2,500.00)",
         "The campaign has sold",
+        "Share of the contacted that bought",
+        "Smallest rise of the purchase rate it can show",
     ):
         assert text in told
     assert page.count("No result yet: its horizon is not over.") == 1
+
+
+@pytest.mark.parametrize("low", [0.0125, -0.3])
+def test_a_campaign_says_what_its_own_outcome_asks_for(
+    warehouse: Lake, tmp_path: Path, low: float
+) -> None:
+    """Whatever outcome the page is on; of one that is configured no more nobody knows what it asked for."""
+    views = Outcome("views_7d", 7, event="view")
+    for outcome in ("views_7d", "gone_7d"):
+        other = changed(
+            warehouse,
+            tmp_path,
+            f"update gold.campaigns set outcome = '{outcome}' where campaign = 'spring'",
+            f"update gold.campaign_results set rate_difference_low = {low}, rate_difference_high = {low + 0.2}",
+        )
+        page = page_of(read_figures(other, OUTCOME, 1, None, (OUTCOME, views)))
+        cards = page[page.index("<h3>spring</h3>") : page.index("<summary>All of gold.campaigns")]
+        told = cards.partition("<h3>")[2].partition("<h3>")[0]
+        assert f"for {outcome}{' (a view)' if outcome == views.name else ''} by version 1" in told
+        assert "Share of the contacted that did so" in told
+        assert ("More" if low > 0 else "Fewer") + " of the contacted did so" in told
+        assert not re.search(r"bought|sold|purchase(?!_)", told)
 
 
 def test_what_is_not_there_yet_is_said(warehouse: Lake, tmp_path: Path) -> None:
