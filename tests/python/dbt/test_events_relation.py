@@ -538,6 +538,48 @@ def test_a_file_of_a_database(bronze: Bronze, tmp_path: Path, kind: str) -> None
     assert "the warehouse itself" in refused_as_warehouse(of_file, file)
 
 
+def test_what_is_lost_is_a_share_of_the_rows_that_are_new_where_others_are_replaced(
+    tmp_path: Path,
+) -> None:
+    """A key makes silver start over; beside all that it had before, a broken day would be nothing."""
+    file = tmp_path / "shop.duckdb"
+
+    def execute(text: str) -> None:
+        with duckdb.connect(str(file)) as connection:
+            connection.execute(text)
+
+    def insert_clicks(first: int, count: int, day: str) -> None:
+        rows = clicks(*((number, "u", day) for number in range(first, first + count)))
+        execute(f"insert into clicks values {rows}")
+
+    execute(f"create table clicks {TABLE}")
+    insert_clicks(1, 200, "01")
+    shop = Shop(tmp_path, {"database": "duckdb", "path": str(file), "table": "clicks",
+                           "cursor": "updated_at", "key": ["id"]})  # fmt: skip
+    assert "are no events" not in shop.built()
+    # each load replaces a row: first by one that is broken, among nine others
+    insert_clicks(201, 9, "02")
+    execute("update clicks set kind = 'x', updated_at = '2026-01-02' where id = 1")
+    told = shop.built()
+    assert "1 of 10 new lines (10 %) are no events" in told
+    assert "1 unknown_event_type" in told
+    events = "select count(*) from silver.events"
+    assert shop.warehouse.query(events) == [(208,)]
+    insert_clicks(210, 2, "03")
+    execute("update clicks set kind = 'x', updated_at = '2026-01-03' where id in (2, 3, 210)")
+    for _ in range(2):
+        stopped = shop.build()
+        assert not stopped.succeeded, stopped.output
+        told = " ".join(stopped.output.split())
+        assert "3 of 4 new lines (75 %) are no events" in told
+        assert "the build stops before silver" in told
+        # those that were there, without what bronze has another version of by now
+        assert shop.warehouse.query(events) == [(206,)]
+    shop.changes = {"stop_left_over": 0.75}
+    assert "3 of 4 new lines (75 %) are no events" in shop.built()
+    assert shop.warehouse.query(events) == [(207,)]
+
+
 def refused_as_warehouse(relation: dict[str, Any], file: Path) -> str:
     with pytest.raises(SourceProblem) as refused:
         Relation.of(relation, None, file)
