@@ -8,7 +8,6 @@ import gc
 import os
 import re
 import time
-import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from likely_buyers.lake.bucket import reach_bucket
 from likely_buyers.lake.encryption import read_key
 from likely_buyers.lake.errors import LakeInUse, LakeProblem
 from likely_buyers.lake.extensions import load_extension
+from likely_buyers.lake.locked import keep_lock
 from likely_buyers.lake.postgres import Session, connection_string, refused
 from likely_buyers.settings import CATALOG, DATA, KEY_FILE, LOCK_ATTEMPTS, STATE, Lake, Settings
 from likely_buyers.sql_text import literal
@@ -85,8 +85,7 @@ def attach(
         session = Session.of(lake)
         if not read_only:
             lock = session
-            # until the connection is gone, or the process
-            weakref.finalize(connection, lambda kept: None, lock)
+            keep_lock(connection, lock)
     else:
         source = lake.catalog
         # the state folder may be moved: the catalog names files relative to this one

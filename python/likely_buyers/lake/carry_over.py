@@ -8,6 +8,7 @@ import duckdb
 
 from likely_buyers.lake.attaching import LAKE, connect
 from likely_buyers.lake.errors import LakeProblem
+from likely_buyers.lake.locked import transaction
 from likely_buyers.lake.upkeep import rows_and_checksum
 from likely_buyers.settings import DATA_FOLDER, Lake
 from likely_buyers.sql_text import literal, quoted
@@ -51,8 +52,7 @@ def carry_over(lake: Lake, old: Path, tables: Mapping[str, Columns]) -> list[Car
         )
     with connect(lake) as connection:
         _attach(connection, old)
-        connection.begin()
-        try:
+        with transaction(connection):
             done = [
                 _carried(connection, old, table, columns)
                 for table, columns in tables.items()
@@ -62,10 +62,6 @@ def carry_over(lake: Lake, old: Path, tables: Mapping[str, Columns]) -> list[Car
                 raise CarryOverImpossible(
                     f"{old} has none of the tables {', '.join(tables)}: there is nothing to carry over."
                 )
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
     return done
 
 

@@ -159,7 +159,7 @@ class Session:
         except psycopg.Error as error:
             raise LakeProblem(
                 "the server of the catalog ended the session that kept other writers out, so nothing more is written."
-                f" Run dbt build again: it goes on from there. PostgreSQL says: {said_by(error)}"
+                f" Run the same again: it goes on from what is written. PostgreSQL says: {said_by(error)}"
             ) from error
 
     def _row(self, query: str, *values: object) -> Any:

@@ -14,6 +14,7 @@ import duckdb
 from likely_buyers.errors import LikelyBuyersError
 from likely_buyers.lake.attaching import LAKE
 from likely_buyers.lake.builds import last_builds
+from likely_buyers.lake.locked import transaction
 from likely_buyers.sql_text import literal, quoted
 
 # what DuckLake calls the changes of its own upkeep
@@ -130,7 +131,8 @@ def _compare(
 def _call(connection: duckdb.DuckDBPyConnection, function: str, *arguments: str) -> None:
     # counted, since times with a zone ask for one more package when they are fetched
     given = ", ".join([literal(LAKE), *arguments])
-    connection.execute(f"select count(*) from ducklake_{function}({given})").fetchall()  # noqa: S608
+    with transaction(connection):
+        connection.execute(f"select count(*) from ducklake_{function}({given})").fetchall()  # noqa: S608
 
 
 def _moment(moment: datetime) -> str:

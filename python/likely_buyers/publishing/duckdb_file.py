@@ -38,8 +38,8 @@ def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
             there = gold.parts(rows_there, by_partition=by_partition)
         except duckdb.Error:
             there = []
-        gone = {part.name for part in there} - {part.name for part in parts}
-        stays = {part.name: part.digest for part in parts if part in there and not gone}
+        known = {part.name: part.digest for part in there}
+        stays = any(part in there for part in parts) and known.keys() <= {p.name for p in parts}
         if not stays:
             # a block tells its smallest and largest user; a log grows too long to be sorted as a whole
             order = "" if table.is_log else f" order by {rows.order}"
@@ -54,7 +54,7 @@ def publish_duckdb(folder: Folder, name: str, gold: Gold) -> Published:
 
         for comment in rows.comments(relation):
             execute(comment)
-        return gold.replace_changed(table, parts, stays, write)
+        return gold.replace_changed(table, parts, known, write)
 
     def write(path: Path) -> None:
         attach = f"attach {literal(path)} as published (row_group_size {_BLOCK_ROWS})"

@@ -24,6 +24,9 @@ PARTITION = ("model_name", "model_version", "as_of_date")
 BATCH_ROWS = 131_072
 """Rows of a batch, and of a row group of a file."""
 
+# name of the one part of a table that has no others
+_WHOLE = "table"
+
 
 @dataclass(frozen=True)
 class GoldTable:
@@ -74,11 +77,15 @@ class Served:
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A table as it stands in a destination: its rows, how many parts were `written` now, its Delta version."""
+    """A table as it stands in a destination: its rows, how many parts were `written` or removed now, its Delta version.
+
+    `lost`: the partitions that were removed, since gold has them no more.
+    """
 
     name: str
     rows: int
     written: int
+    lost: Sequence["Part"] = ()
     version: int | None = None
 
 
@@ -89,6 +96,16 @@ class Published:
     destination: str
     served: Served
     tables: Sequence[PublishedTable]
+
+    def losses_in_words(self) -> Iterator[str]:
+        """Of each table that lost partitions, which: their rows may be nowhere else any more."""
+        for table in self.tables:
+            if table.lost:
+                days = [part.partition[-1] for part in table.lost]
+                yield (
+                    f"{table.name}: {len(days)} model versions and days that gold has no more were removed, from"
+                    f" {min(days)} to {max(days)}"
+                )
 
 
 @dataclass(frozen=True)
@@ -140,7 +157,15 @@ class Part:
     @property
     def name(self) -> str:
         """What a destination keeps the digest under."""
-        return "/".join(map(str, self.partition)) or "table"
+        return "/".join(map(str, self.partition)) or _WHOLE
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The one that a destination keeps under a name, without what it holds."""
+        if name == _WHOLE:
+            return cls((), rows=0, digest=0)
+        model, version, day = name.rsplit("/", 2)
+        return cls((model, int(version), day), rows=0, digest=0)
 
     @property
     def condition(self) -> str:
@@ -222,14 +247,31 @@ class Gold:
         parts: Sequence[Part],
         known: Mapping[str, int | None],
         write: Callable[[Part], object],
+        remove: Callable[[Part], object] = lambda _: None,
     ) -> PublishedTable:
-        """Let `write` replace the parts of a table of which the destination knows another digest, or none."""
+        """Let `write` replace the parts of a table of which the destination knows another digest, or none.
+
+        Before it `remove` those that the destination knows and gold has no more: it ends with the rows that are told.
+
+        Raises:
+            PublishingError: of a log by partition gold has nothing that is there, and its own gold may be lost.
+        """
         changed = [part for part in parts if known.get(part.name) != part.digest]
+        gone = [Part.named(name) for name in sorted(known.keys() - {part.name for part in parts})]
+        lost = [part for part in gone if part.partition] if all(p.partition for p in parts) else []
+        if lost and len(lost) == len(known):
+            raise PublishingError(
+                f"{table.name} there holds {len(lost)} model versions and days, and gold has none of them: they are of"
+                " another state folder, or were all deleted. They may be nowhere else, so they stay. Name another"
+                " schema, folder or file (vars.publish), or remove the table there to have it replaced."
+            )
         rows = sum(part.rows for part in parts)
         self.count(rows - sum(part.rows for part in changed))
+        for part in gone:
+            remove(part)
         for part in changed:
             write(part)
-        return PublishedTable(table.name, rows, len(changed))
+        return PublishedTable(table.name, rows, len(changed) + len(gone), lost)
 
     def publication(self, tables: Sequence[PublishedTable]) -> GoldTable:
         """The manifest of a database: the table `publication`, made beside gold and written as gold is."""

@@ -148,13 +148,16 @@ class _Transaction:
     def _publish_table(self, table: GoldTable) -> PublishedTable:
         rows = self.gold.rows(table)
         parts = self.gold.parts(rows, by_partition=table.is_log and rows.are_partitioned)
-        self._make_table(rows)
-        query = "select part, digest from published_parts where table_name = %s"
-        digests = dict(self._run(query, table.name))
-        return self.gold.replace_changed(table, parts, digests, partial(self._replace, rows))
+        query = "select part, digest from published_parts where table_name = %s and to_regclass(%s) is not null"
+        digests = dict(self._run(query, table.name, quoted(table.name)))
+        if self._make_table(rows):
+            digests = dict.fromkeys(digests)
+        return self.gold.replace_changed(
+            table, parts, digests, partial(self._replace, rows), partial(self._remove, table)
+        )
 
-    def _make_table(self, rows: Rows) -> None:
-        """The table with the columns of gold, and the comments of the dbt docs; made anew when its columns changed."""
+    def _make_table(self, rows: Rows) -> bool:
+        """The table with the columns of gold and the comments of the dbt docs; whether it was made, or made anew."""
         relation = quoted(rows.table.name)
         wanted = [(name, _postgres_type(rows, name)) for name in rows.columns]
         stands = self._run(
@@ -177,6 +180,7 @@ class _Transaction:
                 self._run(f"create index on {relation} (user_id)")
         for comment in rows.comments(relation):
             self._run(comment)
+        return stands != wanted
 
     def _is_ours(self, table: str) -> bool:
         """Whether it was published: known with a digest, or, as one without rows has none, listed in `publication`."""
@@ -206,6 +210,11 @@ class _Transaction:
             " on conflict (table_name, part) do update set digest = excluded.digest",
             *(rows.table.name, part.name, part.digest),
         )
+
+    def _remove(self, table: GoldTable, part: Part) -> None:
+        self._run(f"delete from {quoted(table.name)} where {part.condition}")
+        of_part = "delete from published_parts where table_name = %s and part = %s"
+        self._run(of_part, table.name, part.name)
 
     def _grant(self, schema: str, role: str) -> None:
         """Let a role read the tables and nothing else; it is made, without a login, when it is not there."""

@@ -4,6 +4,9 @@ MLflow imports this module where a version's `MLmodel` names it, so the package 
 beside a model is never run. It is checked as `Registry.load` checks it, against what the registry says of the version
 and never against what the folder says of itself. A process that cannot ask the registry, a worker of a cluster say,
 gets the version's fingerprint in LIKELY_BUYERS_FINGERPRINTS instead; a folder that comes with neither is refused.
+
+Which registered version to ask for is the word of the folder, where it is loaded by its path: MLflow tells a loader no
+more. Digests are the registry's, so a folder passes as the version that it is, or not at all.
 """
 
 import os
@@ -86,7 +89,7 @@ def _load_pyfunc(path: str) -> PyfuncModel:
 
 
 def _registered(folder: Path, digest: str) -> tuple[str, Fingerprint]:
-    """What the version is called, and what it must be, by the word of others than the folder."""
+    """What the version is called, and what it must be: the folder may name it, and others say what it is."""
     named = [Fingerprint.of(text) for text in os.environ.get(FINGERPRINTS, "").split()]
     if named:
         # of several the one that is meant; where none is, the check names the first

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from likely_buyers.lake import opened
+from likely_buyers.lake import opened, transaction
 from likely_buyers.scoring.errors import BackfillImpossible
 from likely_buyers.scoring.past_days import PastDays
 from likely_buyers.scoring.stream import BATCH_ROWS, Scorer, Scoring, score_batches
@@ -90,7 +90,7 @@ def _score_day(
     )
     features = target.features(day, [scorer.outcome for scorer in scorers])
     # the stream has a connection of its own: any other query on it would end it
-    with connection.cursor() as reading:
+    with transaction(connection), connection.cursor() as reading:
         scores = score_batches(reading.sql(features).to_arrow_reader(BATCH_ROWS), scoring)
         connection.register("scores_of_day", scores)
         try:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 import duckdb
 
-from likely_buyers.lake import LAKE
+from likely_buyers.lake import LAKE, check_lock
 from likely_buyers.lake.builds import last_builds
 from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.streaming.errors import StreamingError
@@ -71,6 +71,7 @@ def score_touched(
         scored = Scored(0, 0, None)
         if users:
             scored = _scored(connection, features, champions(), as_of, now, snapshot)
+        check_lock(connection)
         run("commit" if scored.scores else "rollback")
     except BaseException:
         # one that failed to commit is over

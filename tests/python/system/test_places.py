@@ -13,15 +13,27 @@ from typing import Any
 
 import duckdb
 import psycopg
+import pyarrow as pa
 import pyarrow.fs
 import pytest
 
 from likely_buyers.errors import LikelyBuyersError
-from likely_buyers.lake import LakeInUse, connect
+from likely_buyers.lake import LakeInUse, LakeProblem, connect
+from likely_buyers.lake import carry_over as carry_over_module
+from likely_buyers.lake import upkeep as upkeep_module
+from likely_buyers.lake.carry_over import carry_over
 from likely_buyers.lake.extensions import load_extension
 from likely_buyers.lake.upkeep import maintain
+from likely_buyers.outcomes import Outcome
+from likely_buyers.registry import LoadedModel
+from likely_buyers.scoring import PastDays, Scorer, backfill_scores
+from likely_buyers.scoring import backfill as backfill_module
+from likely_buyers.scoring.stream import PREDICTIONS_SCHEMA
 from likely_buyers.settings import BadSetting, Lake
 from likely_buyers.sources import plan as plan_module
+from likely_buyers.streaming import live as live_module
+from likely_buyers.streaming import score_touched
+from support.champions import Rising
 from support.installation import Installation
 from support.lake_readers import TABLES, seen
 from support.load_harness import LoadHarness
@@ -517,6 +529,100 @@ def test_a_build_that_is_disturbed_is_told_and_finished_by_the_next(
         query = f"select {columns} from {table} order by all"
         with connect(lake, read_only=True) as connection:
             assert connection.execute(query).fetchall() == installation.query(query)
+
+
+# The lock's session is lost (a network that fails, a `pg_terminate_backend`), those of DuckLake go on.
+_LOST = """
+    select pg_terminate_backend(pid) from pg_locks
+    where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())
+"""
+DAYS = [AS_OF + timedelta(days=number) for number in range(3)]
+SCORER = Scorer(
+    Outcome("month", 30),
+    LoadedModel(Rising(), ("views",), ("double",), 30, DAYS[0], "m.month", 1, "d"),
+)
+_FEATURES = "select user_id, date '{}' as as_of_date, views::double as views from likely_buyers.silver.user_days"
+
+
+def backfilled(lake: Lake, _: Path) -> None:
+    tables = ("gold.prediction_history", "bronze.loaded_files", "silver.user_days")
+    backfill_scores(PastDays(lake, *tables, _FEATURES.format), [SCORER], DAYS)
+
+
+def kept_up(lake: Lake, _: Path) -> None:
+    with connect(lake) as connection:
+        maintain(connection, 0, NOW)
+
+
+def carried_over(lake: Lake, folder: Path) -> None:
+    with duckdb.connect(str(folder / "earlier.duckdb")) as earlier:
+        earlier.execute("create schema gold; create table gold.results as select 'spring' as name")
+    carry_over(lake, folder / "earlier.duckdb", {"gold.results": {"name": "varchar"}})
+
+
+def scored_live(lake: Lake, _: Path) -> None:
+    features = _FEATURES.format(DAYS[0]).replace("likely_buyers.silver.user_days", "all_days")
+    with connect(lake) as connection:
+        score_touched(connection, features, lambda: [SCORER], DAYS[0], NOW.replace(tzinfo=None))
+
+
+@pytest.mark.parametrize(
+    ("work", "step", "number", "scores"),
+    [
+        (backfilled, (backfill_module, "score_batches"), 2, [(3, 0)]),
+        (kept_up, (upkeep_module, "_call"), 2, [(0, 0)]),
+        (carried_over, (carry_over_module, "_carried"), 1, [(0, 0)]),
+        (scored_live, (live_module, "_scored"), 1, [(0, 0)]),
+    ],
+)
+def test_nothing_is_written_without_the_lock(
+    work: Callable[[Lake, Path], None],
+    step: tuple[Any, str],
+    number: int,
+    scores: list[tuple[int, int]],
+    postgres: Postgres,
+    lake: Lake,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a command whose session was lost while it was at work: somebody else writes by then."""
+    with connect(lake) as connection:
+        connection.execute(
+            "create schema bronze; create schema silver; create schema gold;"
+            " create table silver.user_days as select 'u' || range as user_id, range as views,"
+            f" date '{DAYS[0]}' - cast(range as integer) as event_date from range(2);"
+            f" insert into silver.user_days values ('u2', 1, date '{DAYS[2]}');"
+        )
+        connection.register("scores", pa.Table.from_pylist([], PREDICTIONS_SCHEMA))
+        connection.execute(
+            "create table gold.prediction_history as from scores;"
+            " create table gold.live_scores as select *, cast(null as bigint) as snapshot_id from scores"
+        )
+    del connection
+    holders, calls, does = [], itertools.count(1), getattr(*step)
+
+    def lost(*arguments: Any, **named: Any) -> Any:
+        if next(calls) == number:
+            with psycopg.connect("", autocommit=True) as session:
+                assert session.execute(_LOST).fetchall() == [(True,)]
+            holders.append(python(HOLD, lake.data, str(lake.state)))
+            assert holders[0].stdout.readline() == "held\n"
+        return does(*arguments, **named)
+
+    monkeypatch.setattr(*step, lost)
+    try:
+        with pytest.raises(LakeProblem, match="ended the session that kept other writers out"):
+            work(lake, tmp_path)
+    finally:
+        for holder in holders:
+            holder.communicate(timeout=60)
+    counts = "select (select count(*) from gold.prediction_history), (select count(*) from gold.live_scores)"
+    with connect(lake, read_only=True) as connection:
+        assert connection.execute(counts).fetchall() == scores
+        tables = connection.execute(
+            "select count(*) from duckdb_tables() where schema_name = 'gold'"
+        )
+        assert tables.fetchall() == [(2,)]
 
 
 # --- a file as catalog, files in a bucket -----------------------------------------------------

@@ -3,6 +3,7 @@
 import itertools
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -33,6 +34,7 @@ from support.published_gold import (
     MODEL,
     PASSWORD,
     S3,
+    SETTINGS,
     TABLES,
     Postgres,
     Shop,
@@ -392,6 +394,92 @@ def test_a_server_elsewhere_is_spoken_to_over_tls_only(host: str, mode: str | No
     assert tls_options(environment).get("sslmode") == mode
     asked = tls_options(environment | {"PGSSLMODE": "require"})
     assert "sslmode" not in asked  # libpq takes the variable
+
+
+# --- days that gold has no more -----------------------------------------------------------
+
+
+def history_there(shop: Shop, postgres: Postgres) -> dict[str, tuple[list[object], object]]:
+    """The day of each row of the history, and how many rows the manifest tells of, in PostgreSQL and as Delta."""
+    folder = shop.published / "delta"
+    table = DeltaTable(folder / "prediction_history").to_pyarrow_table(columns=["as_of_date"])
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    days = "select as_of_date from gold.prediction_history order by 1"
+    ((counted,),) = postgres.query(
+        "select row_count from gold.publication where table_name = 'prediction_history'"
+    )
+    return {
+        "postgres": ([day for (day,) in postgres.query(days)], counted),
+        "delta": (
+            sorted(table["as_of_date"].to_pylist()),
+            manifest["tables"]["prediction_history"]["rows"],
+        ),
+    }
+
+
+def test_days_that_gold_has_no_more_are_removed_and_said_and_come_again(
+    shop: Shop, empty_postgres: Postgres
+) -> None:
+    days = [FIRST_DAY + timedelta(days=run) for run in (1, 2, 3, 4)]
+    shop.build(1, users=2).build(2, users=2).build(3, users=2).publish(postgres={})
+    then = (
+        "create table silver.kept as select * from gold.prediction_history where run_id = 'run-1';"
+        f"delete from gold.prediction_history where as_of_date <= '{days[1]}'"
+    )
+    told = shop.build(4, users=2, then=then).publish(postgres={})
+    found = ([days[2]] * 2 + [days[3]] * 2, 4)
+    assert history_there(shop, empty_postgres) == {"postgres": found, "delta": found}
+    lost = (
+        "prediction_history: 2 model versions and days that gold has no more were removed, from"
+        f" {days[0]} to {days[1]}"
+    )
+    in_file, as_parquet, *others = told
+    for destination in (in_file, *others):
+        # a day came, two went
+        assert destination.tables[1].written == 3
+        assert list(destination.losses_in_words()) == [lost]
+    assert not list(as_parquet.losses_in_words()), "its log keeps earlier days"
+    again = shop.publish(postgres={})
+    assert not any(table.written for destination in again for table in destination.tables)
+    assert not any(list(destination.losses_in_words()) for destination in again)
+
+    back = "insert into gold.prediction_history from silver.kept"
+    shop.build(4, users=2, then=back).publish(postgres={})
+    found = ([days[0]] * 2 + found[0], 6)
+    assert history_there(shop, empty_postgres) == {"postgres": found, "delta": found}
+
+
+def test_a_history_of_which_gold_has_nothing_is_of_another_state_and_stays(
+    shop: Shop, empty_postgres: Postgres, tmp_path: Path
+) -> None:
+    """A state folder that was lost and made anew cannot compute it again."""
+    shop.build(1, users=2).build(2, users=2).publish(postgres={})
+    before = history_there(shop, empty_postgres)
+    other = Shop(tmp_path / "anew").build(9, users=2)
+    there = {name: str(shop.published / SETTINGS[name]) for name in ("duckdb", "delta")}
+    with pytest.raises(PublishingError) as refused:
+        other.publish(postgres={}, parquet=None, **there)
+    said = str(refused.value)
+    assert "3 of 3 destinations were not published" in said
+    holds = "prediction_history there holds 2 model versions and days, and gold has none of them"
+    assert said.count(holds) == 3
+    assert "vars.publish" in said
+    assert history_there(shop, empty_postgres) == before
+    assert read_duckdb(shop.published / "gold.duckdb").manifest == "run-2"
+    # nor with columns of another version
+    later = "alter table gold.prediction_history add column more double"
+    with pytest.raises(PublishingError, match=holds):
+        Shop(tmp_path / "later").build(9, users=2, then=later).publish(postgres={})
+    assert history_there(shop, empty_postgres) == before
+    # the one whose history it is goes on, and whoever wants it replaced has it removed
+    shop.build(3, users=2).publish(postgres={})
+    assert history_there(shop, empty_postgres)["postgres"][1] == 6
+    with psycopg.connect(empty_postgres.address()) as connection:
+        connection.execute("drop table gold.prediction_history")
+    shutil.rmtree(shop.published / "delta" / "prediction_history")
+    other.publish(postgres={}, parquet=None, duckdb=None, delta=there["delta"])
+    found = ([FIRST_DAY + timedelta(days=9)] * 2, 2)
+    assert history_there(shop, empty_postgres) == {"postgres": found, "delta": found}
 
 
 # --- S3 -----------------------------------------------------------------------------------

@@ -106,6 +106,8 @@ def publish(project: Project) -> None:
             f" scores as of {served.as_of_date} by {served.versions_in_words}"
             f" ({f'{changed} tables changed' if changed else 'nothing changed'})"
         )
+        for loss in published.losses_in_words():
+            print(f"  {loss}")
 
     publish_gold(
         project.lake("gold is published", PublishingError),

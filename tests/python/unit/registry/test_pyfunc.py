@@ -219,6 +219,33 @@ def test_a_folder_does_not_vouch_for_itself(
         mlflow.pyfunc.load_model(str(folder))
 
 
+def test_a_folder_says_which_version_it_is_and_the_digest_of_that_one_decides(
+    registry: Registry, tmp_path: Path
+) -> None:
+    """MLflow leaves the name beside a model that it loaded by it; who loads by a path takes the folder's word."""
+    first, second = registry.versions()
+    run = f"runs:/{first.run_id}/model"
+    with pytest.raises(RegistryError, match="nothing but itself says what it should be"):
+        mlflow.pyfunc.load_model(run)
+    mlflow.pyfunc.load_model(CHAMPION)
+    folder = shutil.copytree(folder_of(registry, 1), tmp_path / "copy")
+    promote(registry, 2, hours=1)
+    expected = registry.load(1).estimator.predict_proba(shop()[0])[:, 1]
+    for address in (str(folder), run):
+        predicted = mlflow.pyfunc.load_model(address).predict(features())
+        assert np.array_equal(predicted["probability"].to_numpy(), expected)
+    said = {"model_name": second.model_name, "model_version": "2"}
+    (folder / "registered_model_meta").write_text(yaml.safe_dump(said))
+    refused = (
+        f"of version 2 .*not the file that was .*{second.model_digest}, found {first.model_digest}"
+    )
+    with pytest.raises(RegistryError, match=refused):
+        mlflow.pyfunc.load_model(str(folder))
+    (folder / "registered_model_meta").write_text(yaml.safe_dump(said | {"model_version": "7"}))
+    with pytest.raises(RegistryError, match="No version '7'"):
+        mlflow.pyfunc.load_model(str(folder))
+
+
 @pytest.mark.parametrize("name", ["model.skops", "MLmodel"])
 def test_a_missing_file_is_named(name: str, registry: Registry) -> None:
     from likely_buyers.registry.pyfunc import _load_pyfunc
