@@ -41,23 +41,31 @@ IMPORTS = (
     *("sklearn.ensemble", "sklearn.linear_model", "sklearn.pipeline", "sklearn.preprocessing"),
     *("skops.io", "shap", "scipy.optimize", "scipy.stats", "pandas", "pyarrow.dataset"),
 )
+# and those of a cluster, too
+IMPORTS_ON_SPARK = (
+    *("dbt.adapters.spark", "pyspark.sql", "pyspark.sql.connect.session"),
+    *("likely_buyers.dbt.on_spark.adapter", "likely_buyers.dbt.on_spark.functions"),
+)
 _VAR = re.compile(r"\bvar\(['\"](\w+)")
 _PATCHED = ("read_manifest_for_partial_parse", "write_manifest_for_partial_parse")
 _ANOTHER = "read with other variables"
 
 
 class CommandServer:
-    """The server's side: accepts one command a connection, and forks for it."""
+    """The server's side: accepts one command a connection, and forks for it.
 
-    def __init__(self, cache: Path) -> None:
-        for name in IMPORTS:
+    target: of profiles.yml, where it is not the default.
+    """
+
+    def __init__(self, cache: Path, project: Path, target: str | None) -> None:
+        for name in (*IMPORTS, *(IMPORTS_ON_SPARK if target == "spark" else ())):
             importlib.import_module(name)
         dbt_faster.write_json_in_one_go()
-        dbt_faster.know_the_source_of_flags()
+        dbt_faster.know_the_source_of_flags(target or "duckdb")
         dbt_faster.read_dates_with_one_parser()
         self._look_for_secrets_again = dbt_faster.look_for_secrets_once()
         dbt_faster.keep_compiled_templates(cache)
-        self._parsed = Parsed(cache)
+        self._parsed = Parsed(cache, project, target)
         gc.collect()
         # what stays for good need not be copied when a child's collector looks at it
         gc.freeze()
@@ -116,10 +124,12 @@ class CommandServer:
 class Parsed:
     """The project as parsed without variables, which dbt's partial parsing brings up to the variables of a command."""
 
-    def __init__(self, cache: Path) -> None:
+    def __init__(self, cache: Path, project: Path, target: str | None) -> None:
+        self._project, self._target = project, target
         self._options = (
-            *("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)),
+            *("--project-dir", str(project), "--profiles-dir", str(project)),
             *("--target-path", str(cache / "target"), "--log-path", str(cache / "logs")),
+            *(("--target", target) if target else ()),
         )
         self._forget_what_changed(cache)
         self.manifest = self._parse()
@@ -198,9 +208,9 @@ class Parsed:
 
         config, manifest = loader.root_project, self.manifest
         own = (
-            Path(config.project_root) == PROJECT
+            Path(config.project_root) == self._project
             and get_flags().PARTIAL_PARSE
-            and not getattr(config.args, "target", None)
+            and getattr(config.args, "target", None) == self._target
             and not getattr(config.args, "profile", None)
             and not os.environ.get("LIKELY_BUYERS_READERS")
             and loader.manifest.state_check.project_hashes == manifest.state_check.project_hashes
@@ -256,7 +266,7 @@ def _called(command: Iterable[str]) -> int:
 
     name, *_ = command
     try:
-        code: Any = {"dbt": cli, "likely-buyers": main}[name]()
+        code: Any = {"dbt": cli, "likely-buyers": main, "python": _run_code}[name]()
     except SystemExit as stop:
         code = stop.code
     except BaseException:
@@ -270,6 +280,13 @@ def _called(command: Iterable[str]) -> int:
     return int(code or 0)
 
 
+def _run_code() -> None:
+    """As `python -c CODE …`."""
+    sys.argv = sys.argv[1:]
+    code = sys.argv.pop(1)
+    exec(code, {"__name__": "__main__"})  # noqa: S102
+
+
 def _close_databases() -> None:
     """As an interpreter that ends does."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -280,12 +297,12 @@ def _close_databases() -> None:
 
 
 def main() -> None:
-    """`python -m support.command_server SOCKET CACHE`; the socket appears once commands may come."""
-    path, cache = sys.argv[1:]
+    """`python -m support.command_server SOCKET CACHE PROJECT [TARGET]`; the socket appears once commands may come."""
+    path, cache, project, *target = sys.argv[1:]
     # only one at a time parses into the cache
     with (Path(cache) / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        server = CommandServer(Path(cache))
+        server = CommandServer(Path(cache), Path(project), target[0] if target else None)
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(f"{path}.bound")
     listener.listen(16)

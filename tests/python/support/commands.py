@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,17 +22,26 @@ from support.command_server import PROJECT
 CACHE = PROJECT / ".pytest_cache" / "dbt"
 # the folder of a server that serves all processes of a run
 SHARED = "COMMAND_SERVER_OF_TESTS"
-_SECONDS_TO_START = 180
+_SECONDS_TO_START = 600
 _starting = threading.Lock()
 
 
 class Server:
-    """A command server, which is told to start, and the folder of its socket."""
+    """A command server, which is told to start, and the folder of its socket.
 
-    def __init__(self) -> None:
+    target: of the project, and its environment's Python, where they are not those of the tests.
+    """
+
+    def __init__(
+        self,
+        cache: Path = CACHE,
+        project: Path = PROJECT,
+        target: str = "",
+        python: str = sys.executable,
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="commands-")
         self.folder = Path(self._folder.name)
-        CACHE.mkdir(parents=True, exist_ok=True)
+        cache.mkdir(parents=True, exist_ok=True)
         here = [str(Path(__file__).parents[1]), str(PROJECT / "python")]
         environment = dict(os.environ, OMP_NUM_THREADS="1")
         # dbt's locks in the processes that were forked off, which end without Python's farewell
@@ -38,11 +49,8 @@ class Server:
         environment["PYTHONPATH"] = os.pathsep.join([*here, os.environ.get("PYTHONPATH", "")])
         self._process = subprocess.Popen(
             [
-                sys.executable,
-                "-m",
-                "support.command_server",
-                str(_socket_in(self.folder)),
-                str(CACHE),
+                *(python, "-m", "support.command_server", str(_socket_in(self.folder))),
+                *(str(cache), str(project), *([target] if target else [])),
             ],
             cwd=PROJECT,
             env=environment,
@@ -67,11 +75,13 @@ def _server() -> Server:
     return Server()
 
 
-def _folder_of_server() -> Path:
-    """Once the server listens."""
+def _shared_folder() -> Path:
     # tests may start two commands at once
     with _starting:
-        folder = Path(os.environ[SHARED]) if SHARED in os.environ else _server().folder
+        return Path(os.environ[SHARED]) if SHARED in os.environ else _server().folder
+
+
+def _once_it_listens(folder: Path) -> Path:
     ends = time.monotonic() + _SECONDS_TO_START
     while not _socket_in(folder).exists():
         assert time.monotonic() < ends, "the command server did not start: see above"
@@ -92,8 +102,9 @@ class Running:
         environment: Mapping[str, str],
         folder: Path,
         first: str = "",
+        of: Server | None = None,
     ) -> None:
-        server = _folder_of_server()
+        server = _once_it_listens(of.folder if of else _shared_folder())
         with tempfile.NamedTemporaryFile(dir=server, delete=False) as file:
             self.output_file = Path(file.name)
         self._socket = socket.socket(socket.AF_UNIX)
@@ -126,6 +137,18 @@ class Running:
         self._answers.close()
         self._socket.close()
         return int(answer) if answer else None
+
+    def ended(self) -> bool:
+        """Whether it has ended by now; its exit code is still to be asked for."""
+        return bool(select.select([self._socket], [], [], 0)[0])
+
+    def kill(self) -> None:
+        """End it, and what it said is gone; nothing if it has been waited for."""
+        if self._socket.fileno() >= 0:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.wait()
+        self.output_file.unlink(missing_ok=True)
 
     def output(self) -> str:
         """What it said; the file is gone afterwards."""

@@ -41,10 +41,10 @@ def look_for_secrets_once() -> Callable[[], None]:
     return once.cache_clear
 
 
-def know_the_source_of_flags() -> None:
+def know_the_source_of_flags(adapter: str) -> None:
     """Have dbt not look through the stack, and for each frame through all modules, for who defines a flag."""
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(  # type: ignore[method-assign]
-        lambda: "dbt.adapters.duckdb.impl"
+        lambda: f"dbt.adapters.{adapter}.impl"
     )
 
 

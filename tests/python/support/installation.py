@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import yaml
 
 from support.command_server import PROJECT
-from support.commands import Running
+from support.commands import Running, Server
 from support.lakes import answer, open_lake
 
 ONLINE_RETAIL = PROJECT.parent / "shared" / "data" / "online_retail.parquet"
@@ -34,9 +34,11 @@ class Installation:
     settings: dict[str, str] = field(default_factory=dict)
     # where the commands are typed: the checkout, unless it says another folder
     folder: Path | None = None
+    # what runs the commands that are not typed: that of all tests, unless it says another
+    server: Server | None = None
     # of the environment whose commands they are, and how long one may take
     scripts: ClassVar[Path] = Path(sys.executable).parent
-    seconds: ClassVar[int] = 600
+    seconds: ClassVar[int] = 900
 
     @classmethod
     def with_own_seeds(cls, folder: Path) -> "Installation":
@@ -86,7 +88,7 @@ class Installation:
         first: Python that the process runs before the command, for what is to happen while it is under way.
         """
         running = self.started(*command, variables=variables, first=first)
-        return Finished(running.wait() == 0, running.output())
+        return Finished(running.wait(self.seconds) == 0, running.output())
 
     def started(
         self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
@@ -94,7 +96,7 @@ class Installation:
         """As `run`, without waiting for the end."""
         given = ["--vars", yaml.safe_dump(variables)] if variables else []
         folder = self.folder or PROJECT
-        return Running([*command, *given], self.environment(), folder, first)
+        return Running([*command, *given], self.environment(), folder, first, self.server)
 
     def typed(self, *command: str, variables: dict[str, Any] | None = None) -> Finished:
         """As `run`, with the console script itself, which takes five to ten seconds of a processor to start."""

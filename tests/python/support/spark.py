@@ -15,10 +15,10 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from support.command_server import PROJECT
-from support.installation import Finished, Installation
+from support.commands import Server
+from support.installation import Installation
 
 SPARK = Path(os.environ.get("SPARK_ENVIRONMENT") or PROJECT / ".venv-spark")
 _SECONDS_TO_START = 300
@@ -69,29 +69,10 @@ class SparkInstallation(Installation):
         }
         return environment | self.settings
 
-    def run(
-        self, *command: str, variables: dict[str, Any] | None = None, first: str = ""
-    ) -> Finished:
-        return self.typed(*command, variables=variables)
-
-    def begun(
-        self, *command: str, variables: dict[str, Any] | None = None
-    ) -> "subprocess.Popen[str]":
-        """A command that is under way; what it says is in its output."""
-        given = ["--vars", yaml.safe_dump(variables)] if variables else []
-        return subprocess.Popen(
-            [str(self.scripts / command[0]), *command[1:], *given],
-            cwd=self.folder or PROJECT,
-            env=self.environment(),
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        )
-
     def tables(self, names: Sequence[str], folder: Path) -> dict[str, pa.Table]:
         """Tables and views, name by name."""
         folder.mkdir()
-        dumped = self.typed("python", "-c", _DUMP, json.dumps(names), str(folder))
+        dumped = self.run("python", "-c", _DUMP, json.dumps(names), str(folder))
         assert dumped.succeeded, dumped.output
         return {name: pq.read_table(folder / f"{name}.parquet") for name in names}
 
@@ -101,14 +82,14 @@ class SparkInstallation(Installation):
 
     def queries(self, *sql: str) -> list[list[tuple[Any, ...]]]:
         """Rows of each, asked by one process, which takes seconds to start."""
-        asked = self.typed("python", "-W", "ignore", "-c", _SQL, *sql)
+        asked = self.run("python", "-c", _SQL, *sql)
         assert asked.succeeded, asked.output
         answers = json.loads(asked.output.splitlines()[-1])
         return [[tuple(row) for row in rows] for rows in answers]
 
     def refusal(self, sql: str) -> str:
         """What Spark says of a statement that it must refuse."""
-        asked = self.typed("python", "-W", "ignore", "-c", _SQL, sql)
+        asked = self.run("python", "-c", _SQL, sql)
         assert not asked.succeeded, asked.output
         return asked.output
 
@@ -153,6 +134,11 @@ def load_with_faults(champions):
 scoring.Champions.load = load_with_faults
 mapping._connection = connection_with_faults
 """
+
+
+def server_of(project: Path, cache: Path) -> Server:
+    """What runs the commands of a project on Spark, in processes of `.venv-spark`."""
+    return Server(cache, project, "spark", str(SPARK / "bin" / "python"))
 
 
 class SparkCluster:

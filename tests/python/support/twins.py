@@ -15,7 +15,7 @@ import pyarrow as pa
 from likely_buyers.demo_shop import SimulationSettings, simulate_shop
 from support.installation import Installation
 from support.lakes import open_lake
-from support.spark import SparkCluster, SparkInstallation
+from support.spark import SparkCluster, SparkInstallation, server_of
 
 TABLES = (
     *("bronze.raw_events", "bronze.loaded_files", "bronze.rejected_lines", "bronze.loads"),
@@ -153,19 +153,23 @@ def twins_in(folder: Path) -> Iterator[Twins]:
     own = Installation.with_own_seeds(folder)
     assert own.folder
     (own.folder / "seeds" / "campaigns.csv").write_text("\n".join([*CAMPAIGNS, ""]))
+    # it takes a while to start, beside the training
+    server = server_of(own.folder, folder / "parsed")
+    cluster = SparkCluster(folder / "cluster")
     trained = own.run(
         "likely-buyers", "train", "--promote",
         variables=HORIZON | {"events_path": str(shop), "training_cutoffs": 3, "as_of": EARLIER_DAY},
     )  # fmt: skip
     assert trained.succeeded, trained.output
-    cluster = SparkCluster(folder / "cluster")
     try:
         spark = SparkInstallation(
             folder / "state_of_spark",
             registry_of=own,
             folder=own.folder,
+            server=server,
             remote=cluster.start(),
         )
         yield Twins(own, spark, cluster, shop, later, folder)
     finally:
         cluster.stop()
+        server.stop()

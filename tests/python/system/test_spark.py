@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import pytest
 from deltalake import DeltaTable
 
 from support.catalogs import Catalogs
+from support.commands import Running
 from support.exports import EXPORTS
 from support.installation import Installation
 from support.lakes import open_lake
@@ -113,7 +113,7 @@ def test_the_list_is_printed_and_read_by_other_clients_of_delta(twins: Twins) ->
 def test_a_target_without_a_server_is_told(twins: Twins) -> None:
     lost = SparkInstallation(twins.folder / "lost", folder=twins.spark.folder)
     for command in (("dbt", "build", "--select", "raw_events"), ONCE):
-        told = lost.run(*command)
+        told = lost.typed(*command)
         assert not told.succeeded
         assert "SPARK_REMOTE does not say where its Connect server is" in told.output
 
@@ -218,11 +218,11 @@ def test_a_champion_that_executors_cannot_have_is_told(
             if file.suffix == ".skops":
                 file.write_bytes(away.read_bytes() + b" ")
             (faults / "hold scoring").unlink()
-            output, _ = building.communicate(timeout=300)
+            code, output = building.wait(), building.output()
         finally:
             # what looked for it may have made an empty one
             away.replace(file)
-    assert building.returncode != 0
+    assert code
     assert "likely_buyers: on an executor of Spark: " in output
     assert re.search(told, output), output
     assert twins.differences("gold.predictions") == {}
@@ -242,8 +242,8 @@ def test_what_is_lost_while_scoring_costs_no_user(twins: Twins, faults: Path, lo
     with under_way(twins, faults, *SCORED_ANEW) as building:
         twins.cluster.kill(lost)
         (faults / "hold scoring").unlink()
-        output, _ = building.communicate(timeout=600)
-    assert building.returncode == 0, output
+        code, output = building.wait(), building.output()
+    assert code == 0, output
     assert twins.differences("gold.predictions") == {}
 
 
@@ -258,8 +258,8 @@ def test_a_build_that_lost_its_driver_is_finished_by_the_next(twins: Twins, faul
         (faults / f"hold {place}").touch()
         with under_way(twins, faults, *BUILD, *MODELS, place=place) as building:
             twins.cluster.kill("org.apache.spark.sql.connect.service.SparkConnectServer")
-            output, _ = building.communicate(timeout=600)
-        assert building.returncode != 0
+            code, output = building.wait(), building.output()
+        assert code
         assert "likely_buyers: Spark's Connect server" in output
         (faults / f"hold {place}").unlink()
         twins.cluster.stop()
@@ -339,13 +339,13 @@ connection = duckdb.connect()
 columns = f"'a' as {key}, timestamp_ns '2026-01-01 00:00:00.123456789' as seen, time '10:30' as opened"
 connection.execute(f"copy (select {columns}) to '{sys.argv[1]}'")
 file = {"relation": "of nobody", "replaced_key": [key], "read_path": sys.argv[1]}
-remove_replaced(session, file, connection)
+remove_replaced(session, file, 2**31, connection)
 """
 
 
 def test_keys_are_read_beside_columns_that_spark_cannot_read(twins: Twins) -> None:
     """As a table of a DuckDB may have them."""
-    removed = twins.spark.typed("python", "-c", REPLACED, str(twins.folder / "keys.parquet"))
+    removed = twins.spark.run("python", "-c", REPLACED, str(twins.folder / "keys.parquet"))
     assert removed.succeeded, removed.output
 
 
@@ -462,21 +462,20 @@ def test_converted_money_keeps_its_digits(twins: Twins) -> None:
 @contextmanager
 def under_way(
     twins: Twins, faults: Path, *command: str, place: str = "scoring"
-) -> Iterator["subprocess.Popen[str]"]:
+) -> Iterator[Running]:
     """A command that has come to a place, on executors that wait there while `hold PLACE` is among the faults."""
     # an earlier command has been there, too
     (faults / place).unlink(missing_ok=True)
-    running = twins.spark.begun(*command, variables=twins.variables)
+    running = twins.spark.started(*command, variables=twins.variables)
     try:
         deadline = time.monotonic() + 600
         while not (faults / place).exists():
-            assert running.poll() is None, running.communicate()[0]
+            assert not running.ended(), running.output()
             assert time.monotonic() < deadline, f"no {place}"
             time.sleep(0.1)
         yield running
     finally:
         running.kill()
-        running.communicate()
 
 
 def assert_scores_are_those_of_duckdb(twins: Twins, scores: int, users: int) -> None:
