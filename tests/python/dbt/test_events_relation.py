@@ -166,13 +166,15 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def postgres(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> psycopg.Connection[Any]:
+def postgres(
+    server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[psycopg.Connection[Any]]:
     speak_to(server, monkeypatch)
-    connection = psycopg.connect(server.address(), autocommit=True)
-    connection.execute("drop schema if exists shop cascade")
-    connection.execute("create schema shop")
-    connection.execute(f"create table shop.clicks {TABLE}")
-    return connection
+    with psycopg.connect(server.address(), autocommit=True) as connection:
+        connection.execute("drop schema if exists shop cascade")
+        connection.execute("create schema shop")
+        connection.execute(f"create table shop.clicks {TABLE}")
+        yield connection
 
 
 def insert(connection: Any, *rows: tuple[int, str, str]) -> None:
