@@ -30,11 +30,12 @@
     {% do return(found) %}
 {% endmacro %}
 
+{#- One explosion of an array of numbers: `stack` makes an object of each value, and took three to seven times as long. -#}
 {% macro spark__by_feature(features, relation, condition) %}
-    {% set pairs = [] %}
-    {% for feature in features %}{% do pairs.append(loop.index ~ ", cast(" ~ feature ~ " as double)") %}{% endfor %}
+    {% set values = [] %}
+    {% for feature in features %}{% do values.append("cast(" ~ feature ~ " as double)") %}{% endfor %}
     {% do return([{
-        'source': "(select stack(" ~ features | length ~ ", " ~ pairs | join(', ') ~ ") as (number, value) from " ~ relation ~ " where " ~ condition ~ ") as features",
+        'source': "(select place + 1 as number, value from " ~ relation ~ " lateral view posexplode(array(" ~ values | join(', ') ~ ")) as place, value where " ~ condition ~ ") as features",
         'condition': "number > 0",
     }] if features else []) %}
 {% endmacro %}

@@ -33,18 +33,22 @@ scored_users as (
 
 -- a name has a number, which takes less room than a text beside each of its values; 0 is the score
 names as (
-    {%- for name in ['probability'] + features %}
     select
-        {{ loop.index0 }} as number,
-        '{{ name }}' as name
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+        number,
+        name
+    from (
+        values
+        {%- for name in ['probability'] + features %}
+        ({{ loop.index0 }}, '{{ name }}'){{ ',' if not loop.last }}
+        {%- endfor %}
+    ) as names (number, name)
 ),
 
 reference_values as (
     select
         distributions.*,
-        names.number
+        names.number,
+        scored_users.users as scored_users
     from {{ ref('champion_distributions') }} as distributions
     inner join scored_users
         on
@@ -52,14 +56,17 @@ reference_values as (
             and distributions.model_name = scored_users.model_name
             and distributions.model_version = scored_users.model_version
     inner join names on distributions.name = names.name
-),
+)
+{%- endset %}
 
-reference_names as (
+{%- set compared %}
+{%- call kept_rows('compared', inputs) %}
     select
         outcome,
         number,
         name,
         kind,
+        max(scored_users) as users,
         max(users) as reference_users,
         max(mean) as reference_mean,
         max(spread) as spread,
@@ -69,30 +76,6 @@ reference_names as (
         sum(case when value is not null then examples else 0 end) as examples_with_value
     from reference_values
     group by outcome, number, name, kind
-)
-{%- endset %}
-
-{%- set compared %}
-{%- call kept_rows('compared', inputs) %}
-    with current_names as (
-        {%- call(outcome, source, condition) by_score_and_feature(features) %}
-        select
-            '{{ outcome }}' as outcome,
-            number,
-            count(*) as users,
-            count(value) as users_with_value
-        from {{ source }}
-        group by number
-        {%- endcall %}
-    )
-
-    select
-        reference_names.*,
-        current_names.users,
-        current_names.users_with_value
-    from reference_names
-    inner join current_names
-        on reference_names.outcome = current_names.outcome and reference_names.number = current_names.number
 {%- endcall %}
 {%- endset %}
 
@@ -109,6 +92,7 @@ quantities as (
         '{{ outcome }}' as outcome,
         number,
         count(*) as distinct_values,
+        max(users_with_value) as users_with_value,
         {{ exact_sum('share_of_mean') }} as mean,
         {{ exact_sum('height * width') }} as wasserstein,
         max(height) as kolmogorov_smirnov,
@@ -118,7 +102,8 @@ quantities as (
         select
             steps.number,
             steps.place,
-            steps.users * {{ ratio('steps.value', 'compared.users_with_value') }} as share_of_mean,
+            steps.users_with_value,
+            steps.users * {{ ratio('steps.value', 'steps.users_with_value') }} as share_of_mean,
             abs({{ ratio('users_to_here', 'users_with_value') }} - {{ ratio('examples_to_here', 'examples_with_value') }}) as height,
             case when spread > 0 then least(gap / spread, 1e15) end as width,
             {{ ratio('steps.users', 'compared.users') }} as share,
@@ -131,6 +116,7 @@ quantities as (
                 value,
                 users,
                 examples,
+                sum(users) over (partition by number) as users_with_value,
                 sum(users) over to_here as users_to_here,
                 sum(examples) over to_here as examples_to_here,
                 row_number() over (partition by number order by value) as place,
@@ -169,6 +155,21 @@ quantities as (
 {%- endcall %}
 ),
 
+-- a name of which nobody has a value, neither user nor example, is not among the quantities
+measured as (
+    select
+        compared.*,
+        coalesce(quantities.users_with_value, 0) as users_with_value,
+        coalesce(quantities.distinct_values, 0) as distinct_values,
+        coalesce(quantities.value_divergence, 0) as value_divergence,
+        coalesce(quantities.value_chi_squared, 0) as value_chi_squared,
+        quantities.mean,
+        quantities.wasserstein,
+        quantities.kolmogorov_smirnov
+    from compared
+    left join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
+),
+
 presence as (
     {%- for there in [true, false] %}
     select
@@ -179,61 +180,51 @@ presence as (
         {{ ratio('examples_with_value' if there else 'examples - examples_with_value', 'examples') }} as reference_share,
         users as all_users,
         reference_users
-    from compared
+    from measured
     {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+presence_divergences as (
+    select
+        outcome,
+        number,
+        max(case when is_missing and share + reference_share > 0 then 1 else 0 end) as missing_categories,
+        {%- for what, term in [('divergence', divergence), ('chi_squared', chi_squared)] %}
+        coalesce({{ exact_sum('case when is_missing then ' ~ term ~ ' end') }}, 0) as missing_{{ what }},
+        coalesce({{ exact_sum(term) }}, 0) as presence_{{ what }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from presence
+    group by outcome, number
 ),
 
 -- a missing value is one more of a few; of a quantity whether it is missing is one thing, and its value another
 divergences as (
     select
-        presence.outcome,
-        presence.number,
-        coalesce(max(quantities.distinct_values), 0) <= {{ most_categories }} as is_category,
-        coalesce(max(quantities.distinct_values), 0) + max(case when is_missing and share + reference_share > 0 then 1 else 0 end) as categories,
-        {%- for what, term in [('divergence', divergence), ('chi_squared', chi_squared)] %}
-        coalesce(max(quantities.value_{{ what }}), 0) as value_{{ what }},
-        coalesce({{ exact_sum('case when is_missing then ' ~ term ~ ' end') }}, 0) as missing_{{ what }},
-        coalesce({{ exact_sum(term) }}, 0) as presence_{{ what }}{{ ',' if not loop.last }}
+        measured.*,
+        distinct_values <= {{ most_categories }} as is_category,
+        case when distinct_values <= {{ most_categories }} then distinct_values + missing_categories else 2 end as categories,
+        {%- for what in ['divergence', 'chi_squared'] %}
+        case when distinct_values <= {{ most_categories }} then value_{{ what }} + missing_{{ what }} else presence_{{ what }} end as {{ what }}{{ ',' if not loop.last }}
         {%- endfor %}
-    from presence
-    left join quantities on presence.outcome = quantities.outcome and presence.number = quantities.number
-    group by presence.outcome, presence.number
-),
-
-chosen_divergences as (
-    select
-        outcome,
-        number,
-        is_category,
-        case when is_category then categories else 2 end as categories,
-        sqrt(greatest(case when is_category then value_divergence + missing_divergence else presence_divergence end, 0) / 2 / ln(2)) as jensen_shannon,
-        case when is_category then value_chi_squared + missing_chi_squared else presence_chi_squared end as chi_squared
-    from divergences
+    from measured
+    inner join presence_divergences on measured.outcome = presence_divergences.outcome and measured.number = presence_divergences.number
 ),
 
 -- what the tests need: the chance of a statistic as large if both were of one distribution
 statistics as (
     select
-        compared.*,
+        divergences.*,
         scored_users.as_of_date,
         scored_users.model_name,
         scored_users.model_version,
-        least(compared.users, compared.reference_users) <= {{ few_users }} as is_tested,
-        divergences.is_category,
-        quantities.mean,
-        quantities.wasserstein,
-        quantities.kolmogorov_smirnov,
-        divergences.categories,
-        divergences.jensen_shannon,
-        divergences.chi_squared,
-        sqrt(divergences.chi_squared / 2) as root,
-        1 / (1 + sqrt(divergences.chi_squared / 2) / 2) as t,
-        sqrt({{ ratio('compared.users_with_value * compared.reference_users', 'compared.users_with_value + compared.reference_users') }}) as root_of_size
-    from compared
-    inner join scored_users on compared.outcome = scored_users.outcome
-    inner join chosen_divergences as divergences on compared.outcome = divergences.outcome and compared.number = divergences.number
-    left join quantities on compared.outcome = quantities.outcome and compared.number = quantities.number
+        least(divergences.users, reference_users) <= {{ few_users }} as is_tested,
+        sqrt(greatest(divergence, 0) / 2 / ln(2)) as jensen_shannon,
+        sqrt(chi_squared / 2) as root,
+        1 / (1 + sqrt(chi_squared / 2) / 2) as t,
+        sqrt({{ ratio('users_with_value * reference_users', 'users_with_value + reference_users') }}) as root_of_size
+    from divergences
+    inner join scored_users on divergences.outcome = scored_users.outcome
 ),
 
 -- The complementary error function by the Chebyshev fit of Press et al., Numerical Recipes, section 6.2 (1.2e-7 of its value),
