@@ -54,11 +54,20 @@ def _problem(request: dict[str, Any]) -> str | None:
     statuses = {node: (status, said) for node, status, said, *_ in request["results"]}
     failed = [node for node, (status, _) in statuses.items() if status not in (*_PASSED, "skipped")]
     if failed:
-        said = first_line(statuses[failed[0]][1])
+        said = _said(statuses[failed[0]][1])
         return f'did not pass: {_named(failed)}. dbt says of the first: "{said}"'
     passed = {node for node, (status, _) in statuses.items() if status in _PASSED}
     absent = sorted({*request["gold"], *request["tests"]} - passed)
     return f"left {len(absent)} models or tests of gold out: {_named(absent)}" if absent else None
+
+
+def _said(message: str | None) -> str:
+    """The line that says why: ours if there is one, else the first after the heading, which names the node again."""
+    heading, _, rest = (message or "").strip().partition("\n")
+    _, ours, words = (message or "").partition("likely_buyers: ")
+    if ours:
+        return first_line(words)
+    return first_line(rest) if " Error in " in heading and rest.strip() else heading
 
 
 def _named(unique_ids: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from likely_buyers.errors import first_line
 from likely_buyers.lake import LAKE, opened
 from likely_buyers.outcomes import Outcome
 from likely_buyers.report.errors import ReportImpossible
@@ -146,7 +147,7 @@ def read_figures(
         except (duckdb.CatalogException, duckdb.BinderException) as error:
             raise ReportImpossible(
                 f"the database {lake.catalog} lacks a table or a column that the report reads. Build it: dbt build."
-                f" DuckDB says: {error}"
+                f" DuckDB says: {first_line(error)}"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""SQL functions for the expressions of event mappings: times, numbers and e-mail addresses as shops write them.
+"""SQL functions for the expressions of event mappings: times, numbers, texts and e-mail addresses as shops write them.
 
 They are macros of DuckDB, and a macro's parameter is pasted in as often as it is named. A long argument is therefore
 named once, in a list of one element whose lambda names it again. That is too slow for the commonest texts, which are
@@ -27,6 +27,9 @@ _CURRENCY = (
     "TND|TRY|TWD|TZS|UAH|UGX|USD|UYU|UZS|VND|XAF|XOF|ZAR)?"
 )
 
+# with any blank and any character that shows nothing around it
+_NONE = r"(?i)^[\s\pZ\pC]*(null|nan)?[\s\pZ\pC]*$"
+
 
 def create_helpers(connection: Any) -> None:
     """Create the macros in the lake that is attached, where it has not these already; else in the database itself.
@@ -47,6 +50,7 @@ def create_helpers(connection: Any) -> None:
           first, those with %z before those with %Z. Must be a constant.
 
     zone_name(name): the IANA name of an IANA, Rails or Windows name in any case; null when nobody knows it.
+    as_text(txt): as it is; null for what exports write where there is none: '', blanks, null and NaN in any case.
     as_email(txt): in lower case, without blanks around it, visible or not; null for ''.
     as_number(txt), as_number(txt, decimal_sign): DECIMAL(38, 6), by which money stays exact. Without signs and codes of
         currencies and separators of thousands; negative by a minus on either side or by brackets. `decimal_sign` is '.'
@@ -123,10 +127,12 @@ def _statements() -> str:
     number = "(txt) as {}, (txt, decimal_sign) as {}".format(
         _number("'.'"), _number("decimal_sign")
     )
+    text = f"nullif(regexp_replace(cast(txt as varchar), {literal(_NONE)}, ''), '')"
     time = f"(zone, value) as {time_of_value()}, (zone, value, format) as {time_of_formatted()}"
     return f"""
         create or replace macro main.zone_name(name) as {zone_name_macro()};
         create or replace macro main.as_utc_in {time};
+        create or replace macro main.as_text(txt) as {text};
         create or replace macro main.as_email(txt) as nullif(lower({trimmed("txt")}), '');
         create or replace macro main.as_number {number};
     """

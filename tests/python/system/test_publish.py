@@ -555,6 +555,31 @@ def test_a_failed_model_is_named_and_not_what_was_skipped(shop: Shop) -> None:
     assert 'did not pass: model predictions. dbt says of the first: "no champion yet".' in said
 
 
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            "Runtime Error in model predictions (models/gold/predictions.py)\n  Catalog Error: no table\n  LINE 1:",
+            "Catalog Error: no table",
+        ),
+        (
+            "Runtime Error in model predictions (a.py)\n  likely_buyers: no champion yet\n  LINE 1",
+            "no champion yet",
+        ),
+        (
+            "Runtime Error in model predictions (models/gold/predictions.py)",
+            "Runtime Error in model predictions",
+        ),
+    ],
+    ids=["heading of dbt", "words of ours", "heading alone"],
+)
+def test_a_failed_model_is_told_by_the_line_that_says_why(
+    shop: Shop, message: str, told: str
+) -> None:
+    said = refusal(shop.build(1, predictions=("error", message)))
+    assert f'model predictions. dbt says of the first: "{told}' in said
+
+
 def test_only_a_whole_build_of_gold_is_published(shop: Shop) -> None:
     open_lake(shop.folder).close()
     assert ": none has begun." in refusal(shop)

@@ -397,7 +397,7 @@ def test_no_text_is_an_error(cursor: duckdb.DuckDBPyConnection, texts: list[str]
         """
         select
             as_utc_in('Europe/Paris', text), as_utc_in('UTC', text), as_utc_in('UTC', text, ['%d/%m/%Y', '%Y %z']),
-            as_email(text), as_number(text), as_number(text, ','), zone_name(text)
+            as_text(text), as_email(text), as_number(text), as_number(text, ','), zone_name(text)
         from (select unnest($1::varchar[]) as text)
         """,
         [texts],
@@ -447,6 +447,22 @@ def test_names_that_icu_alone_knows_are_no_zones(cursor: duckdb.DuckDBPyConnecti
 def test_an_unknown_zone_is_told_with_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(UnknownZone, match=f"Did you mean '{nearest}'"):
         known_zone(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *(
+            (none, None)
+            for none in ("", " \t\n", "\u00a0", "\u200b\ufeff", "null", " NaN ", "NULL", None)
+        ),
+        *((text, text) for text in ("0", " 5.00", "nullable", "nan 5", "n/a", "null null", "Ä €")),
+    ],
+)
+def test_as_text_is_null_for_what_exports_write_for_none(
+    cursor: duckdb.DuckDBPyConnection, text: str | None, expected: str | None
+) -> None:
+    assert evaluated(cursor, "as_text($1::varchar)", text) == expected
 
 
 @pytest.mark.parametrize(
