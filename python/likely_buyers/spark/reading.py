@@ -102,6 +102,18 @@ _REGISTERED = (
 _REFUSED = f"select {REFUSED} as {PART}, words as {TEXT} from bronze.refused"
 
 
+def placed(file: Mapping[str, Any]) -> dict[str, Any]:
+    """A file's plan with whole paths of what is opened: an executor works in another folder."""
+    return {
+        **file,
+        **{
+            key: str(Path(file[key]).absolute())
+            for key in ("file", "read_path", "bad_lines")
+            if file[key] and "://" not in file[key]
+        },
+    }
+
+
 def _groups(files: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Files in their order, those of a group together no larger than `BYTES_AT_ONCE`; a larger one is alone."""
     group: list[dict[str, Any]] = []

@@ -272,12 +272,13 @@ def test_a_build_that_lost_its_driver_is_finished_by_the_next(twins: Twins, faul
 
 @pytest.mark.parametrize("export", ["ga4-parquet", "shopify"])
 def test_rows_that_a_mapping_makes_are_those_of_duckdb(twins: Twins, export: str) -> None:
-    """Of a line by itself, from lists of structs, and of lines that belong together."""
+    """Of a line by itself, from lists of structs, and of lines that belong together; of a path within the project."""
     folder, state = twins.folder / export, twins.folder / f"state_of_{export}"
     EXPORTS[export].write(folder)
-    given = {"event_mapping": export.split("-", maxsplit=1)[0], "events_path": str(folder)}
+    path = os.path.relpath(folder, twins.spark.folder)
+    given = {"event_mapping": export.split("-", maxsplit=1)[0], "events_path": path}
     upstream = ("--full-refresh", "--select", "+user_days", *MODELS)
-    one = Installation(state)
+    one = Installation(state, folder=twins.spark.folder)
     one.built(*upstream, variables=given)
     twins.spark.built(*upstream, variables=given)
     other = replace(twins, duckdb=one)

@@ -44,6 +44,7 @@ from likely_buyers.spark.reading import (
     TEXT,
     UNREADABLE_LINE,
     Files,
+    placed,
 )
 
 
@@ -182,7 +183,7 @@ class SparkFunctions:
             for part in (parts_of(file, self._duckdb) if file["format"] == "relation" else [file])
         ]
         plans = self._session.createDataFrame(
-            [(json.dumps(file),) for file in files], "file string"
+            [(json.dumps(placed(file)),) for file in files], "file string"
         )
         # a task begins in a second; a file is never read by two
         tasks = ceil(sum(file["size"] for file in files) / BYTES_AT_ONCE)
