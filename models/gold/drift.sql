@@ -161,6 +161,7 @@ measured as (
         compared.*,
         coalesce(quantities.users_with_value, 0) as users_with_value,
         coalesce(quantities.distinct_values, 0) as distinct_values,
+        coalesce(quantities.distinct_values, 0) <= {{ most_categories }} as is_category,
         coalesce(quantities.value_divergence, 0) as value_divergence,
         coalesce(quantities.value_chi_squared, 0) as value_chi_squared,
         quantities.mean,
@@ -202,10 +203,9 @@ presence_divergences as (
 divergences as (
     select
         measured.*,
-        distinct_values <= {{ most_categories }} as is_category,
-        case when distinct_values <= {{ most_categories }} then distinct_values + missing_categories else 2 end as categories,
+        case when is_category then distinct_values + missing_categories else 2 end as categories,
         {%- for what in ['divergence', 'chi_squared'] %}
-        case when distinct_values <= {{ most_categories }} then value_{{ what }} + missing_{{ what }} else presence_{{ what }} end as {{ what }}{{ ',' if not loop.last }}
+        case when is_category then value_{{ what }} + missing_{{ what }} else presence_{{ what }} end as {{ what }}{{ ',' if not loop.last }}
         {%- endfor %}
     from measured
     inner join presence_divergences on measured.outcome = presence_divergences.outcome and measured.number = presence_divergences.number

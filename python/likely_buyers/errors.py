@@ -24,6 +24,11 @@ def first_line(said: object) -> str:
     return str(said or "").strip().partition("\n")[0]
 
 
+def own_words(said: str) -> str:
+    """What this project says in a message, without what dbt or an engine says before it; all of one that is theirs."""
+    return said.partition("likely_buyers: ")[2] or said
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The nearest known name as a question, or all of them."""
     names = list(known)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol
 
 import duckdb
 
-from likely_buyers.errors import LikelyBuyersError
+from likely_buyers.errors import LikelyBuyersError, own_words
 from likely_buyers.lake import opened
 from likely_buyers.scoring import Scorer
 from likely_buyers.settings import Lake, Settings
@@ -104,7 +104,7 @@ def _session() -> Iterator[Any]:
         raise
     except Exception as error:
         told = in_words(error, "See why it ended (its log, its memory), and start it.")
-        raise StreamingError(told.partition("likely_buyers: ")[2] or told) from error
+        raise StreamingError(own_words(told)) from error
 
 
 def _stamps(files: Sequence[tuple[str, int, str, str, str]]) -> dict[str, tuple[int, str]]:

@@ -16,7 +16,7 @@ from likely_buyers.dbt.jobs.score import champions
 from likely_buyers.dbt.live import FEATURES, NEXT
 from likely_buyers.dbt.profile import TOLD_BY_DBT
 from likely_buyers.dbt.project import PREDICTED, Project
-from likely_buyers.errors import LikelyBuyersError, said_by
+from likely_buyers.errors import LikelyBuyersError, own_words, said_by
 from likely_buyers.scoring import Scorer
 from likely_buyers.sources.mapping import chosen_mapping
 from likely_buyers.sources.reading import Reading
@@ -197,5 +197,6 @@ def _tables(project: Project, features: str, as_of: date | None, told: str) -> L
 
 def _in_words(problem: str) -> str:
     """A refusal of ours without what dbt says before it, and without what holds of a build alone."""
-    told = problem.partition("likely_buyers: ")[2].strip() or problem
-    return told.replace(" Nothing was loaded.", "").replace(", then run dbt build.", ".")
+    return (
+        own_words(problem).replace(" Nothing was loaded.", "").replace(", then run dbt build.", ".")
+    )

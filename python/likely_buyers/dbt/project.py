@@ -15,7 +15,7 @@ import typer
 import yaml
 
 from likely_buyers.dbt.profile import NO_LAKE, TOLD_BY_DBT, lake_of_profile, read_yaml
-from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line
+from likely_buyers.errors import LikelyBuyersError, ProjectError, first_line, own_words
 from likely_buyers.outcomes import Outcome, Predicted, chosen
 from likely_buyers.registry import Registry
 from likely_buyers.settings import Lake, Settings
@@ -157,9 +157,7 @@ class Project:
             *("--no-populate-cache", "--inline", text),
         )
         if not finished.success:
-            told = _problem(finished)
-            # of a refusal of ours, without what dbt says before it
-            raise ProjectError(told.partition("likely_buyers: ")[2] or told)
+            raise ProjectError(own_words(_problem(finished)))
         return str(finished.result.results[0].node.compiled_code)
 
     def lake(self, what: str, refusal: type[LikelyBuyersError]) -> Lake:

@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from likely_buyers.errors import first_line
+from likely_buyers.errors import first_line, own_words
 from likely_buyers.lake import LAKE
 from likely_buyers.lake.upkeep import tidy
 from likely_buyers.watching.telling import tell_build
@@ -64,10 +64,8 @@ def _problem(request: dict[str, Any]) -> str | None:
 def _said(message: str | None) -> str:
     """The line that says why: ours if there is one, else the first after the heading, which names the node again."""
     heading, _, rest = (message or "").strip().partition("\n")
-    _, ours, words = (message or "").partition("likely_buyers: ")
-    if ours:
-        return first_line(words)
-    return first_line(rest) if " Error in " in heading and rest.strip() else heading
+    is_of_dbt = " Error in " in heading and rest.strip()
+    return first_line(own_words(rest if is_of_dbt else message or ""))
 
 
 def _named(unique_ids: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from likely_buyers.dbt.project import Project
+from likely_buyers.errors import own_words
 from likely_buyers.inspecting.errors import InspectionImpossible
 from likely_buyers.lake import LAKE, connect
 from likely_buyers.settings import STATE, Lake
@@ -161,7 +162,7 @@ def _in_words(message: str) -> str:
     """A message of the build without what only a build has."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     told = next((line for line in lines if "likely_buyers: " in line), lines[0] if lines else "")
-    return told.partition("likely_buyers: ")[2] or told
+    return own_words(told)
 
 
 def _result(lake: Lake, warnings: list[str]) -> Trial:

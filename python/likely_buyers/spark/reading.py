@@ -102,15 +102,12 @@ _REGISTERED = (
 _REFUSED = f"select {REFUSED} as {PART}, words as {TEXT} from bronze.refused"
 
 
-def placed(file: Mapping[str, Any]) -> dict[str, Any]:
+def placed(file: dict[str, Any]) -> dict[str, Any]:
     """A file's plan with whole paths of what is opened: an executor works in another folder."""
-    return {
-        **file,
-        **{
-            key: str(Path(file[key]).absolute())
-            for key in ("file", "read_path", "bad_lines")
-            if file[key] and "://" not in file[key]
-        },
+    return file | {
+        key: str(Path(file[key]).absolute())
+        for key in ("file", "read_path", "bad_lines")
+        if file[key] and "://" not in file[key]
     }
 
 
