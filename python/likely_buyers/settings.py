@@ -110,7 +110,7 @@ class Settings:
         lake: where the tables are.
         key_file: whose key encrypts the lake; None leaves it plain.
         memory_limit: what DuckDB may use before it spills, in DuckDB's notation.
-        registry_uri: MLflow's address; None is the file in the state folder.
+        registry_uri: MLflow's address, with the whole path of a SQLite file; None is the file in the state folder.
         user: who promotes; None is the user of the system.
         metrics_file: where each build writes its metrics for Prometheus; None is nowhere.
         dogstatsd: host:port of the agent that each build sends them to; None is nobody.
@@ -156,7 +156,7 @@ class Settings:
             key_file=project / given[KEY_FILE] if given.get(KEY_FILE) else None,
             memory_limit=_size(given.get(MEMORY_LIMIT, cls.memory_limit)),
             lock_attempts_text=given.get(LOCK_ATTEMPTS, cls.lock_attempts_text),
-            registry_uri=given.get(REGISTRY) or None,
+            registry_uri=_registry(given.get(REGISTRY) or None, project),
             user=given.get(USER) or None,
             metrics_file=project / given[METRICS_FILE] if given.get(METRICS_FILE) else None,
             dogstatsd=given.get(DOGSTATSD) or None,
@@ -189,6 +189,12 @@ class Settings:
                 f" {os.environ.get(LOCK_ATTEMPTS, str(given))}."
             )
         return int(str(given))
+
+
+def _registry(uri: str | None, project: Path) -> str | None:
+    """With a file's whole path: executors of Spark work in folders of their own."""
+    file = (uri or "").removeprefix("sqlite:///")
+    return uri if not file or file in (uri, ":memory:") else f"sqlite:///{project / file}"
 
 
 def _size(given: str) -> str:

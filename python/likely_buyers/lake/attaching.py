@@ -27,6 +27,8 @@ from likely_buyers.terminal import say
 
 LAKE = "likely_buyers"
 """What the lake is called in SQL, as `database` of the profile has it."""
+CATALOG_TABLES = f"__ducklake_metadata_{LAKE}"
+"""What its catalog is called there."""
 
 _SECONDS_BETWEEN_ATTEMPTS = 1.0
 # of a DuckDB file without a table, as a process leaves it that was killed early
@@ -198,11 +200,11 @@ def _check_data(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
     Raises:
         LakeProblem: a file is not there.
     """
-    catalog = f"__ducklake_metadata_{LAKE}"
     rows = connection.execute(
         "select any_value(schemas.path || tables.path), files.path"  # noqa: S608
-        f" from {catalog}.ducklake_data_file as files inner join {catalog}.ducklake_table as tables using (table_id)"
-        f" inner join {catalog}.ducklake_schema as schemas using (schema_id)"
+        f" from {CATALOG_TABLES}.ducklake_data_file as files"
+        f" inner join {CATALOG_TABLES}.ducklake_table as tables using (table_id)"
+        f" inner join {CATALOG_TABLES}.ducklake_schema as schemas using (schema_id)"
         " where files.end_snapshot is null group by files.path"
     ).fetchall()
     missing = [

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from likely_buyers.errors import LikelyBuyersError
-from likely_buyers.lake.attaching import LAKE
+from likely_buyers.lake.attaching import CATALOG_TABLES, LAKE
 from likely_buyers.lake.builds import last_builds
 from likely_buyers.lake.locked import transaction
 from likely_buyers.sql_text import literal, quoted
@@ -89,9 +89,11 @@ def maintain(connection: duckdb.DuckDBPyConnection, keep_days: int, now: datetim
 def tidy(connection: duckdb.DuckDBPyConnection, before: datetime) -> None:
     """What a build does of it by itself, being cheap: small files are merged where a table has many, and `expire`."""
     many = connection.execute(
-        "select count(*) from ducklake_table_info(?) where file_count > ?", [LAKE, _MANY_FILES]
+        f"select table_id from {CATALOG_TABLES}.ducklake_data_file where end_snapshot is null and file_size_bytes < ?"  # noqa: S608
+        " group by table_id having count(*) > ?",
+        [_SMALL_BYTES, _MANY_FILES],
     ).fetchone()
-    if many and many[0]:
+    if many:
         _call(connection, "merge_adjacent_files", f"max_file_size => {_SMALL_BYTES}")
     expire(connection, before)
 

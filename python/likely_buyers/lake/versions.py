@@ -2,9 +2,8 @@
 
 import duckdb
 
-from likely_buyers.lake.attaching import LAKE
+from likely_buyers.lake.attaching import CATALOG_TABLES
 
-_CATALOG = f"__ducklake_metadata_{LAKE}"
 # What is live goes by ids that are never given again. Its snapshots tell nothing: a merged file has that of the oldest
 # that went into it, and the one at which something ended is forgotten. A merge is a change: then nothing is known.
 _VERSIONS = """
@@ -39,11 +38,11 @@ _VERSIONS = """
 def latest_version(connection: duckdb.DuckDBPyConnection) -> int:
     """Of the lake, which rises with each transaction that changes anything."""
     ((version,),) = connection.execute(
-        f"select max(snapshot_id) from {_CATALOG}.ducklake_snapshot"  # noqa: S608
+        f"select max(snapshot_id) from {CATALOG_TABLES}.ducklake_snapshot"  # noqa: S608
     ).fetchall()
     return int(version)
 
 
 def versions(connection: duckdb.DuckDBPyConnection) -> dict[str, str]:
     """Of each table, by schema and name, a text that changes with its rows or columns; of each view with its SQL."""
-    return dict(connection.execute(_VERSIONS.format(catalog=_CATALOG)).fetchall())
+    return dict(connection.execute(_VERSIONS.format(catalog=CATALOG_TABLES)).fetchall())

@@ -12,15 +12,20 @@ from likely_buyers.lake.builds import last_builds
 from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.streaming.errors import StreamingError
 
-# a user's day that was written again as it was is no change
+# A user's day that was written again as it was is no change. ducklake_table_changes tells the same, and reads what was
+# deleted twice.
 _TOUCHED = """
     create or replace temp table touched_users as
     select distinct user_id
     from (
         select
-            * exclude (snapshot_id, rowid, change_type),
-            sum(case when change_type in ('insert', 'update_postimage') then 1 else -1 end) as net
-        from ducklake_table_changes($lake, 'silver', 'user_days', $first, $last)
+            * exclude (sign),
+            sum(sign) as net
+        from (
+            select *, 1 as sign from ducklake_table_insertions($lake, 'silver', 'user_days', $first, $last)
+            union all by name
+            select *, -1 as sign from ducklake_table_deletions($lake, 'silver', 'user_days', $first, $last)
+        ) as written
         group by all
     ) as changes
     where net <> 0

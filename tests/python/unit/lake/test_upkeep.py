@@ -62,6 +62,17 @@ def test_a_build_merges_small_files_where_there_are_many(
     assert lake.execute(rows).fetchall() == before
 
 
+def test_a_build_leaves_many_large_files_alone(lake: duckdb.DuckDBPyConnection) -> None:
+    """To look through them for small ones would take a quarter of what a batch of the stream does."""
+    lake.execute("create table large (x ubigint)")
+    for _ in range(31):
+        lake.execute("insert into large select hash(range) from range(150000)")
+    lake.execute("insert into large values (1)")
+    lake.execute("insert into large values (2)")
+    tidy(lake, NOW - timedelta(days=10_000))
+    assert _files(lake, "large") == 33
+
+
 def _files(lake: duckdb.DuckDBPyConnection, table: str) -> int:
     found = lake.execute(
         "select file_count from ducklake_table_info('likely_buyers') where table_name = ?", [table]

@@ -79,6 +79,22 @@ def test_a_relative_state_is_the_projects_from_any_folder(
     assert Settings.of().state == tmp_path / "mine"
 
 
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("sqlite:///shared/registry.db", f"sqlite:///{PROJECT}/shared/registry.db"),
+        ("sqlite:////srv/registry.db", "sqlite:////srv/registry.db"),
+        ("http://mlflow:5000", "http://mlflow:5000"),
+        ("", None),
+    ],
+)
+def test_a_relative_registry_is_the_projects_for_who_works_elsewhere(
+    given: str, meant: str | None
+) -> None:
+    """Executors of Spark do, and would make an empty file there."""
+    assert Settings.of(PROJECT, {"MLFLOW_TRACKING_URI": given}).registry_uri == meant
+
+
 @pytest.mark.parametrize("attempts", ["0", "-1", "many", "1.5"])
 def test_a_number_of_attempts_that_is_none_is_named(attempts: str) -> None:
     settings = Settings.of(PROJECT, {"LIKELY_BUYERS_LOCK_ATTEMPTS": attempts})
