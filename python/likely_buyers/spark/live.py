@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from likely_buyers.spark.arrow import plain_texts, spark_schema
-from likely_buyers.spark.scoring import Champions, predictions_on_executor, predictions_schema
+from likely_buyers.spark.arrow import plain_texts
+from likely_buyers.spark.scoring import Champions, scored_on_executors
 
 # a user's day that was written again as it was is no change
 _TOUCHED = """
@@ -71,9 +71,8 @@ class LiveBatch:
         # read several times by what makes features of them
         of_touched = f"select * from {days} left semi join touched_users using (user_id)"
         with _kept(spark, "all_days", of_touched):
-            scored = spark.sql(self.features).mapInArrow(
-                predictions_on_executor(self.champions, _signed_at(spark), ""),
-                spark_schema(predictions_schema()),
+            scored = scored_on_executors(
+                spark.sql(self.features), self.champions, _signed_at(spark), ""
             )
             writer = (
                 plain_texts(scored)

@@ -70,7 +70,8 @@ def score_changes(
     before = spark.sql(
         "select coalesce(max(snapshot_id), -1) as last from gold.live_scores"
     ).first()
-    batch = LiveBatch(features, Champions.of(scorers, settings), as_of, built, days.id)
+    champions = Champions.of([(scorer.outcome, scorer.model) for scorer in scorers], settings)
+    batch = LiveBatch(features, champions, as_of, built, days.id)
     changes = spark.readStream.option("readChangeFeed", "true").option("startingVersion", built)
     query = (
         changes.table("silver.user_days")

@@ -30,38 +30,34 @@ def score_users(user_features: "DuckDBPyRelation", *, predicted: Any) -> Any:
         RegistryError: no outcome has a champion, or one cannot be loaded safely.
         ScoringError: the table does not fit a champion, or it was trained for another outcome.
     """
-    scorers = champions(Predicted.of(predicted))
-    for name in no_longer_predicted(Predicted.of(predicted)):
+    told = Predicted.of(predicted)
+    found = with_champions(told)
+    for name in no_longer_predicted(told):
         say(f"the outcome '{name}' {NO_LONGER_PREDICTED}")
-    for outcome in with_nobody([scorer.outcome for scorer in scorers], user_features):
+    for outcome in with_nobody([outcome for outcome, _ in found], user_features):
         say(
             f"nobody is scored for the outcome '{outcome.name}': its population ({outcome.population}) holds of no user"
             " as of this day."
         )
-    scoring = Scoring(
-        scorers,
-        scored_at=datetime.now(UTC).replace(tzinfo=None),
-        run_id=get_invocation_id(),
-    )
+    scored_at, run_id = datetime.now(UTC).replace(tzinfo=None), get_invocation_id()
     if is_frame(user_features):
-        return _scored_on_executors(user_features, scoring)
+        from likely_buyers.spark.scoring import Champions, scored_on_executors
+
+        # those load them, with all checks
+        versions = [(outcome, registry.version("champion")) for outcome, registry in found]
+        named = Champions.of(versions, Settings.of())
+        return scored_on_executors(user_features, named, scored_at, run_id)
+    scoring = Scoring(
+        [Scorer(outcome, registry.load()) for outcome, registry in found],
+        scored_at=scored_at,
+        run_id=run_id,
+    )
     users = user_features.count("*").fetchall()[0][0]
-    columns = ["*", *population_columns([scorer.outcome for scorer in scorers])]
+    columns = ["*", *population_columns([outcome for outcome, _ in found])]
     return score_batches(
         user_features.project(", ".join(columns)).to_arrow_reader(BATCH_ROWS),
         scoring,
         progress=Progress("scoring", total=users, unit="users"),
-    )
-
-
-def _scored_on_executors(user_features: Any, scoring: Scoring) -> Any:
-    from likely_buyers.spark.arrow import spark_schema
-    from likely_buyers.spark.scoring import Champions, predictions_on_executor, predictions_schema
-
-    told = Champions.of(scoring.scorers, Settings.of())
-    return user_features.mapInArrow(
-        predictions_on_executor(told, scoring.scored_at, scoring.run_id),
-        spark_schema(predictions_schema()),
     )
 
 
@@ -88,23 +84,29 @@ def no_longer_predicted(predicted: Predicted) -> list[str]:
 
 
 def champions(predicted: Predicted) -> list[Scorer]:
-    """The champion of each outcome; an outcome without one is told, and the others go on.
+    """The champion of each outcome that has one, loaded.
 
     Raises:
         RegistryError: there is none at all, or one cannot be loaded safely.
     """
-    settings, found = Settings.of(), []
-    registries = {
-        outcome.name: Registry.of(settings, model_name=predicted.model_name(outcome))
+    return [Scorer(outcome, registry.load()) for outcome, registry in with_champions(predicted)]
+
+
+def with_champions(predicted: Predicted) -> list[tuple[Outcome, Registry]]:
+    """The outcomes that have a champion, and the registry of each; without one it is told, and the others go on.
+
+    Where none has one all are given: to ask for one says what to do.
+    """
+    settings = Settings.of()
+    registries = [
+        (outcome, Registry.of(settings, model_name=predicted.model_name(outcome)))
         for outcome in predicted.outcomes
-    }
-    without = [name for name, registry in registries.items() if registry.champion() is None]
-    for outcome in predicted.outcomes:
-        if outcome.name not in without or len(without) == len(registries):
-            found.append(Scorer(outcome, registries[outcome.name].load()))
-    for name in without:
-        say(
-            f"the outcome '{name}' has no champion yet, so nobody is scored for it. Train it: likely-buyers train"
-            f" --promote --outcome {name}"
-        )
+    ]
+    found = [one for one in registries if one[1].champion() is not None] or registries
+    for outcome, _ in registries:
+        if outcome not in [one for one, _ in found]:
+            say(
+                f"the outcome '{outcome.name}' has no champion yet, so nobody is scored for it. Train it: likely-buyers"
+                f" train --promote --outcome {outcome.name}"
+            )
     return found

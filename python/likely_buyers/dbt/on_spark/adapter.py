@@ -108,6 +108,8 @@ def session() -> Any:
     found.client.set_retry_policies([DefaultPolicy(max_retries=_TIMES_TRIED)])
     found.conf.set("spark.sql.session.timeZone", "UTC")
     found.conf.set("spark.sql.pyspark.jvmStacktrace.enabled", "false")
+    # Java compiles no method of more bytes, and ninety features make one: rows then take four times as long
+    found.conf.set("spark.sql.codegen.hugeMethodLimit", "8000")
     # a product of decimals keeps all its digits, as on DuckDB, or fails
     found.conf.set("spark.sql.decimalOperations.allowPrecisionLoss", "false")
     return found
