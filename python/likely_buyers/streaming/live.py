@@ -12,8 +12,8 @@ from likely_buyers.lake.builds import last_builds
 from likely_buyers.scoring import BATCH_ROWS, Scorer, Scoring, population_columns, score_batches
 from likely_buyers.streaming.errors import StreamingError
 
-# A user's day that was written again as it was is no change. ducklake_table_changes tells the same, and reads what was
-# deleted twice.
+# A user's day that was written again as it was is no change. ducklake_table_changes tells the same, and reads both of
+# these twice.
 _TOUCHED = """
     create or replace temp table touched_users as
     select distinct user_id

@@ -102,11 +102,12 @@ def with_champions(predicted: Predicted) -> list[tuple[Outcome, Registry]]:
         (outcome, Registry.of(settings, model_name=predicted.model_name(outcome)))
         for outcome in predicted.outcomes
     ]
-    found = [one for one in registries if one[1].champion() is not None] or registries
-    for outcome, _ in registries:
-        if outcome not in [one for one, _ in found]:
-            say(
-                f"the outcome '{outcome.name}' has no champion yet, so nobody is scored for it. Train it: likely-buyers"
-                f" train --promote --outcome {outcome.name}"
-            )
-    return found
+    without = [one for one in registries if one[1].champion() is None]
+    if len(without) == len(registries):
+        return registries
+    for outcome, _ in without:
+        say(
+            f"the outcome '{outcome.name}' has no champion yet, so nobody is scored for it. Train it: likely-buyers"
+            f" train --promote --outcome {outcome.name}"
+        )
+    return [one for one in registries if one not in without]

@@ -63,7 +63,7 @@ def test_a_build_merges_small_files_where_there_are_many(
 
 
 def test_a_build_leaves_many_large_files_alone(lake: duckdb.DuckDBPyConnection) -> None:
-    """To look through them for small ones would take a quarter of what a batch of the stream does."""
+    """To look through them for small ones took a quarter of a second of each batch of the stream."""
     lake.execute("create table large (x ubigint)")
     for _ in range(31):
         lake.execute("insert into large select hash(range) from range(150000)")
